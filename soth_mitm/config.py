@@ -1,0 +1,168 @@
+"""Settings: one frozen value, made of defaults, a TOML file and the command line, in that order.
+
+The TOML file is the person's and is never rewritten. An error names the file, the key and the
+nearest key that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from soth_mitm.errors import ConfigError
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Budgets; docs/limits.md says what each one does. Sizes in bytes, times in seconds."""
+
+    max_connections: int = 2048
+    max_head_bytes: int = 65_536
+    write_buffer_bytes: int = 65_536
+    capture_body_bytes: int = 64 * 1024 * 1024
+    hook_body_bytes: int = 8 * 1024 * 1024
+    recorder_queue_bytes: int = 64 * 1024 * 1024
+    cursor_queue_events: int = 8192
+    spill_bytes: int = 4096 * 1024 * 1024
+    memory_spill_bytes: int = 256 * 1024 * 1024
+    leaf_cache: int = 1024
+    session_cache: int = 4096
+    pool_idle_per_host: int = 8
+    pool_idle_total: int = 256
+    upstream_per_host: int = 256
+    tunnel_pipe_bytes: int = 256 * 1024
+    head_timeout: float = 30.0
+    peek_timeout: float = 5.0
+    server_first_wait: float = 0.3
+    connect_timeout: float = 10.0
+    tls_timeout: float = 10.0
+    response_timeout: float = 0.0
+    idle_timeout: float = 600.0
+    pool_idle_timeout: float = 60.0
+    handler_timeout: float = 15.0
+    drain_timeout: float = 5.0
+
+
+class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do with the hosts that match; the first rule that matches decides.
+
+    `match` is a glob over the host (`*.example.com`, also with a port: `*:8443`).
+    """
+
+    match: str
+    action: Literal["intercept", "tunnel", "block", "metadata-only"] = "intercept"
+    insecure: bool = False
+    """Do not verify the upstream's certificate."""
+    lenient: bool = False
+    """Let through requests that RFC 9112 says to reject, but for ambiguous framing."""
+    no_h2: bool = False
+    """Never offer HTTP/2 to this host."""
+    client_cert: str = ""
+    """PEM file with certificate and key, shown to the upstream that asks."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of one run; immutable, and replaced as a whole on a reload."""
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    confdir: str = ""
+    """Where the CA and the settings live; empty: the platform's configuration directory."""
+    insecure: bool = False
+    key_type: Literal["ec", "rsa"] = "ec"
+    upstream_roots: str = "os"
+    """`os`, `certifi`, or a PEM file."""
+    tunnel: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    rules: tuple[HostRule, ...] = ()
+    handler_fails: Literal["open", "closed"] = "open"
+    """What happens to a message when a handler hook raises or takes too long."""
+    spill: bool = True
+    strict_capture: bool = False
+    redact: bool = True
+    magic_host: str = "soth.mitm"
+    limits: Limits = Limits()
+
+    @property
+    def directory(self) -> Path:
+        """The configuration directory; it need not exist yet."""
+        if self.confdir:
+            return Path(self.confdir).expanduser()
+        import platformdirs
+
+        return Path(platformdirs.user_config_dir("soth-mitm"))
+
+
+def state_directory() -> Path:
+    """Return where spills and state that the app itself writes live."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("soth-mitm"))
+
+
+def load(path: Path | None, **overrides: Any) -> Config:
+    """Build the settings from `path` (TOML, optional) and `overrides` (from the command line).
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds a key or value that is wrong.
+    """
+    settings: dict[str, Any] = {}
+    source = "the command line"
+    if path is not None:
+        source = str(path)
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read the config file {path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"the config file {path} is not UTF-8: byte {error.start} is wrong") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"the config file {path} is not valid TOML: {error}") from error
+        _check_keys(settings, Config, path, "")
+    for name in ("tunnel", "block"):
+        given = overrides.get(name)
+        if given:
+            overrides[name] = [*given, *settings.get(name, ())]
+    settings.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        config = msgspec.convert(settings, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"wrong value in {source}: {error}") from error
+    _check_values(config, source)
+    return config
+
+
+def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, where: str) -> None:
+    known = {field.name: field for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
+            hint = f"; did you mean {where}{near[0]}?" if near else f"; known keys: {', '.join(sorted(known))}"
+            raise ConfigError(f"unknown key {where}{key} in {path}{hint}")
+        if key == "limits" and isinstance(value, dict):
+            _check_keys(value, Limits, path, "limits.")
+        if key == "rules" and isinstance(value, list):
+            for number, rule in enumerate(value):
+                if isinstance(rule, dict):
+                    _check_keys(rule, HostRule, path, f"rules[{number}].")
+
+
+def _check_values(config: Config, source: str) -> None:
+    if not 0 <= config.listen_port <= 65535:
+        raise ConfigError(f"listen_port {config.listen_port} in {source} is not between 0 and 65535")
+    may_be_zero = {"response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total"}
+    for field in msgspec.structs.fields(Limits):
+        value = getattr(config.limits, field.name)
+        if value < 0 or (value == 0 and field.name not in may_be_zero):
+            raise ConfigError(f"limits.{field.name} = {value} in {source} must be greater than 0")
+    if config.upstream_roots not in ("os", "certifi") and not Path(config.upstream_roots).is_file():
+        raise ConfigError(f"upstream_roots in {source} names no file: {config.upstream_roots}")
+
+
+def difference(old: Config, new: Config) -> tuple[str, ...]:
+    """Return the names of the settings that differ, for the event of a reload."""
+    names = [field.name for field in msgspec.structs.fields(Config)]
+    return tuple(name for name in names if getattr(old, name) != getattr(new, name))

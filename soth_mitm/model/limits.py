@@ -1,0 +1,78 @@
+"""Every budget of the product: its name, default, unit, and what happens when it is used up.
+
+`docs/limits.md` is generated from `LIMITS`, and the settings take their defaults from it, so a
+budget that is not in this table does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+class Limit(NamedTuple):
+    """One named budget."""
+
+    name: str
+    default: float
+    unit: str
+    action: str
+    """What the proxy does when it is used up."""
+    code: str
+    """The reason code that a row or an event then carries."""
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit("max_connections", 2048, "connections", "answer 503 and close", "too_many_connections"),
+    Limit("max_head_bytes", 64 * KIB, "bytes", "answer 431 (request) or 502 (response)", "header_too_large"),
+    Limit("write_buffer_bytes", 64 * KIB, "bytes", "stop reading from the sender", "back_pressure"),
+    Limit("capture_body_bytes", 64 * MIB, "bytes", "forward the rest, record only its size", "capture_body"),
+    Limit("hook_body_bytes", 8 * MIB, "bytes", "tell the handler the body is too large", "hook_body"),
+    Limit("recorder_queue_bytes", 64 * MIB, "bytes", "record a capture gap", "recorder_full"),
+    Limit("cursor_queue_events", 8192, "events", "record a gap for this subscriber", "cursor_full"),
+    Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),
+    Limit("memory_spill_bytes", 256 * MIB, "bytes", "drop the oldest segment", "spill_full"),
+    Limit("leaf_cache", 1024, "certificates", "drop the least recently used", "leaf_cache_full"),
+    Limit("session_cache", 4096, "TLS sessions", "drop the least recently used", "session_cache_full"),
+    Limit("pool_idle_per_host", 8, "connections", "close the connection after use", "pool_full"),
+    Limit("pool_idle_total", 256, "connections", "close the oldest idle connection", "pool_full"),
+    Limit("upstream_per_host", 256, "connections", "wait, then answer 503", "upstream_host_full"),
+    Limit("tunnel_pipe_bytes", 256 * KIB, "bytes", "stop reading from the sender", "back_pressure"),
+    Limit("head_timeout", 30, "seconds", "answer 408 and close", "head_timeout"),
+    Limit("peek_timeout", 5, "seconds", "close, or tunnel after a CONNECT", "peek_timeout"),
+    Limit("server_first_wait", 0.3, "seconds", "tunnel: the server speaks first", "server_first"),
+    Limit("connect_timeout", 10, "seconds", "answer 502", "connect_timeout"),
+    Limit("tls_timeout", 10, "seconds", "fail the handshake", "handshake_timeout"),
+    Limit("response_timeout", 0, "seconds", "answer 504 (0: wait for ever)", "response_timeout"),
+    Limit("idle_timeout", 600, "seconds", "close both sides", "idle_timeout"),
+    Limit("pool_idle_timeout", 60, "seconds", "close the idle connection", "pool_idle"),
+    Limit("handler_timeout", 15, "seconds", "go on without the handler, or answer 500", "handler_timeout"),
+    Limit("drain_timeout", 5, "seconds", "close what is still open", "drain_deadline"),
+)
+
+DEFAULTS: dict[str, float] = {limit.name: limit.default for limit in LIMITS}
+
+
+class Counters:
+    """How often each budget was used up, and how full the live ones are. One per proxy."""
+
+    __slots__ = ("hits", "levels", "peaks")
+
+    def __init__(self) -> None:
+        self.hits: dict[str, int] = {}
+        self.levels: dict[str, int] = {}
+        self.peaks: dict[str, int] = {}
+
+    def hit(self, name: str, count: int = 1) -> int:
+        """Count a use-up of `name`; return how often that has happened."""
+        total = self.hits.get(name, 0) + count
+        self.hits[name] = total
+        return total
+
+    def level(self, name: str, value: int) -> None:
+        """Note how full `name` is now."""
+        self.levels[name] = value
+        if value > self.peaks.get(name, 0):
+            self.peaks[name] = value
