@@ -1,0 +1,100 @@
+"""The shape of the source tree: what lies where, how large a module may be, what no file may say."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+TOP_LEVEL = {
+    ".ci", ".gitattributes", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
+    "README.md", "bench", "conftest.py", "docs", "pyproject.toml", "requirements-dev.lock",
+    "requirements.lock", "snapshots", "soth_mitm", "tests", "tui",
+}  # fmt: skip
+
+LONGEST_MODULE = 500
+MACHINE_PATH = re.compile(rb"(?<![\w.:/~%-])/(?:root|home|Users|work)/|[A-Z]:\\+Users\\")
+
+
+@cache
+def tree() -> tuple[Path, ...]:
+    """Return every file that is committed or could be, relative to the root."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listing.returncode != 0:
+        pytest.skip("not a git checkout")
+    names = {Path(name) for name in listing.stdout.split("\0") if name}
+    return tuple(sorted(name for name in names if (ROOT / name).is_file()))
+
+
+def modules() -> list[Path]:
+    """Return the Python modules of the tree."""
+    return [file for file in tree() if file.suffix == ".py"]
+
+
+def test_the_top_level_holds_exactly_what_it_should() -> None:
+    assert {file.parts[0] for file in tree()} == TOP_LEVEL
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [str(file) for file in modules() if not ast.get_docstring(ast.parse((ROOT / file).read_bytes()))]
+    assert silent == []
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {str(file): len((ROOT / file).read_bytes().splitlines()) for file in modules()}
+    assert {file: length for file, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_every_package_of_the_product_has_an_init_module() -> None:
+    folders = {file.parent for file in modules() if file.parts[0] in ("soth_mitm", "tui")}
+    assert [str(folder) for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()] == []
+
+
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    found = {
+        f"{file}:{number}: {line.strip()[:100]!r}"
+        for file in tree()
+        for number, line in enumerate((ROOT / file).read_bytes().splitlines(), 1)
+        if MACHINE_PATH.search(line)
+    }
+    assert found == set()
+
+
+def test_ci_installs_every_program_that_a_test_asks_for() -> None:
+    asked = {
+        program
+        for file in modules()
+        if file.parts[0] in ("tests", "snapshots")
+        for names in re.findall(r"mark\.outside\(([^)]*)\)", (ROOT / file).read_text(encoding="utf-8"))
+        for program in re.findall(r'"([^"]+)"', names)
+    }
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert asked <= set(re.findall(r"^  ([a-z0-9-]+)=[a-z0-9-]+$", script, re.MULTILINE))
+
+
+def test_the_locks_hold_versions_and_hashes_and_nothing_else() -> None:
+    allowed = re.compile(
+        r"#.*|[a-z0-9][a-z0-9.-]*==[^ ]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    )
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if not allowed.fullmatch(line)] == []
+
+
+def test_the_development_lock_repeats_the_runtime_lock() -> None:
+    pins = [
+        {line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+        for name in ("requirements.lock", "requirements-dev.lock")
+    ]
+    assert {line for line in pins[0] if "==" in line} <= pins[1]
