@@ -6,9 +6,7 @@ from typing import Literal
 
 import msgspec
 
-FailureClass = Literal[
-    "unknown_ca", "timeout", "eof_or_reset", "cert_validation", "handshake", "other"
-]
+FailureClass = Literal["unknown_ca", "timeout", "eof_or_reset", "cert_validation", "handshake", "other"]
 """The coarse class of a failed handshake; a filter or a counter needs no more than these six."""
 
 FailureSource = Literal["alert", "verify_code", "ssl_error", "errno", "text", "timeout"]

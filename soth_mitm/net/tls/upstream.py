@@ -1,0 +1,230 @@
+"""Client contexts for the upstream side: one per TLS profile, and sessions resumed per peer.
+
+The loops call `wrap_bio` without a session. Our contexts add one: the caller names the peer in a
+context variable around the dial, and the loop runs `wrap_bio` in that context (asyncio and uvloop
+alike). A resumed handshake does not check the certificate again, so a session is kept under all
+that the check depended on, and is never used under another context.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from soth_mitm.errors import StartError
+from soth_mitm.net.tls import roots
+from soth_mitm.net.tls.roots import RootsChoice, RootsReport, load_roots
+
+TOLERANT_CIPHERS = "DEFAULT:@SECLEVEL=0"
+"""Old ciphers, short keys and SHA-1 too: what a person who says `-k` wants to look at."""
+
+OP_LEGACY_SERVER_CONNECT = 0x4
+"""OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT, which `ssl` names only from 3.12 on."""
+
+
+class ClientCertificateError(StartError):
+    """A client certificate cannot be used; the text names the file and says why."""
+
+
+class Profile(NamedTuple):
+    """All that makes one client context differ from another."""
+
+    verify: bool
+    client_cert: Path | None
+    alpn: tuple[str, ...]
+
+
+class PeerKey(NamedTuple):
+    """Who a session was made with, and under which rule; sessions of different keys never mix."""
+
+    host: str
+    port: int
+    sni: str | None
+    verify: bool
+
+
+_peer: ContextVar[PeerKey | None] = ContextVar("tls_peer", default=None)
+
+
+class SessionStore:
+    """Keep one session per profile and peer, at most `capacity`, the least recently used thrown out."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._sessions: OrderedDict[tuple[Profile, PeerKey], ssl.SSLSession] = OrderedDict()
+        self._made_for: WeakKeyDictionary[ssl.SSLObject, tuple[Profile, PeerKey]] = WeakKeyDictionary()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def offer(self, profile: Profile, server_hostname: str | None) -> ssl.SSLSession | None:
+        """Return the session to offer to the peer that the running dial has named, if there is one."""
+        peer = _peer.get()
+        if peer is None or peer.verify != profile.verify or peer.sni != server_hostname:
+            return None
+        session = self._sessions.get((profile, peer))
+        if session is not None:
+            self._sessions.move_to_end((profile, peer))
+        return session
+
+    def made(self, profile: Profile, server_hostname: str | None, ssl_object: ssl.SSLObject) -> None:
+        """Note for which peer `ssl_object` was made, so that its session can be kept later."""
+        peer = _peer.get()
+        if peer is not None and peer.verify == profile.verify and peer.sni == server_hostname:
+            self._made_for[ssl_object] = (profile, peer)
+
+    def keep(self, ssl_object: ssl.SSLObject) -> None:
+        """Keep the session of a connection that was made for a named peer, if it can be resumed."""
+        key = self._made_for.get(ssl_object)
+        session = ssl_object.session if key is not None and self._capacity > 0 else None
+        if key is None or session is None or not (session.has_ticket or session.id):
+            return
+        self._sessions[key] = session
+        self._sessions.move_to_end(key)
+        if len(self._sessions) > self._capacity:
+            self._sessions.popitem(last=False)
+
+    def drop(self, peer: PeerKey) -> None:
+        """Forget all sessions made with `peer`, whatever the profile."""
+        for key in [key for key in self._sessions if key[1] == peer]:
+            del self._sessions[key]
+
+
+class UpstreamContext(ssl.SSLContext):
+    """A client context that offers a kept session, if the running dial has named its peer."""
+
+    profile: Profile
+    store: SessionStore
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Do what `ssl.SSLContext.wrap_bio` does, with the session added."""
+        sni = server_hostname.decode("ascii") if isinstance(server_hostname, bytes) else server_hostname
+        ssl_object = super().wrap_bio(
+            incoming, outgoing, server_side, sni, session or self.store.offer(self.profile, sni)
+        )
+        self.store.made(self.profile, sni, ssl_object)
+        return ssl_object
+
+
+class UpstreamTls:
+    """Build client contexts once per profile and remember sessions per peer.
+
+    The first context that verifies takes about 20 ms (the roots are parsed): ask for it before
+    traffic starts. Not thread-safe: it belongs to the loop.
+    """
+
+    def __init__(self, *, roots: RootsChoice = "os", session_capacity: int = 4096) -> None:
+        self._roots = roots
+        self._contexts: dict[Profile, ssl.SSLContext] = {}
+        self.sessions = SessionStore(session_capacity)
+        self.roots_report: RootsReport | None = None
+        """Where trust comes from; known once the first context that verifies is built."""
+
+    def context(
+        self, *, verify: bool, client_cert: Path | None = None, alpn: tuple[str, ...] = ("http/1.1",)
+    ) -> ssl.SSLContext:
+        """Return the context of a profile; the same one each time, so never change it.
+
+        `verify=False` accepts any certificate and also what a verifying client refuses for its
+        age: TLS 1.0 and 1.1, weak ciphers and keys, servers without secure renegotiation.
+        `client_cert` is a PEM file with certificate and unencrypted key. Raises `RootsError` or
+        `ClientCertificateError`.
+        """
+        profile = Profile(verify, client_cert, alpn)
+        context = self._contexts.get(profile)
+        if context is None:
+            context = self._contexts[profile] = self._build(profile)
+        return context
+
+    def _build(self, profile: Profile) -> ssl.SSLContext:
+        context = self._verifying() if profile.verify else self._tolerant(profile)
+        if isinstance(context, UpstreamContext):
+            context.profile, context.store = profile, self.sessions
+        if profile.alpn:
+            context.set_alpn_protocols(list(profile.alpn))
+        if profile.client_cert is not None:
+            _load_client_certificate(context, profile.client_cert)
+        return context
+
+    def _verifying(self) -> ssl.SSLContext:
+        context: ssl.SSLContext
+        if roots.SYSTEM_VERIFIER and self._roots != "certifi":
+            import truststore
+
+            context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        else:
+            context = UpstreamContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # A trusted intermediate is enough, as in curl and in Python 3.13's default context.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        self.roots_report = load_roots(context, self._roots)
+        return context
+
+    @staticmethod
+    def _tolerant(profile: Profile) -> ssl.SSLContext:
+        context = UpstreamContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.options |= OP_LEGACY_SERVER_CONNECT
+        context.set_ciphers(TOLERANT_CIPHERS)
+        return context
+
+    @contextlib.contextmanager
+    def resuming(
+        self, host: str, port: int, *, sni: str | None = None, verify: bool = True
+    ) -> Iterator[PeerKey]:
+        """Let handshakes that start inside this block resume the peer's last session.
+
+        Put it around `loop.create_connection` or `loop.start_tls`. `sni` is the `server_hostname`
+        that is given to it (by default `host`), `verify` that of the context; where they differ
+        from what is dialled, a full handshake is done. Yields the key, for `forget`.
+        """
+        key = PeerKey(host, port, host if sni is None else sni, verify)
+        token = _peer.set(key)
+        try:
+            yield key
+        finally:
+            _peer.reset(token)
+
+    def remember(self, ssl_object: ssl.SSLObject) -> None:
+        """Keep the connection's session for the next one to the same peer.
+
+        Call it after the first data came, or at the end: TLS 1.3 sends its tickets after the
+        handshake. A connection that was dialled outside `resuming` is ignored.
+        """
+        self.sessions.keep(ssl_object)
+
+    def forget(self, key: PeerKey) -> None:
+        """Drop the peer's sessions, as after a handshake that failed while one was offered."""
+        self.sessions.drop(key)
+
+
+def _load_client_certificate(context: ssl.SSLContext, path: Path) -> None:
+    def refuse_password() -> str:
+        raise ClientCertificateError(
+            f"client certificate {path}: its key is encrypted; store it without a password (mode 0600)"
+        )
+
+    try:
+        context.load_cert_chain(path, password=refuse_password)
+    except ssl.SSLError as error:
+        raise ClientCertificateError(
+            f"client certificate {path}: {error.reason or error}; it must hold a certificate and its "
+            f"key, both in PEM form"
+        ) from error
+    except OSError as error:
+        raise ClientCertificateError(f"client certificate {path}: {error.strerror or error}") from error
