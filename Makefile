@@ -19,7 +19,12 @@ sum = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUN_STAMP := $(VENV)/.run-$(call sum,requirements.lock pyproject.toml)
 DEV_STAMP := $(VENV)/.dev-$(call sum,requirements.lock requirements-dev.lock pyproject.toml)
 
-# Not every pip setting of the machine suits a locked install.
+# An environment that works is kept, whoever made it; a broken or too old one counts as none.
+USABLE := $(shell $(BIN)/python -c 'import pip, sys; print(sys.version_info >= (3, 11))' 2>/dev/null)
+ifneq ($(USABLE),True)
+$(shell rm -f $(VENV)/.run-* $(VENV)/.dev-*)
+endif
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PROJECT := --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -bb -m pytest -r fEsX
@@ -98,10 +103,9 @@ clean:  ## remove what was built and cached; CLEAN_VENV=1 removes the environmen
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(if $(CLEAN_VENV),rm -rf $(VENV))
 
-# An environment that works is kept, whoever made it; a broken or too old one is made anew.
 .PHONY: python
 python:
-	@if ! $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	@if [ "$(USABLE)" != True ]; then \
 		if [ -z "$(PYTHON)" ]; then \
 			echo "No Python 3.11 or newer with the venv module was found. Install one," \
 				"or name it: make PYTHON=/path/to/python3 ..." >&2; exit 2; fi; \
