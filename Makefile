@@ -105,16 +105,17 @@ clean:  ## remove what was built and cached; CLEAN_VENV=1 removes the environmen
 
 .PHONY: python
 python:
-	@if [ "$(USABLE)" != True ]; then \
-		if [ -z "$(PYTHON)" ]; then \
-			echo "No Python 3.11 or newer with the venv module was found. Install one," \
-				"or name it: make PYTHON=/path/to/python3 ..." >&2; exit 2; fi; \
-		echo "Making $(VENV) with $(PYTHON)"; \
-		if "$(PYTHON)" -c 'import ensurepip' >/dev/null 2>&1; then \
-			"$(PYTHON)" -m venv --clear $(VENV); \
-		else \
-			"$(PYTHON)" -m venv --clear --without-pip $(VENV) && \
-			"$(PYTHON)" -m pip --python $(BIN)/python --quiet install pip; fi; fi
+ifneq ($(USABLE),True)
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11 or newer with the venv module was found. Install one," \
+			"or name it: make PYTHON=/path/to/python3 ..." >&2; exit 2; fi
+	@echo "Making $(VENV) with $(PYTHON)"
+	@if "$(PYTHON)" -c 'import ensurepip' >/dev/null 2>&1; then \
+		"$(PYTHON)" -m venv --clear $(VENV); \
+	else \
+		"$(PYTHON)" -m venv --clear --without-pip $(VENV) && \
+		"$(PYTHON)" -m pip --python $(BIN)/python --quiet install pip; fi
+endif
 
 $(RUN_STAMP): | python
 	@echo "Installing what requirements.lock names (once)"
