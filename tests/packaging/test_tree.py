@@ -81,20 +81,3 @@ def test_ci_installs_every_program_that_a_test_asks_for() -> None:
     }
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert asked <= set(re.findall(r"^  ([a-z0-9-]+)=[a-z0-9-]+$", script, re.MULTILINE))
-
-
-def test_the_locks_hold_versions_and_hashes_and_nothing_else() -> None:
-    allowed = re.compile(
-        r"#.*|[a-z0-9][a-z0-9.-]*==[^ ]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
-    )
-    for name in ("requirements.lock", "requirements-dev.lock"):
-        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-        assert [line for line in lines if not allowed.fullmatch(line)] == []
-
-
-def test_the_development_lock_repeats_the_runtime_lock() -> None:
-    pins = [
-        {line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
-        for name in ("requirements.lock", "requirements-dev.lock")
-    ]
-    assert {line for line in pins[0] if "==" in line} <= pins[1]
