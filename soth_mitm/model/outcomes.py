@@ -1,0 +1,126 @@
+"""How a flow failed, in the few words that a row has room for, and what to do about it.
+
+The codes are the stable ones of the events; a code that is not in a table yet is shown as it is,
+with spaces. `reasons` has the words of the terminal codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.model.tls import TlsFailure
+
+CLIENT_TLS: dict[str, str] = {
+    "client_rejected_ca": "client refused CA",
+    "client_rejected_certificate": "client refused cert",
+    "client_closed_silently": "client hung up in TLS",
+    "client_reset": "client reset in TLS",
+    "client_cancelled": "client gave up in TLS",
+    "connection_lost": "client lost",
+    "handshake_timeout": "client stalled in TLS",
+    "no_common_cipher": "no cipher for client",
+    "no_common_protocol": "no ALPN for client",
+    "no_common_version": "client's TLS too old",
+    "not_tls": "client spoke no TLS",
+    "protocol_error": "client broke TLS",
+}
+"""Words per reason code of a handshake that failed on the client's side."""
+
+UPSTREAM_TLS: dict[str, str] = {
+    "unknown_issuer": "cert not trusted",
+    "self_signed": "cert self-signed",
+    "self_signed_in_chain": "cert root not trusted",
+    "certificate_expired": "cert expired",
+    "certificate_not_yet_valid": "cert not yet valid",
+    "hostname_mismatch": "cert for another host",
+    "ip_mismatch": "cert lacks address",
+    "certificate_revoked": "cert revoked",
+    "certificate_weak": "cert too weak",
+    "certificate_purpose": "cert of wrong purpose",
+    "certificate_invalid": "cert not valid",
+    "client_certificate_required": "wants client cert",
+    "client_certificate_rejected": "refused client cert",
+    "client_certificate_unknown_ca": "refused client cert",
+    "handshake_refused": "upstream refused TLS",
+    "handshake_timeout": "upstream stalled in TLS",
+    "legacy_renegotiation": "upstream TLS too old",
+    "no_common_cipher": "no cipher for upstream",
+    "no_common_protocol": "no ALPN for upstream",
+    "no_common_version": "upstream TLS too old",
+    "not_tls": "upstream speaks no TLS",
+    "protocol_error": "upstream broke TLS",
+    "unrecognized_name": "name unknown upstream",
+    "upstream_closed": "upstream hung up in TLS",
+    "upstream_reset": "upstream reset in TLS",
+    "weak_key": "upstream key too weak",
+}
+"""The same for the upstream's side."""
+
+TLS_CLASSES: dict[str, str] = {
+    "unknown_ca": "CA not trusted",
+    "timeout": "TLS timed out",
+    "eof_or_reset": "hung up in TLS",
+    "cert_validation": "cert refused",
+    "handshake": "TLS failed",
+    "other": "TLS failed",
+}
+"""Words for a reason code that has none of its own, per failure class."""
+
+DIAL: dict[str, tuple[str, str]] = {
+    "name_not_found": (
+        "host not found",
+        "No address is known for {host}: check its spelling and this machine's DNS.",
+    ),
+    "resolve_failed": (
+        "name lookup failed",
+        "Looking up {host} failed: check this machine's DNS, then try again.",
+    ),
+    "resolve_timeout": (
+        "name lookup timed out",
+        "The name server gave no answer for {host}: check this machine's DNS.",
+    ),
+    "connection_refused": (
+        "upstream refused",
+        "Nothing listens at {site}: start the server, or check the port.",
+    ),
+    "connect_timeout": (
+        "upstream timed out",
+        "{site} did not answer: check that it is up and that no firewall drops packets.",
+    ),
+    "unreachable": (
+        "upstream unreachable",
+        "There is no way to {site} from here: check network, VPN and routes.",
+    ),
+    "connection_reset": (
+        "upstream reset",
+        "{site} dropped the connection at once: check what listens there.",
+    ),
+}
+"""Words and hint per code of a failed dial; `{site}` is the upstream with its port."""
+
+_STAGE = {"resolve": "resolve_failed", "connect": "unreachable"}
+
+
+def tls_words(failure: TlsFailure) -> str:
+    """Return a few words for a failed handshake."""
+    table = CLIENT_TLS if failure.peer == "client" else UPSTREAM_TLS
+    return table.get(failure.reason) or TLS_CLASSES.get(failure.failure_class, "TLS failed")
+
+
+def dial_words(stage: str, code: str) -> str:
+    """Return a few words for a dial that failed at `stage` with `code`."""
+    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "unreachable")])[0]
+
+
+def dial_hint(stage: str, code: str, host: str, port: int) -> str:
+    """Return one sentence on what to do about a failed dial."""
+    site = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "unreachable")])[1].format(host=host, site=site)
+
+
+def guard_words(code: str) -> str:
+    """Return the code of a guard as words."""
+    return printable(code.replace("_", " "), 40)

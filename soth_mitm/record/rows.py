@@ -1,0 +1,361 @@
+"""The row fold: events become what one line of a list says about a flow.
+
+Pure: no clock, no file, no lock. The fold keeps the rows of open flows only; who wants to keep a
+closed row packs it away (`index`) or prints it. It takes any events in any order without raising:
+what belongs to a flow it has not seen is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from soth_mitm.model import events as e
+from soth_mitm.model.outcomes import dial_hint, dial_words, guard_words, tls_words
+from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
+from soth_mitm.text import printable
+
+PATH_LIMIT = 120
+"""Most characters of a path that a row keeps, the ellipsis included."""
+
+HOST_LIMIT = 255
+_WORD_LIMIT = 80
+_METHOD_LIMIT = 24
+_HINT_LIMIT = 400
+_MEMO_ENTRIES = 4096
+_MEMO_KEY = 256
+_CONNS = 65_536
+
+OPEN = "open"
+STREAMING = "streaming"
+CLOSED = "closed"
+
+
+class Row(msgspec.Struct, gc=False):
+    """One flow as a list shows it. All text is printable; times and durations are nanoseconds."""
+
+    flow: int
+    conn: int
+    """Number of the client conn."""
+    kind: str
+    """`http`, `tunnel`, `bytes` or `failed`."""
+    started_wall_ns: int
+    started_mono_ns: int
+    client: str
+    """Address of the client, `host:port`."""
+    scheme: str
+    host: str
+    port: int
+    intercepted: bool = False
+    metadata_only: bool = False
+    sni: str = ""
+    method: str = ""
+    path: str = ""
+    """The target in origin-form, at most `PATH_LIMIT` characters."""
+    status: int = 0
+    """Status of the final response; 0 while there is none."""
+    version: str = ""
+    """HTTP version of the response, until then of the request."""
+    content_type: str = ""
+    """Media type of the response, until then of the request: without parameters, in lower case."""
+    request_bytes: int = 0
+    """Payload bytes from the client so far; of a tunnel, all bytes."""
+    response_bytes: int = 0
+    ttfb_ns: int = 0
+    """From the start to the response's head; 0 while there is none."""
+    duration_ns: int = 0
+    """From the start to the last event so far."""
+    last_mono_ns: int = 0
+    state: str = OPEN
+    """`open`, `streaming` (the response's head was seen and not its end) or `closed`."""
+    reason: str = ""
+    """The `CloseReason` of a closed flow."""
+    outcome: str = ""
+    """How it ended, in a few words; empty where the status says it."""
+    error: bool = False
+    """A person would call the end of this flow a failure. A status of 400 or above alone is none."""
+    reused: bool = False
+    """The upstream connection had carried a flow before."""
+    generated: bool = False
+    """The response was made here, not by the upstream."""
+    modified: bool = False
+    """The handler changed, answered or refused a message."""
+    rewritten: bool = False
+    """The proxy itself changed bytes as it must: the form of the target, a field for proxies, a 100."""
+    tls_reason: str = ""
+    """Reason code of a failed handshake."""
+    guard: str = ""
+    """Reason code of the guard that refused a message."""
+    hint: str = ""
+    """What to do about the failure, one sentence."""
+    repeats: int = 0
+    """How many equal failures within 60 s were folded into this row after the first."""
+    number: int = -1
+    """The row's number in its index; -1 outside of one."""
+
+    @property
+    def open(self) -> bool:
+        """Whether more may come."""
+        return self.state != CLOSED
+
+
+_Key = TypeVar("_Key", bytes, str)
+
+
+class _Memo(dict[_Key, str]):
+    """Printable forms of values that come again and again; emptied when full."""
+
+    def __init__(self, make: Callable[[_Key], str]) -> None:
+        super().__init__()
+        self._make: Callable[[_Key], str] = make
+
+    def __missing__(self, key: _Key) -> str:
+        text = self._make(key)
+        if len(key) <= _MEMO_KEY:
+            if len(self) >= _MEMO_ENTRIES:
+                self.clear()
+            self[key] = text
+        return text
+
+
+def _essence(value: bytes) -> str:
+    return printable(value.partition(b";")[0].strip().lower(), _WORD_LIMIT)
+
+
+def _short(value: str) -> str:
+    return printable(value, _WORD_LIMIT)
+
+
+def _name(value: str) -> str:
+    return printable(value, HOST_LIMIT)
+
+
+def _method(value: bytes) -> str:
+    return printable(value, _METHOD_LIMIT)
+
+
+_HOSTS = _Memo(_name)
+_SHORTS = _Memo(_short)
+_TYPES = _Memo(_essence)
+_METHODS = _Memo(_method)
+
+
+def path_text(path: bytes) -> str:
+    """Return a path as a row keeps it: printable, and cut with an ellipsis where it is long."""
+    if len(path) <= PATH_LIMIT and path.isascii():
+        text = path.decode("ascii")
+        if text.isprintable():
+            return text
+    return printable(path, PATH_LIMIT)
+
+
+# --- one function an event kind: (row, event, body) ---------------------------------------------
+
+_Step = Callable[[Row, e.Event, Any], None]
+
+
+def _bound(row: Row, event: e.Event, body: e.FlowBound) -> None:
+    row.reused = body.reused
+
+
+def _request_head(row: Row, event: e.Event, body: e.RequestHead) -> None:
+    row.method = _METHODS[body.method]
+    row.path = path_text(body.path or body.target)
+    row.version = _SHORTS[body.version]
+    if body.content_type:
+        row.content_type = _TYPES[body.content_type]
+    if body.forwarded:
+        row.rewritten = True
+
+
+def _response_info(row: Row, event: e.Event, body: e.ResponseInfo) -> None:
+    if body.generated:
+        row.rewritten = True
+
+
+def _response_head(row: Row, event: e.Event, body: e.ResponseHead) -> None:
+    row.status = body.status or row.status
+    row.version = _SHORTS[body.version]
+    row.content_type = _TYPES[body.content_type] if body.content_type else ""
+    row.ttfb_ns = event.mono_ns - row.started_mono_ns
+    row.state = STREAMING
+    row.generated = body.generated
+    if not body.generated:
+        # The upstream answered after all: an earlier attempt that failed explains nothing any more.
+        row.outcome = row.hint = row.tls_reason = ""
+
+
+def _chunk(row: Row, event: e.Event, body: e.BodyChunk) -> None:
+    end = body.offset + body.length
+    if body.direction == "response":
+        if end > row.response_bytes:
+            row.response_bytes = end
+    elif end > row.request_bytes:
+        row.request_bytes = end
+
+
+def _request_end(row: Row, event: e.Event, body: e.RequestEnd) -> None:
+    row.request_bytes = max(row.request_bytes, body.body_bytes)
+
+
+def _response_end(row: Row, event: e.Event, body: e.ResponseEnd) -> None:
+    row.response_bytes = max(row.response_bytes, body.body_bytes)
+    row.state = OPEN
+
+
+def _upgraded(row: Row, event: e.Event, body: e.Upgraded) -> None:
+    row.state = STREAMING
+
+
+def _progress(row: Row, event: e.Event, body: e.TunnelProgress) -> None:
+    _count_opaque(row, body.from_client, body.from_upstream)
+
+
+def _acted(row: Row, event: e.Event, body: e.HandlerActed) -> None:
+    row.modified = True
+
+
+def _handler_failed(row: Row, event: e.Event, body: e.HandlerFailed) -> None:
+    if body.outcome == "closed":
+        row.outcome = "handler failed"
+
+
+def _hello(row: Row, event: e.Event, body: e.HelloReceived) -> None:
+    row.sni = _HOSTS[body.sni]
+
+
+def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
+    failure = body.failure
+    row.tls_reason = _SHORTS[failure.reason]
+    row.outcome = tls_words(failure)
+    row.hint = printable(failure.hint, _HINT_LIMIT)
+
+
+def _dial_failed(row: Row, event: e.Event, body: e.DialFailed) -> None:
+    row.outcome = dial_words(body.stage, body.code)
+    row.hint = dial_hint(body.stage, body.code, row.host, row.port)
+
+
+def _refused(row: Row, event: e.Event, body: e.ConnectRefused) -> None:
+    row.guard = _SHORTS[body.code]
+    row.outcome = guard_words(row.guard)
+    if not row.status:
+        row.status = body.status
+
+
+def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
+    row.guard = _SHORTS[body.code]
+    row.outcome = guard_words(row.guard)
+    row.hint = printable(body.hint, _HINT_LIMIT)
+
+
+def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
+    reason = body.reason
+    left_while_streaming = reason == CloseReason.CLIENT_CLOSED and row.ttfb_ns > 0
+    row.state = CLOSED
+    row.reason = _SHORTS[reason]
+    row.error = reason in FAILURES and not left_while_streaming
+    if not row.outcome and reason not in _NEEDS_NO_WORDS:
+        row.outcome = WORDS.get(reason) or row.reason.replace("_", " ")
+    _count_opaque(row, body.from_client, body.from_upstream)
+
+
+def _count_opaque(row: Row, from_client: int, from_upstream: int) -> None:
+    """Count what a tunnel or an upgraded connection carried; of an exchange these are no payload."""
+    if row.kind != "http" or row.status == 101:
+        row.request_bytes = max(row.request_bytes, from_client)
+        row.response_bytes = max(row.response_bytes, from_upstream)
+
+
+_NEEDS_NO_WORDS = frozenset({CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF})
+
+
+def _touched(row: Row, event: e.Event, body: e.Body) -> None:
+    """Nothing but the time of the last event changes."""
+
+
+_STEPS: dict[type[e.Body], _Step] = {
+    e.FlowBound: _bound,
+    e.RequestHead: _request_head,
+    e.ResponseInfo: _response_info,
+    e.ResponseHead: _response_head,
+    e.BodyChunk: _chunk,
+    e.RequestEnd: _request_end,
+    e.ResponseEnd: _response_end,
+    e.Upgraded: _upgraded,
+    e.TunnelProgress: _progress,
+    e.HandlerActed: _acted,
+    e.HandlerFailed: _handler_failed,
+    e.HelloReceived: _hello,
+    e.TlsFailed: _tls_failed,
+    e.DialFailed: _dial_failed,
+    e.ConnectRefused: _refused,
+    e.GuardTripped: _guard,
+    e.FlowClosed: _closed,
+}
+
+
+class RowFold:
+    """Fold events into rows; feed it every event of a stream, in order."""
+
+    __slots__ = ("_open", "_sni")
+
+    def __init__(self) -> None:
+        self._open: dict[int, Row] = {}
+        self._sni: dict[int, str] = {}
+
+    @property
+    def open_rows(self) -> dict[int, Row]:
+        """The rows of the flows that are open, by flow number."""
+        return self._open
+
+    def apply(self, event: e.Event) -> Row | None:
+        """Take one event; return the row it changed, None where it changed none.
+
+        The row is the fold's own and goes on changing until it is closed; then the fold forgets it.
+        """
+        flow = event.flow
+        body = event.body
+        if not flow:
+            self._conn(event, body)
+            return None
+        row = self._open.get(flow)
+        if row is None:
+            return self._opened(event, body) if type(body) is e.FlowOpened else None
+        now = event.mono_ns
+        row.last_mono_ns = now
+        row.duration_ns = now - row.started_mono_ns
+        _STEPS.get(type(body), _touched)(row, event, body)
+        if row.state == CLOSED:
+            del self._open[flow]
+        return row
+
+    def _opened(self, event: e.Event, body: e.FlowOpened) -> Row:
+        now = event.mono_ns
+        row = self._open[event.flow] = Row(
+            event.flow,
+            event.conn,
+            str(body.flow_kind),
+            event.wall_ns,
+            now,
+            _HOSTS[body.client],
+            _SHORTS[body.scheme],
+            _HOSTS[body.host],
+            body.port,
+            body.intercepted,
+            body.metadata_only,
+            self._sni.get(event.conn, ""),
+            last_mono_ns=now,
+        )
+        return row
+
+    def _conn(self, event: e.Event, body: e.Body) -> None:
+        kind = type(body)
+        if kind is e.HelloReceived and isinstance(body, e.HelloReceived):
+            if len(self._sni) >= _CONNS:
+                del self._sni[next(iter(self._sni))]
+            self._sni[event.conn] = _HOSTS[body.sni]
+        elif kind is e.ConnClosed:
+            self._sni.pop(event.conn, None)

@@ -1,0 +1,280 @@
+"""The view fold: the events of one flow, and of its conns, become a `FlowView`.
+
+Pure, and tolerant: any events in any order give a view and never an error, because a file may be
+damaged or begin in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from soth_mitm.model import events as e
+from soth_mitm.model.fields import Fields
+from soth_mitm.record.bodies import NO_BLOCK, BodyRef
+from soth_mitm.record.view import LIST_LIMIT, ConnView, FlowView, MessageView
+
+
+class ViewFold:
+    """Fold the events of one flow, and of its conns, into `view`; may go on as more come.
+
+    An event that was taken before, told by its `seq`, is passed over; so a block may be read twice.
+    Of a conn's events only those without a flow count. Conns that the flow has nothing to do with
+    should not be handed in; they would be kept.
+    """
+
+    __slots__ = ("_conns", "_seen", "view")
+
+    def __init__(self, flow: int) -> None:
+        self.view = FlowView(flow)
+        self._conns: dict[int, ConnView] = {}
+        self._seen: dict[tuple[int, int], int] = {}
+
+    def apply(self, event: e.Event, block: int = NO_BLOCK, offset: int = 0) -> bool:
+        """Take one event, whose frame lies at `offset` of `block`; return whether the view changed."""
+        body = event.body
+        key = (event.flow, 0 if event.flow else event.conn)
+        if event.seq <= self._seen.get(key, 0):
+            return False
+        if event.flow == 0:
+            return self._apply_conn(event, key)
+        if event.flow != self.view.flow:
+            return False
+        self._seen[key] = event.seq
+        view = self.view
+        view.last_mono_ns = event.mono_ns
+        if type(body) is e.BodyChunk:
+            _chunk(view, event, body, block, offset)
+            return True
+        step = _FLOW_STEPS.get(type(body))
+        if step is not None:
+            step(view, event, body)
+            self._join()
+        return True
+
+    def _apply_conn(self, event: e.Event, key: tuple[int, int]) -> bool:
+        step = _CONN_STEPS.get(type(event.body))
+        if step is None or not event.conn:
+            return False
+        self._seen[key] = event.seq
+        conn = self._conns.get(event.conn)
+        if conn is None:
+            conn = self._conns[event.conn] = ConnView(event.conn, started_mono_ns=event.mono_ns)
+        step(conn, event, event.body)
+        self._join()
+        return True
+
+    def _join(self) -> None:
+        view = self.view
+        view.client = self._conns.get(view.conn)
+        view.upstream = self._conns.get(view.upstream_conn)
+
+
+def fold(events: Iterable[e.Event], flow: int) -> FlowView:
+    """Return the view of `flow` out of the events of a whole stream."""
+    whole = list(events)
+    conns = {0}
+    for event in whole:
+        if event.flow == flow:
+            conns.add(event.conn)
+            if isinstance(event.body, e.FlowBound):
+                conns |= {event.body.client_conn, event.body.upstream_conn}
+    folding = ViewFold(flow)
+    for event in whole:
+        if event.flow == flow or (not event.flow and event.conn in conns):
+            folding.apply(event)
+    return folding.view
+
+
+# --- one function an event kind of a flow: (view, event, body) ------------------------------------
+
+_FlowStep = Callable[[FlowView, e.Event, Any], None]
+_ConnStep = Callable[[ConnView, e.Event, Any], None]
+
+
+def _message(view: FlowView, direction: str) -> MessageView:
+    if direction == e.Direction.REQUEST:
+        if view.request is None:
+            view.request = MessageView(e.Direction.REQUEST)
+        return view.request
+    if view.response is None:
+        view.response = MessageView(e.Direction.RESPONSE)
+    return view.response
+
+
+def _chunk(view: FlowView, event: e.Event, body: e.BodyChunk, block: int, offset: int) -> None:
+    message = _message(view, body.direction)
+    end = body.offset + body.length
+    message.body_bytes = max(message.body_bytes, end)
+    message.last_mono_ns = event.mono_ns
+    if message is view.request:
+        view.count(request=end)
+    else:
+        view.count(response=end)
+    if body.data:
+        message.refs.append(BodyRef(block, offset, len(body.data), body.offset, event.mono_ns))
+
+
+def _opened(view: FlowView, event: e.Event, body: e.FlowOpened) -> None:
+    if view.opened is None:
+        view.opened = body
+        view.conn = event.conn
+        view.started_mono_ns = event.mono_ns
+        view.started_wall_ns = event.wall_ns
+
+
+def _bound(view: FlowView, event: e.Event, body: e.FlowBound) -> None:
+    view.bound = body
+    view.upstream_conn = body.upstream_conn
+
+
+def _request_head(view: FlowView, event: e.Event, body: e.RequestHead) -> None:
+    message = _message(view, e.Direction.REQUEST)
+    message.raw = body.raw
+    message.forwarded = body.forwarded
+    message.fields = Fields.of_head(body.raw)
+    message.version = body.version
+    message.method = body.method
+    message.target = body.target
+    message.path = body.path or body.target
+    message.content_type = body.content_type
+    message.content_encoding = message.fields.joined(b"content-encoding")
+    message.head_mono_ns = message.last_mono_ns = event.mono_ns
+
+
+def _response_head(view: FlowView, event: e.Event, body: e.ResponseHead) -> None:
+    message = _message(view, e.Direction.RESPONSE)
+    message.raw = body.raw
+    message.forwarded = body.forwarded
+    message.fields = Fields.of_head(body.raw)
+    message.version = body.version
+    message.status = body.status or message.status
+    message.reason = body.reason
+    message.content_type = body.content_type
+    message.content_encoding = body.content_encoding
+    message.generated = body.generated
+    message.head_mono_ns = message.last_mono_ns = event.mono_ns
+
+
+def _request_end(view: FlowView, event: e.Event, body: e.RequestEnd) -> None:
+    _end(_message(view, e.Direction.REQUEST), event, body)
+    view.count(request=body.body_bytes)
+
+
+def _response_end(view: FlowView, event: e.Event, body: e.ResponseEnd) -> None:
+    _end(_message(view, e.Direction.RESPONSE), event, body)
+    view.count(response=body.body_bytes)
+
+
+def _end(message: MessageView, event: e.Event, body: e.RequestEnd | e.ResponseEnd) -> None:
+    message.body_bytes = max(message.body_bytes, body.body_bytes)
+    message.wire_bytes = body.wire_bytes
+    message.trailers_raw = body.trailers
+    message.trailers = Fields.parse(body.trailers)
+    message.complete = True
+    message.end_mono_ns = message.last_mono_ns = event.mono_ns
+
+
+def _upgraded(view: FlowView, event: e.Event, body: e.Upgraded) -> None:
+    view.upgraded = body.protocol
+
+
+def _progress(view: FlowView, event: e.Event, body: e.TunnelProgress) -> None:
+    view.count_opaque(body.from_client, body.from_upstream)
+
+
+def _tls_failed(view: FlowView, event: e.Event, body: e.TlsFailed) -> None:
+    view.failure = body.failure
+
+
+def _dial_failed(view: FlowView, event: e.Event, body: e.DialFailed) -> None:
+    view.dial_failed = body
+
+
+def _refused(view: FlowView, event: e.Event, body: e.ConnectRefused) -> None:
+    view.refused = view.refused or body
+
+
+def _guard(view: FlowView, event: e.Event, body: e.GuardTripped) -> None:
+    view.guard = view.guard or body
+
+
+def _closed(view: FlowView, event: e.Event, body: e.FlowClosed) -> None:
+    view.closed = body
+    view.count_opaque(body.from_client, body.from_upstream)
+
+
+def _listed(name: str) -> _FlowStep:
+    def step(view: FlowView, event: e.Event, body: e.Body) -> None:
+        entries: list[e.Body] = getattr(view, name)
+        if len(entries) < LIST_LIMIT:
+            entries.append(body)
+        else:
+            view.omitted += 1
+
+    return step
+
+
+_FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
+    e.FlowOpened: _opened,
+    e.FlowBound: _bound,
+    e.RequestHead: _request_head,
+    e.RequestEnd: _request_end,
+    e.ResponseInfo: _listed("infos"),
+    e.ResponseHead: _response_head,
+    e.ResponseEnd: _response_end,
+    e.Upgraded: _upgraded,
+    e.TunnelProgress: _progress,
+    e.TlsFailed: _tls_failed,
+    e.DialFailed: _dial_failed,
+    e.ConnectRefused: _refused,
+    e.GuardTripped: _guard,
+    e.Anomaly: _listed("anomalies"),
+    e.HandlerActed: _listed("actions"),
+    e.HandlerFailed: _listed("handler_failures"),
+    e.Retried: _listed("retries"),
+    e.Noted: _listed("notes"),
+    e.FlowClosed: _closed,
+}
+
+
+# --- one function an event kind of a conn ---------------------------------------------------------
+
+
+def _kept(name: str) -> _ConnStep:
+    def step(conn: ConnView, event: e.Event, body: e.Body) -> None:
+        setattr(conn, name, body)
+
+    return step
+
+
+def _conn_tls_started(conn: ConnView, event: e.Event, body: e.TlsStarted) -> None:
+    conn.tls_started = body
+    conn.tls_started_mono_ns = event.mono_ns
+
+
+def _conn_tls(conn: ConnView, event: e.Event, body: e.TlsEstablished) -> None:
+    conn.tls = body
+    if conn.tls_started_mono_ns:
+        conn.tls_ns = max(event.mono_ns - conn.tls_started_mono_ns, 0)
+
+
+def _conn_tls_failed(conn: ConnView, event: e.Event, body: e.TlsFailed) -> None:
+    conn.failure = body.failure
+
+
+_CONN_STEPS: dict[type[e.Body], _ConnStep] = {
+    e.ConnOpened: _kept("opened"),
+    e.ConnectReceived: _kept("connect"),
+    e.ConnectRefused: _kept("refused"),
+    e.PolicyDecided: _kept("policy"),
+    e.HelloReceived: _kept("hello"),
+    e.CertificateIssued: _kept("issued"),
+    e.DialStarted: _kept("dial"),
+    e.DialResolved: _kept("resolved"),
+    e.DialFailed: _kept("dial_failed"),
+    e.TlsStarted: _conn_tls_started,
+    e.TlsEstablished: _conn_tls,
+    e.TlsFailed: _conn_tls_failed,
+    e.ConnClosed: _kept("closed"),
+}
