@@ -1,0 +1,157 @@
+"""Frames: one event each, a fixed header and a MessagePack map, one after another in a block's payload.
+
+Readers pick what they want by the header alone: `events_of` decodes only the frames of one flow,
+`chunk_data` finds body bytes without decoding anything. An offset is always one within the payload.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from soth_mitm.model.events import BODIES, Body, BodyChunk, Event
+from soth_mitm.record.format import FRAME_BYTES
+
+FRAME = struct.Struct("<IHHQQQIqq")
+"""length of the body, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns."""
+
+FRAME_SIZE = FRAME.size
+
+FRAME_CHECKPOINT = 1
+"""Frame flag: the event stands in an earlier segment; a reader that has seen it there skips this one."""
+
+_ROOM = bytes(FRAME_SIZE)
+_encode_into = msgspec.msgpack.Encoder().encode_into
+_pack_into = FRAME.pack_into
+_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(body) for kind, body in BODIES.items()
+}
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# `data` is the last key of a chunk: its name, then the head of a bin 8, bin 16 or bin 32.
+_DATA_KEY = b"\xa4data"
+_BIN_HEADS = {0xC4: struct.Struct(">B"), 0xC5: struct.Struct(">H"), 0xC6: struct.Struct(">I")}
+_DATA_KEY_WITHIN = 96
+
+
+class Frame(NamedTuple):
+    """The header of a frame and where it stands in its payload; the body is `payload[start:end]`."""
+
+    offset: int
+    kind: int
+    flags: int
+    conn: int
+    flow: int
+    seq: int
+    flow_seq: int
+    mono_ns: int
+    wall_ns: int
+    start: int
+    end: int
+
+
+def append_frame(buffer: bytearray, event: Event, flags: int = 0) -> int:
+    """Append the frame of `event`; return the buffer's new length.
+
+    The header is written last: until then its kind is 0, which ends the frames for a reader, so a
+    thread that copies the buffer in between sees whole frames only.
+
+    Raises:
+        ValueError, OverflowError, struct.error: the event cannot be encoded; the buffer is as it was.
+    """
+    start = len(buffer)
+    buffer += _ROOM
+    body = event.body
+    try:
+        _encode_into(body, buffer, start + FRAME_SIZE)
+        size = len(buffer)
+        length = size - start - FRAME_SIZE
+        if length > FRAME_BYTES - FRAME_SIZE:
+            raise ValueError(f"an event of {length} bytes is longer than a frame may be")
+        _pack_into(
+            buffer,
+            start,
+            length,
+            body.KIND,
+            flags,
+            event.conn,
+            event.flow,
+            event.seq,
+            event.flow_seq,
+            event.mono_ns,
+            event.wall_ns,
+        )
+    except BaseException:
+        del buffer[start:]
+        raise
+    return size
+
+
+def frames_in(payload: bytes) -> Iterator[Frame]:
+    """Yield the frame headers of a payload; stop where no whole frame follows."""
+    offset, size = 0, len(payload)
+    unpack = FRAME.unpack_from
+    while offset + FRAME_SIZE <= size:
+        length, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns = unpack(payload, offset)
+        start = offset + FRAME_SIZE
+        end = start + length
+        if not kind or end > size:
+            return
+        yield Frame(offset, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns, start, end)
+        offset = end
+
+
+def decode_frame(payload: bytes, frame: Frame) -> Event | None:
+    """Return the event of a frame; None where its kind is not known or its body cannot be read."""
+    decoder = _DECODERS.get(frame.kind)
+    if decoder is None:
+        return None
+    try:
+        body: Body = decoder.decode(payload[frame.start : frame.end])
+    except _UNREADABLE:
+        return None
+    _, _, _, conn, flow, seq, flow_seq, mono_ns, wall_ns, _, _ = frame
+    return Event(seq, conn, flow, flow_seq, mono_ns, wall_ns, body)
+
+
+def events_of(payload: bytes, *, flow: int = 0, conns: Collection[int] = ()) -> Iterator[tuple[Frame, Event]]:
+    """Yield the readable events of one flow, and those of `conns` that belong to no flow, in order.
+
+    Frames of others are passed over by their header, without being decoded.
+    """
+    for frame in frames_in(payload):
+        if frame.flow == flow if frame.flow else frame.conn in conns:
+            event = decode_frame(payload, frame)
+            if event is not None:
+                yield frame, event
+
+
+def chunk_span(payload: bytes, frame_offset: int) -> tuple[int, int]:
+    """Return start and end of a `BodyChunk`'s captured bytes; equal where none were captured."""
+    length, kind = struct.unpack_from("<IH", payload, frame_offset)
+    start = frame_offset + FRAME_SIZE
+    end = start + length
+    if kind != BodyChunk.KIND or end > len(payload):
+        return end, end
+    at = payload.find(_DATA_KEY, start, min(end, start + _DATA_KEY_WITHIN))
+    while at >= 0:
+        head = at + len(_DATA_KEY)
+        size = _BIN_HEADS.get(payload[head]) if head < end else None
+        if size is not None and head + 1 + size.size <= end:
+            first = head + 1 + size.size
+            if first + size.unpack_from(payload, head + 1)[0] == end:
+                return first, end
+        at = payload.find(_DATA_KEY, at + 1, min(end, start + _DATA_KEY_WITHIN))
+    return end, end
+
+
+def chunk_data(payload: bytes, frame_offset: int) -> bytes:
+    """Return the captured bytes of the `BodyChunk` whose frame is at `frame_offset`, undecoded.
+
+    Empty where nothing was captured, or where the frame is of another kind.
+    """
+    start, end = chunk_span(payload, frame_offset)
+    return payload[start:end]
