@@ -141,13 +141,19 @@ def _judge(exc: BaseException, side: _Side, alert: int | None) -> _Verdict:
 
 def _alert_of(exc: ssl.SSLError) -> int | None:
     """Return the alert that OpenSSL reports; those it has no code for stand in its text alone."""
-    if exc.reason:
-        match = _ALERT_CODE.fullmatch(exc.reason)
+    code = _code(exc)
+    if code:
+        match = _ALERT_CODE.fullmatch(code)
         if match is None:
             return None
         name = match["name"].replace("_", "").lower()
         return _ALERT_BY_NAME.get(name, _SPELLINGS.get(name))
     return _alert_in(str(exc))
+
+
+def _code(exc: BaseException) -> str:
+    """Return OpenSSL's own code; errors that were not raised by OpenSSL itself lack the attribute."""
+    return getattr(exc, "reason", None) or ""
 
 
 def _alert_in(text: str) -> int | None:
@@ -173,7 +179,7 @@ def _by_verify_code(exc: BaseException, side: _Side) -> _Verdict | None:
 def _by_library(exc: BaseException, side: _Side) -> _Verdict | None:
     if isinstance(exc, ssl.SSLZeroReturnError | ssl.SSLEOFError):
         return _Verdict(side.closed, "ssl_error")
-    code = getattr(exc, "reason", None)
+    code = _code(exc)
     if not isinstance(exc, ssl.SSLError) or not code:
         return None
     if code == "UNEXPECTED_EOF_WHILE_READING":

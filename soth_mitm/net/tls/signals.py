@@ -203,14 +203,15 @@ _COMMON_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"unsupported[ _]protocol|protocol[ _]version|unsupported versions?|version too (?:low|high)"
-        r"|no appropriate protocol|NotEnoughVersions|PeerIncompatible",
+        r"|no appropriate protocol|peer is incompatible",
         "no_common_version",
     ),
     (r"no[ _]application[ _]protocol", "no_common_protocol"),
 )
 
 _TRUST_WORDS = (
-    r"unknown[ _]?ca\b|unknown[ _]?issuer|unknown authority|self[- ]signed|local issuer certificate"
+    r"unknown[ _]?ca\b|unknown[ _]?issuer|unknown (?:certificate )?authority"
+    r"|self[- ]signed|local issuer certificate"
     r"|issuer certificate|does not trust|not trusted|untrusted|UNTRUSTED_ISSUER|AUTHORITY_INVALID"
     r"|unable to find valid certification path|path building failed|trust anchor|caunknown"
 )
@@ -225,7 +226,10 @@ _RESET = (
     r"|forcibly"
 )
 _EOF = r"\beof\b|close_?notify|closed|disconnected|hung up|hang up"
-_RULES = r"handshake|\balert\b|decrypt|decode|illegal parameter|bad record|unexpected message|\bssl\b|\btls\b"
+_RULES = (
+    r"handshake|\balert\b|decrypt|decode|illegal parameter|bad record|unexpected message"
+    r"|(?:\b|_)(?:ssl|tls)(?:\b|_)"
+)
 
 CLIENT_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
@@ -251,6 +255,7 @@ UPSTREAM_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"revoked", "certificate_revoked"),
         (r"ip address mismatch|doesn.t contain any IP|any IP SANs", "ip_mismatch"),
         (_NAME_WORDS, "hostname_mismatch"),
+        (r"dh[ _]key[ _]too[ _]small", "weak_key"),
         (r"(?:key|md) too (?:small|weak)|weak (?:key|signature)", "certificate_weak"),
         (r"legacy renegotiation|unsafe renegotiation", "legacy_renegotiation"),
         (
