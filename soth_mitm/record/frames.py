@@ -37,6 +37,28 @@ _BIN_HEADS = {0xC4: struct.Struct(">B"), 0xC5: struct.Struct(">H"), 0xC6: struct
 _DATA_KEY_WITHIN = 96
 
 
+def with_safe_text(event: Event) -> Event:
+    """Return `event` with texts that UTF-8 can hold: a lone surrogate in one is written as an escape."""
+    body = event.body
+    changes: dict[str, Any] = {}
+    for name in body.__struct_fields__:
+        value = getattr(body, name)
+        safe = _safe(value)
+        if safe != value:
+            changes[name] = safe
+    if not changes:
+        return event
+    return msgspec.structs.replace(event, body=msgspec.structs.replace(body, **changes))
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, tuple):
+        return tuple(_safe(each) for each in value)
+    return value
+
+
 class Frame(NamedTuple):
     """The header of a frame and where it stands in its payload; the body is `payload[start:end]`."""
 

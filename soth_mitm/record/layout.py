@@ -5,7 +5,9 @@ Everything is known before a byte is written, because blocks are stored as they 
 
 from __future__ import annotations
 
+import threading
 from array import array
+from bisect import bisect_right
 from typing import NamedTuple
 
 from soth_mitm.record.footer import ENTRY_BYTES, BlockEntry, encode_footer
@@ -50,6 +52,8 @@ class Layout:
         self._offset = 0
         self._entries: list[BlockEntry] = []
         self._sizes: dict[int, int] = {}
+        # The three columns are read from other threads.
+        self._lock = threading.Lock()
         self._segments = array("I")
         self._offsets = array("Q")
         self._lengths = array("I")
@@ -94,9 +98,10 @@ class Layout:
             self.next_block, self.segment, self._offset, length, frames, first_seq, last_seq, flags
         )
         self._entries.append(BlockEntry(self._offset, length, first_seq, last_seq, frames, flags))
-        self._segments.append(self.segment)
-        self._offsets.append(self._offset)
-        self._lengths.append(length)
+        with self._lock:
+            self._segments.append(self.segment)
+            self._offsets.append(self._offset)
+            self._lengths.append(length)
         self._offset += length
         return info
 
@@ -109,10 +114,11 @@ class Layout:
 
     def where(self, number: int) -> tuple[int, int, int] | None:
         """Return segment, offset and length of a block; None where it is not there, or no more."""
-        at = number - self.first_block
-        if not 0 <= at < len(self._offsets):
-            return None
-        return self._segments[at], self._offsets[at], self._lengths[at]
+        with self._lock:
+            at = number - self.first_block
+            if not 0 <= at < len(self._offsets):
+                return None
+            return self._segments[at], self._offsets[at], self._lengths[at]
 
     def drop_oldest(self) -> int:
         """Forget the oldest segment that has ended; return its number, 0 where there is none."""
@@ -120,9 +126,8 @@ class Layout:
             return 0
         segment = min(self._sizes)
         del self._sizes[segment]
-        count = 0
-        while count < len(self._segments) and self._segments[count] == segment:
-            count += 1
-        del self._segments[:count], self._offsets[:count], self._lengths[:count]
-        self.first_block += count
+        with self._lock:
+            count = bisect_right(self._segments, segment)
+            del self._segments[:count], self._offsets[:count], self._lengths[:count]
+            self.first_block += count
         return segment
