@@ -140,7 +140,9 @@ def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, w
     for key, value in table.items():
         if key not in known:
             near = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-            hint = f"; did you mean {where}{near[0]}?" if near else f"; known keys: {', '.join(sorted(known))}"
+            hint = (
+                f"; did you mean {where}{near[0]}?" if near else f"; known keys: {', '.join(sorted(known))}"
+            )
             raise ConfigError(f"unknown key {where}{key} in {path}{hint}")
         if key == "limits" and isinstance(value, dict):
             _check_keys(value, Limits, path, "limits.")

@@ -416,6 +416,8 @@ class HandlerActed(Body):
     hook: str
     action: str
     detail: str = ""
+    forwarded: bytes = b""
+    """The head that went on instead of the original, where the handler changed it."""
 
 
 class HandlerFailed(Body):

@@ -1,0 +1,62 @@
+"""The only way in which a user interface acts on the proxy; everything else it does is reading.
+
+Thread-safe: calls from another thread than the proxy's are carried over to its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from soth_mitm.model.reasons import CloseReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from soth_mitm.config import Config
+    from soth_mitm.net.drain import Drain
+    from soth_mitm.net.shared import Shared
+
+T = TypeVar("T")
+
+
+class Control:
+    """Acts on one running proxy."""
+
+    def __init__(self, shared: Shared, *, drain: Drain, reload: Callable[[Config], tuple[str, ...]]) -> None:
+        self._shared = shared
+        self._drain = drain
+        self._reload = reload
+
+    async def drain(self, deadline: float | None = None) -> int:
+        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
+        seconds = self._shared.config.limits.drain_timeout if deadline is None else deadline
+        return await self._on_loop(self._drain.run(seconds))
+
+    async def kill(self, flow: int) -> bool:
+        """Cut both sides of a flow now; False where it is not open."""
+        return await self._on_loop(self._kill(flow))
+
+    async def _kill(self, flow: int) -> bool:
+        session = self._shared.flows.get(flow)
+        if session is None:
+            return False
+        session.kill(CloseReason.KILLED)
+        return True
+
+    async def reload(self, config: Config) -> tuple[str, ...]:
+        """Use other settings for connections made from now on; return the names of what changed."""
+        return await self._on_loop(self._apply(config))
+
+    async def _apply(self, config: Config) -> tuple[str, ...]:
+        return self._reload(config)
+
+    @property
+    def open_flows(self) -> int:
+        """How many flows are open."""
+        return len(self._shared.flows)
+
+    async def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        if asyncio.get_running_loop() is self._shared.loop:
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._shared.loop))

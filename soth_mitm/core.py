@@ -1,0 +1,148 @@
+"""Wire a proxy together: settings in, a listening proxy out, and its orderly end."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from soth_mitm._version import __version__
+from soth_mitm.config import Config, difference
+from soth_mitm.control import Control
+from soth_mitm.errors import StartError
+from soth_mitm.model.events import CaLoaded, ConfigReloaded, Event, Notice, SessionEnded, SessionStarted
+from soth_mitm.net.dial import Dialer, Override
+from soth_mitm.net.drain import Drain, Watchdog
+from soth_mitm.net.listener import Listener
+from soth_mitm.net.loops import run
+from soth_mitm.net.pool import Pool
+from soth_mitm.net.shared import Shared
+from soth_mitm.net.sockets import raise_descriptor_limit
+from soth_mitm.net.tls.ca import CertificateAuthority
+from soth_mitm.net.tls.leaf import LeafCache
+from soth_mitm.net.tls.upstream import UpstreamTls
+from soth_mitm.policy.decision import Policy
+from soth_mitm.record.bus import Bus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from soth_mitm.hooks.handler import Handler
+    from soth_mitm.model.limits import Counters
+
+__all__ = ["Proxy", "run"]
+
+
+class Proxy:
+    """An intercepting proxy.
+
+    ```python
+    async with Proxy(Config(listen_port=0), handler) as proxy:
+        async for event in proxy.events():
+            ...
+    ```
+
+    Entering binds the port; leaving drains: it stops accepting, gives open flows
+    `limits.drain_timeout` seconds, and cuts the rest. Raises `StartError`, `CaError` or
+    `ConfigError`, whose texts say what to do.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        handler: Handler | None = None,
+        *,
+        bus: Bus | None = None,
+        resolver: Override | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.bus = bus or Bus()
+        self._handler = handler
+        self._resolver = resolver
+        self.addresses: list[tuple[str, int]] = []
+        """Where it listens; known once entered."""
+
+    async def __aenter__(self) -> Proxy:
+        """Start: load or make the CA, bind, and accept."""
+        config = self.config
+        shared = self._shared = Shared(config, self.bus, self._handler)
+        soft, _ = raise_descriptor_limit()
+        self.bus.publish(SessionStarted(uuid.uuid4().hex, __version__, platform=sys.platform))
+        if 0 < soft < 4096:
+            self.bus.publish(
+                Notice("warning", f"only {soft} files may be open (ulimit -n): tunnels take six each")
+            )
+        shared.ca = self.ca = CertificateAuthority.load_or_create(config.directory, key_type=config.key_type)
+        shared.leaves = LeafCache(shared.ca, capacity=max(1, config.limits.leaf_cache))
+        named = config.upstream_roots
+        roots = named if named == "os" or named == "certifi" else Path(named)
+        shared.tls = UpstreamTls(roots=roots, session_capacity=config.limits.session_cache)
+        shared.tls.context(verify=not config.insecure)
+        shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
+        shared.pool = Pool(shared)
+        ca = shared.ca
+        self.bus.publish(
+            CaLoaded(
+                str(ca.certificate_path),
+                ca.fingerprint_sha256,
+                ca.key_description,
+                ca.created,
+                int(ca.not_after.timestamp()),
+            )
+        )
+        self._listener = Listener(shared)
+        self._watchdog = Watchdog(shared)
+        self._drain = Drain(shared, self._listener)
+        self.control = Control(shared, drain=self._drain, reload=self.reload)
+        try:
+            self.addresses = shared.listening = self._listener.open(config.listen_host, config.listen_port)
+        except StartError:
+            self.bus.publish(SessionEnded("start_failed"))
+            raise
+        self._watchdog.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drain, and publish the end of the session."""
+        await self.drain()
+        self._watchdog.stop()
+        self.bus.publish(SessionEnded("stopped" if error is None else f"{type(error).__name__}"))
+
+    async def drain(self, deadline: float | None = None) -> int:
+        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
+        return await self.control.drain(deadline)
+
+    def reload(self, config: Config) -> tuple[str, ...]:
+        """Use other settings for connections made from now on; return the names of what changed.
+
+        Connections that are open keep what they began with. The listening address, the CA and the
+        trust store stay as they are until a restart.
+        """
+        changed = difference(self.config, config)
+        if changed:
+            self.config = self._shared.config = config
+            self._shared.policy = Policy(config)
+            self.bus.publish(ConfigReloaded(changed))
+        return changed
+
+    async def events(self, *, on_full: Literal["gap", "block"] = "gap") -> AsyncIterator[Event]:
+        """Yield the events from now on, at the caller's own rate.
+
+        A caller that is slower than the traffic misses events, and gets one `capture_gap` that says
+        how many (`on_full="gap"`), or slows the traffic down (`"block"`).
+        """
+        queue = self.bus.cursor(capacity=self.config.limits.cursor_queue_events, on_full=on_full)
+        try:
+            async for event in queue:
+                yield event
+        finally:
+            queue.close()
+
+    @property
+    def counters(self) -> Counters:
+        """How often each budget was used up, and how full the live ones are."""
+        return self._shared.counters

@@ -1,0 +1,456 @@
+"""Serve a CONNECT: judge it, dial, look at the client's first bytes, then intercept or tunnel.
+
+The upstream is dialled before the 200, and its TLS handshake is done before ours towards the
+client, so that the client only ever sees what the upstream can do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+from soth_mitm.hooks.messages import ConnectionInfo, Target
+from soth_mitm.model.events import (
+    CertificateIssued,
+    ConnectReceived,
+    DialFailed,
+    FlowBound,
+    FlowKind,
+    FlowOpened,
+    HelloReceived,
+    Noted,
+    PolicyDecided,
+    Side,
+    TlsFailed,
+    TlsStarted,
+    TunnelProgress,
+)
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import replies, upstream
+from soth_mitm.net.dial import DialError, Dialled
+from soth_mitm.net.origin import FixedOrigin
+from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
+from soth_mitm.net.session import ClientSession
+from soth_mitm.net.sockets import format_address
+from soth_mitm.net.tls import failure
+from soth_mitm.net.tunnel import Tunnel
+from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError
+from soth_mitm.policy.decision import Action, Decision
+from soth_mitm.proto import client_hello, fingerprint
+from soth_mitm.proto.client_hello import ClientHello, ClientHelloError
+from soth_mitm.proto.connect import ConnectRequest, Sniff, sniff
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from soth_mitm.net.life import ConnLife, FlowLife
+    from soth_mitm.net.shared import Shared
+
+ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+_HELLO_MOST = 65_536
+_PROGRESS_EVERY = 1.0
+
+
+class _Tunnelled(Exception):
+    """This connection is passed through; `code` and `detail` say why."""
+
+    def __init__(self, code: str, detail: str = "", *, rule: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail or rule
+        self.rule = rule
+
+
+class Connect:
+    """One CONNECT, from its head to the end of what follows."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        sock: socket.socket,
+        *,
+        life: ConnLife,
+        client: str,
+        info: ConnectionInfo | None,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._shared = shared
+        self._config = shared.config
+        self._policy = shared.policy
+        self._sock = sock
+        self._life = life
+        self._client = client
+        self._info = info
+        self._on_end = on_end
+        self._host = ""
+        self._port = 0
+        self._hello: ClientHello | None = None
+
+    async def serve(self, request: ConnectRequest) -> bool:
+        """Serve it; return True when a session has taken over the socket and the conn."""
+        host, port = request.authority.host, request.authority.port
+        self._host, self._port = host, port
+        self._life.emit(ConnectReceived(host, port, request.raw))
+        early = self._policy.decide(host, port)
+        if early.action is Action.BLOCK:
+            self._decided(early)
+            self._blocked(early)
+            return False
+        if self._shared.is_self(host, port):
+            self._decided(early)
+            self._fail(
+                508,
+                "self_loop",
+                text=f"{host}:{port} is this proxy itself",
+                hint=f"http://{self._config.magic_host}/ shows its page",
+                reason=CloseReason.SELF_LOOP,
+            )
+            return False
+        try:
+            upstream_life, dialled = await upstream.dial(self._shared, host, port)
+        except DialError as error:
+            self._decided(early)
+            self._unreachable(error)
+            return False
+        try:
+            return await self._connected(upstream_life, dialled)
+        except PeerLeft as error:
+            dialled.sock.close()
+            upstream_life.close(CloseReason.CLIENT_CLOSED)
+            if error.data:
+                self._left_in_hello(error)
+            raise
+        except BaseException:
+            if not upstream_life.closed:
+                dialled.sock.close()
+                upstream_life.close(CloseReason.CLIENT_CLOSED)
+            raise
+
+    async def _connected(self, upstream_life: ConnLife, dialled: Dialled) -> bool:
+        await self._shared.loop.sock_sendall(self._sock, ESTABLISHED)
+        try:
+            scheme = await self._first_bytes(dialled.sock)
+            decision = self._decide()
+            if decision.action is Action.BLOCK:
+                self._decided(decision)
+                dialled.sock.close()
+                upstream_life.close(CloseReason.BLOCKED)
+                self._blocked(decision, answer=False)
+                return False
+            if decision.action is Action.TUNNEL:
+                raise _Tunnelled(decision.reason, rule=decision.rule)
+            if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
+                raise _Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
+        except _Tunnelled as cause:
+            self._decided(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
+            await self._tunnel(cause, upstream_life, dialled)
+            return False
+        self._decided(decision)
+        return await self._intercept(scheme, decision, upstream_life=upstream_life, dialled=dialled)
+
+    # --- what the client speaks -------------------------------------------------------------------
+
+    async def _first_bytes(self, server: socket.socket) -> str:
+        """Return `https` or `http`; the hello is then known.
+
+        Raises:
+            _Tunnelled: neither, or the server speaks first; PeerLeft, ConnectionError: the client left.
+        """
+        limits = self._config.limits
+        await self._who_speaks_first(server, limits.server_first_wait)
+        try:
+            first = await peek_until(self._sock, _sniff_needs, timeout=limits.peek_timeout, most=64)
+        except PeekTimeout as error:
+            raise _Tunnelled("first_bytes_incomplete", f"{len(error.data)} bytes") from error
+        kind = sniff(first)
+        if kind is Sniff.HTTP:
+            return "http"
+        if kind is not Sniff.TLS:
+            what = "HTTP/2 without TLS" if kind is Sniff.HTTP2_PREFACE else "neither TLS nor HTTP"
+            raise _Tunnelled("not_http", what)
+        await self._peek_hello()
+        return "https"
+
+    def _left_in_hello(self, error: PeerLeft) -> None:
+        """A client that left inside its hello is a failed handshake; one that sent nothing is no row."""
+        self._decided(self._decide())
+        self._life.emit(TlsStarted(Side.CLIENT))
+        self._handshake_failed(ConnectionResetError(f"{error} of the hello"), "")
+
+    def _handshake_failed(self, error: BaseException, sni: str) -> None:
+        why = failure.classify_client(error, sni=sni or None, host=self._host)
+        self._life.emit(TlsFailed(Side.CLIENT, why))
+        flow = self._open_failed()
+        flow.emit(TlsFailed(Side.CLIENT, why))
+        flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
+        if self._shared.hooks.tls_failure:
+            self._shared.call_hook("on_tls_failure", why)
+        self._life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
+
+    async def _who_speaks_first(self, server: socket.socket, wait: float) -> None:
+        if peek_now(self._sock, 1) is not None:
+            return
+        loop = self._shared.loop
+        first = loop.create_future()
+
+        def wake(who: str) -> None:
+            if not first.done():
+                first.set_result(who)
+
+        handle = loop.call_later(wait, wake, "nobody")
+        loop.add_reader(self._sock, wake, "client")
+        loop.add_reader(server, wake, "server")
+        try:
+            who = await first
+        finally:
+            handle.cancel()
+            loop.remove_reader(self._sock)
+            loop.remove_reader(server)
+        if who == "client" or peek_now(self._sock, 1) is not None:
+            return
+        detail = "the server spoke first" if who == "server" else f"no byte from the client within {wait:g} s"
+        raise _Tunnelled("server_first" if who == "server" else "client_silent", detail)
+
+    async def _peek_hello(self) -> None:
+        try:
+            data = await peek_until(
+                self._sock, client_hello.needed, timeout=self._config.limits.peek_timeout, most=_HELLO_MOST
+            )
+            hello = self._hello = client_hello.parse(data)
+        except ClientHelloError as error:
+            raise _Tunnelled(error.code, error.detail) from error
+        except PeekTimeout as error:
+            raise _Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
+        self._life.emit(hello_event(hello))
+
+    @staticmethod
+    def _only_h2(hello: ClientHello) -> bool:
+        return bool(hello.alpn) and not {b"http/1.1", b"http/1.0"} & set(hello.alpn)
+
+    # --- policy -----------------------------------------------------------------------------------
+
+    def _decide(self) -> Decision:
+        sni = (self._hello.sni or "") if self._hello is not None else ""
+        decision = self._policy.decide(self._host, self._port, sni)
+        if self._hello is None or not self._shared.hooks.intercept:
+            return decision
+        if decision.action not in (Action.INTERCEPT, Action.METADATA_ONLY):
+            return decision
+        alpn = tuple(name.decode("latin-1") for name in self._hello.alpn)
+        target = Target(self._host, self._port, sni=sni, alpn=alpn)
+        if self._shared.call_hook("should_intercept_tls", target) is False:
+            return Decision(Action.TUNNEL, "handler_veto")
+        return decision
+
+    def _decided(self, decision: Decision) -> None:
+        self._life.emit(
+            PolicyDecided(
+                decision.action, decision.reason, self._host, self._port, decision.rule, decision.overrides
+            )
+        )
+
+    # --- refusals -----------------------------------------------------------------------------------
+
+    def _blocked(self, decision: Decision, *, answer: bool = True) -> None:
+        self._fail(
+            403,
+            "blocked",
+            text=f"{self._host}:{self._port} is blocked by {decision.rule!r}",
+            hint="remove the --block option or rule to let it through",
+            reason=CloseReason.BLOCKED,
+            answer=answer,
+        )
+
+    def _unreachable(self, error: DialError) -> None:
+        flow = self._open_failed()
+        flow.emit(DialFailed(error.stage, error.code, error.detail))
+        flow.close(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
+        hint = "check the host name and port, and whether this machine can reach it"
+        self._answer(502, error.code, text=str(error), hint=hint)
+
+    def _open_failed(self) -> FlowLife:
+        flow = self._shared.new_flow(self._life.number)
+        flow.emit(FlowOpened(FlowKind.FAILED, "https", self._host, self._port, self._client))
+        return flow
+
+    def _fail(
+        self, status: int, code: str, *, text: str, hint: str, reason: str, answer: bool = True
+    ) -> None:
+        flow = self._open_failed()
+        flow.emit(Noted(code, text))
+        flow.close(reason, code)
+        if answer:
+            self._answer(status, code, text=text, hint=hint)
+
+    def _answer(self, status: int, code: str, *, text: str, hint: str) -> None:
+        head, body = replies.error(status, code, text=text, hint=hint)
+        try:
+            self._sock.send(head + body)
+        except OSError:
+            return  # the client left: the row says what happened all the same
+
+    # --- interception -------------------------------------------------------------------------------
+
+    async def _intercept(
+        self, scheme: str, decision: Decision, *, upstream_life: ConnLife, dialled: Dialled
+    ) -> bool:
+        sni = (self._hello.sni or "") if self._hello is not None else ""
+        peer = Peer.of(scheme, self._host, self._port, decision=decision, sni=sni)
+        conn: UpstreamConn | None = None
+        why = None
+        try:
+            conn = await upstream.start(self._shared, upstream_life, peer=peer, dialled=dialled)
+        except UpstreamTlsError as error:
+            why = error.failure
+        origin = FixedOrigin(self._shared, peer=peer, decision=decision, conn=conn, failure=why)
+        session = ClientSession(
+            self._shared,
+            self._life,
+            client=self._client,
+            origin=origin,
+            decision=decision,
+            scheme=scheme,
+            host=sni or self._host,
+            port=self._port,
+            info=self._info,
+            on_end=self._on_end,
+        )
+        if scheme == "http":
+            await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
+            return True
+        try:
+            await self._shake_hands(session, sni)
+        except BaseException:
+            origin.close()
+            raise
+        return True
+
+    async def _shake_hands(self, session: ClientSession, sni: str) -> None:
+        shared, life = self._shared, self._life
+        leaf = shared.leaves.context_for(self._host, sni=sni or None)
+        life.emit(CertificateIssued(self._host, leaf.sans, leaf.cached))
+        life.emit(TlsStarted(Side.CLIENT, sni))
+        try:
+            await shared.loop.connect_accepted_socket(
+                lambda: session,
+                self._sock,
+                ssl=leaf.context,
+                ssl_handshake_timeout=self._config.limits.tls_timeout,
+                ssl_shutdown_timeout=upstream.SHUTDOWN_TIMEOUT,
+            )
+        except (OSError, ssl.SSLError) as error:
+            self._handshake_failed(error, sni)
+            raise HandshakeFailed from error
+
+    # --- tunnel -------------------------------------------------------------------------------------
+
+    async def _tunnel(self, cause: _Tunnelled, upstream_life: ConnLife, dialled: Dialled) -> None:
+        shared = self._shared
+        flow = shared.new_flow(self._life.number)
+        flow.emit(FlowOpened(FlowKind.TUNNEL, "tcp", self._host, self._port, self._client))
+        if self._hello is not None:
+            flow.emit(hello_event(self._hello))
+        flow.emit(Noted(cause.code, cause.detail))
+        flow.emit(
+            FlowBound(
+                self._life.number,
+                upstream_life.number,
+                False,
+                format_address(dialled.address),
+                dialled.dns_ns,
+                dialled.connect_ns,
+            )
+        )
+        tunnel = Tunnel(self._sock, dialled.sock, size=self._config.limits.tunnel_pipe_bytes)
+        watcher = TunnelWatch(shared, tunnel, flow)
+        reason, detail = CloseReason.INTERNAL_ERROR.value, ""
+        try:
+            reason, detail = await tunnel.run()
+        except asyncio.CancelledError:
+            reason = CloseReason.SHUTDOWN
+            raise
+        finally:
+            watcher.end()
+            up, down = tunnel.up.count, tunnel.down.count
+            flow.from_client, flow.from_upstream = up, down
+            flow.close(reason, detail)
+            upstream_life.close(reason, received=down, sent=up)
+            self._life.close(reason, received=up, sent=down)
+
+
+class HandshakeFailed(Exception):
+    """The client's TLS handshake failed, and all about it has been published."""
+
+
+class TunnelWatch:
+    """A tunnel in the registry: progress once a second, silence, kill, drain."""
+
+    def __init__(self, shared: Shared, tunnel: Tunnel, flow: FlowLife) -> None:
+        self._shared = shared
+        self._tunnel = tunnel
+        self._flow = flow
+        self._told = (0, 0)
+        self._last_move = shared.loop.time()
+        shared.sessions.add(self)
+        shared.flows[flow.number] = self
+
+    @property
+    def busy(self) -> bool:
+        """A tunnel is busy until it ends."""
+        return True
+
+    def kill(self, reason: str) -> None:
+        """Cut both sides now."""
+        self._tunnel.stop(reason)
+
+    def shut_when_idle(self) -> None:
+        """A tunnel has no idle point of its own; the drain's deadline ends it."""
+
+    def tick(self, now: float) -> None:
+        """Tell the progress, and end a silent tunnel."""
+        tunnel = self._tunnel
+        if tunnel.moved:
+            tunnel.moved = False
+            self._last_move = now
+            counts = (tunnel.up.count, tunnel.down.count)
+            if counts != self._told:
+                self._told = counts
+                self._flow.emit(TunnelProgress(*counts))
+        elif now - self._last_move > self._shared.config.limits.idle_timeout:
+            limit = self._shared.config.limits.idle_timeout
+            tunnel.stop(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limit:g} s")
+
+    def end(self) -> None:
+        """Leave the registry."""
+        self._shared.sessions.discard(self)
+        self._shared.flows.pop(self._flow.number, None)
+
+
+def _sniff_needs(data: bytes) -> int:
+    return len(data) + 1 if not data or sniff(data) is Sniff.NEED_MORE else len(data)
+
+
+def hello_event(hello: ClientHello) -> HelloReceived:
+    """Return the event that tells a hello."""
+    return HelloReceived(
+        sni=hello.sni or "",
+        alpn=tuple(name.decode("ascii", "backslashreplace") for name in hello.alpn),
+        versions=tuple(version_name(number) for number in hello.versions or (hello.legacy_version,)),
+        ja3=fingerprint.ja3(hello)[1],
+        ja4=fingerprint.ja4(hello),
+        early_data=hello.early_data,
+        length=hello.length,
+    )
+
+
+_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+
+
+def version_name(number: int) -> str:
+    """Return the name of a protocol version of TLS, in OpenSSL's spelling."""
+    return _VERSIONS.get(number, f"0x{number:04x}")
+
+
+__all__ = ["Connect", "HandshakeFailed", "PeerLeft"]

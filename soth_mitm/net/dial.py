@@ -1,0 +1,243 @@
+"""Reach an upstream: resolve its name, then connect to the address that answers first (RFC 8305)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from soth_mitm.errors import SothError
+from soth_mitm.model.events import DialFailed, DialResolved, DialStarted
+from soth_mitm.net.sockets import tune
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.net.life import ConnLife
+
+Address = tuple[str, int]
+Override = Callable[[str, int], Sequence[Address] | None]
+"""Where to connect instead of what the name resolves to; None leaves it to the name."""
+
+STAGGER = 0.25
+"""Seconds before the next address is tried beside the one that has not answered (RFC 8305 section 5)."""
+
+_WORDS = {
+    "dns_not_found": "the name does not resolve",
+    "dns_failed": "the name server did not answer",
+    "dns_timeout": "name resolution took too long",
+    "connect_refused": "nothing listens on that port",
+    "connect_timeout": "no answer in time",
+    "network_unreachable": "there is no route to it",
+    "host_unreachable": "the host cannot be reached",
+    "connect_failed": "the connection failed",
+    "connect_reset": "the connection was reset",
+}
+
+
+class DialError(SothError):
+    """An upstream could not be reached. `code` is stable; the text names host, stage and cause."""
+
+    def __init__(
+        self, host: str, port: int, *, stage: Literal["resolve", "connect"], code: str, detail: str
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.stage: Literal["resolve", "connect"] = stage
+        self.code = code
+        self.detail = printable(detail, 300)
+        super().__init__(
+            f"cannot reach {printable(host, 255)}:{port}: {_WORDS.get(code, code)} ({self.detail})"
+        )
+
+
+class Dialled(NamedTuple):
+    """A connected socket, and how long its making took."""
+
+    sock: socket.socket
+    address: Address
+    dns_ns: int
+    connect_ns: int
+
+
+class Dialer:
+    """Resolve and connect within one budget of `connect_timeout` seconds.
+
+    Answers of the resolver are kept `ttl` seconds, at most `capacity` of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float,
+        override: Override | None = None,
+        ttl: float = 30.0,
+        capacity: int = 1024,
+    ) -> None:
+        self._timeout = connect_timeout
+        self._override = override
+        self._ttl = ttl
+        self._capacity = capacity
+        self._cache: OrderedDict[Address, tuple[float, tuple[Address, ...]]] = OrderedDict()
+
+    def known(self, host: str, port: int) -> tuple[Address, ...] | None:
+        """Return the addresses where no look-up is needed: overridden, literal, or seen lately."""
+        if self._override is not None:
+            given = self._override(host, port)
+            if given is not None:
+                return tuple(given)
+        try:
+            ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            pass
+        else:
+            return ((host, port),)
+        entry = self._cache.get((host, port))
+        if entry is None or entry[0] < asyncio.get_running_loop().time():
+            return None
+        self._cache.move_to_end((host, port))
+        return entry[1]
+
+    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+        """Return the addresses of `host`, families interleaved, IPv6 first.
+
+        Raises:
+            DialError: the name does not resolve, or not in time.
+        """
+        known = self.known(host, port)
+        if known is not None:
+            return known
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout):
+                infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError as error:
+            raise DialError(
+                host, port, stage="resolve", code="dns_timeout", detail=f"no answer in {self._timeout:g} s"
+            ) from error
+        except (OSError, UnicodeError) as error:
+            missing = getattr(error, "errno", None) in (
+                socket.EAI_NONAME,
+                getattr(socket, "EAI_NODATA", None),
+            )
+            code = "dns_not_found" if missing or isinstance(error, UnicodeError) else "dns_failed"
+            detail = getattr(error, "strerror", None) or str(error)
+            raise DialError(host, port, stage="resolve", code=code, detail=detail) from error
+        addresses = _interleave([(str(info[4][0]), int(info[4][1])) for info in infos])
+        self._cache[host, port] = (loop.time() + self._ttl, addresses)
+        if len(self._cache) > self._capacity:
+            self._cache.popitem(last=False)
+        return addresses
+
+    async def connect(self, life: ConnLife, host: str, port: int) -> Dialled:
+        """Connect to `host`, publishing the phases as events of `life`; its terminal event is the caller's.
+
+        Raises:
+            DialError: after the `DialFailed` event.
+        """
+        clock = life.bus.clock.monotonic_ns
+        started = life.emit(DialStarted(host, port))
+        try:
+            addresses = await self.resolve(host, port)
+            resolved = life.emit(DialResolved(tuple(f"{ip}" for ip, _ in addresses)))
+            try:
+                async with asyncio.timeout(self._timeout):
+                    sock, address = await self._race(addresses)
+            except TimeoutError as error:
+                raise DialError(
+                    host,
+                    port,
+                    stage="connect",
+                    code="connect_timeout",
+                    detail=f"no answer in {self._timeout:g} s",
+                ) from error
+            except OSError as error:
+                self._cache.pop((host, port), None)
+                raise DialError(
+                    host,
+                    port,
+                    stage="connect",
+                    code=_connect_code(error),
+                    detail=error.strerror or str(error),
+                ) from error
+        except DialError as error:
+            life.emit(DialFailed(error.stage, error.code, error.detail))
+            raise
+        return Dialled(sock, address, resolved - started, clock() - resolved)
+
+    async def _race(self, addresses: tuple[Address, ...]) -> tuple[socket.socket, Address]:
+        if len(addresses) == 1:
+            return await _attempt(addresses[0]), addresses[0]
+        loop = asyncio.get_running_loop()
+        waiting = list(addresses)
+        running: dict[asyncio.Future[socket.socket], Address] = {}
+        first_error: OSError | None = None
+        winner: tuple[socket.socket, Address] | None = None
+        try:
+            while winner is None and (waiting or running):
+                if waiting:
+                    address = waiting.pop(0)
+                    running[loop.create_task(_attempt(address), name=f"connect {address[0]}")] = address
+                done, _ = await asyncio.wait(
+                    running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    address = running.pop(task)
+                    error = task.exception()
+                    if error is None and winner is None:
+                        winner = task.result(), address
+                    elif error is None:
+                        task.result().close()
+                    elif isinstance(error, OSError):
+                        first_error = first_error or error
+        finally:
+            await _abandon(running)
+        if winner is None:
+            raise first_error or OSError(errno.EHOSTUNREACH, "no address to connect to")
+        return winner
+
+
+async def _abandon(running: dict[asyncio.Future[socket.socket], Address]) -> None:
+    for task in running:
+        task.cancel()
+    for outcome in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(outcome, socket.socket):
+            outcome.close()
+
+
+async def _attempt(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        tune(sock)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _interleave(addresses: list[Address]) -> tuple[Address, ...]:
+    unique = list(dict.fromkeys(addresses))
+    six = [address for address in unique if ":" in address[0]]
+    four = [address for address in unique if ":" not in address[0]]
+    mixed: list[Address] = []
+    while six or four:
+        if six:
+            mixed.append(six.pop(0))
+        if four:
+            mixed.append(four.pop(0))
+    return tuple(mixed)
+
+
+def _connect_code(error: OSError) -> str:
+    return {
+        errno.ECONNREFUSED: "connect_refused",
+        errno.ETIMEDOUT: "connect_timeout",
+        errno.ENETUNREACH: "network_unreachable",
+        errno.EHOSTUNREACH: "host_unreachable",
+        errno.ECONNRESET: "connect_reset",
+    }.get(error.errno or 0, "connect_failed")

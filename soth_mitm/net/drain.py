@@ -1,0 +1,72 @@
+"""Watch over the open connections: their deadlines once a second, and their end at a shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.reasons import CloseReason
+
+if TYPE_CHECKING:
+    from soth_mitm.net.listener import Listener
+    from soth_mitm.net.shared import Shared
+
+TICK = 1.0
+_POLL = 0.02
+
+
+class Watchdog:
+    """Lets every session look at its deadlines."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._handle = self._shared.loop.call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        shared = self._shared
+        now = shared.loop.time()
+        for session in list(shared.sessions):
+            try:
+                session.tick(now)
+            except Exception as error:
+                shared.internal_error("watchdog", f"{type(error).__name__}: {error}")
+                session.kill(CloseReason.INTERNAL_ERROR)
+        shared.pool.tick(now)
+        self.start()
+
+    def stop(self) -> None:
+        """End."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+
+class Drain:
+    """Ends a proxy's connections: idle ones at once, busy ones after their flow or at the deadline."""
+
+    def __init__(self, shared: Shared, listener: Listener) -> None:
+        self._shared = shared
+        self._listener = listener
+
+    async def run(self, deadline: float) -> int:
+        """Drain; return how many flows had to be cut."""
+        shared = self._shared
+        self._listener.close()
+        shared.draining = True
+        shared.pool.close()
+        end = shared.loop.time() + deadline
+        for session in list(shared.sessions):
+            session.shut_when_idle()
+        while shared.flows and shared.loop.time() < end:
+            await asyncio.sleep(_POLL)
+        cut = len(shared.flows)
+        for session in list(shared.sessions):
+            session.kill(CloseReason.SHUTDOWN)
+        await shared.tasks.cancel()
+        settle = shared.loop.time() + 1.0
+        while shared.sessions and shared.loop.time() < settle:
+            await asyncio.sleep(_POLL)
+        return cut

@@ -1,0 +1,551 @@
+"""One request and its response, relayed as they arrive, and told as events.
+
+The bytes of both directions pass through untouched; the readers of `proto.http1` look at them on the
+way. Nothing is held back, except what `deciding` holds for a hook that asked for it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from soth_mitm.hooks.messages import StreamChunk
+from soth_mitm.model.events import (
+    CHUNK_LIMIT,
+    Anomaly,
+    BodyChunk,
+    DialFailed,
+    Direction,
+    FlowBound,
+    FlowKind,
+    FlowOpened,
+    GuardTripped,
+    Noted,
+    RequestEnd,
+    RequestHead,
+    ResponseEnd,
+    ResponseHead,
+    ResponseInfo,
+    Retried,
+    Side,
+    TlsFailed,
+    Upgraded,
+)
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import replies
+from soth_mitm.net.deciding import Deciding
+from soth_mitm.net.dial import DialError
+from soth_mitm.net.sockets import format_address
+from soth_mitm.net.tls import failure as tls_failure
+from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
+from soth_mitm.policy.decision import Action
+from soth_mitm.proto import http1
+from soth_mitm.proto.http1 import Framing, Http1Error
+from soth_mitm.proto.http1.reasons import REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soth_mitm.model.tls import TlsFailure
+    from soth_mitm.net.origin import Place
+    from soth_mitm.net.session import ClientSession
+
+VERSIONS = ("1.0", "1.1")
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+_CLIENT_FULL, _HOLD, _BUS = 1, 2, 4
+
+
+class _Count:
+    """What passed in one direction."""
+
+    __slots__ = ("data", "wire")
+
+    def __init__(self) -> None:
+        self.data = 0
+        self.wire = 0
+
+
+class Exchange:
+    """A flow of kind `http`. Belongs to a session, and to an upstream connection once it is bound."""
+
+    def __init__(self, session: ClientSession, head: http1.RequestHead, place: Place) -> None:
+        self.session = session
+        self.shared = session.shared
+        self.head = head
+        self.place = place
+        self.flow = session.shared.new_flow(session.life.number)
+        self.conn: UpstreamConn | None = None
+        self.response_head: http1.ResponseHead | None = None
+        self.request_done = False
+        self.response_done = False
+        self.switched = False
+        self.finished = False
+        self.deciding: Deciding | None = None
+        self.capture = place.decision.action is not Action.METADATA_ONLY
+        self._capture_limit = session.config.limits.capture_body_bytes
+        self._to_upstream: list[bytes] = []
+        self._request = _Count()
+        self._response = _Count()
+        self._sent_to_client = False
+        self._reused = False
+        self._conn_paused = 0
+        self._client_ended = False
+        self._chunk_hook = self.shared.hooks.chunk
+
+    # --- the request ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Publish the flow and its request head."""
+        place, head, session = self.place, self.head, self.session
+        flow = self.flow
+        session.shared.flows[flow.number] = session
+        flow.emit(
+            FlowOpened(
+                FlowKind.HTTP,
+                place.scheme,
+                place.host,
+                place.port,
+                session.client,
+                session.intercepted,
+                not self.capture,
+            )
+        )
+        forwarded = b"" if place.raw is head.raw else place.raw
+        flow.emit(
+            RequestHead(
+                head.method,
+                head.target,
+                VERSIONS[head.minor],
+                head.raw,
+                place.path,
+                head.content_type,
+                forwarded,
+            )
+        )
+        for code in head.anomalies:
+            flow.emit(Anomaly(code, Direction.REQUEST))
+        self._request.wire = len(head.raw)
+
+    def send_head(self, raw: bytes) -> None:
+        """Have the request head go first, over a connection that is ready or made now; `flush` sends it."""
+        self._to_upstream.insert(0, raw)
+        conn = self.session.origin.ready(self.place)
+        if conn is not None:
+            self._bind(conn)
+        else:
+            self.session.pause(self.session.DIALLING)
+            self.shared.tasks.spawn(self._dial(), f"dial for flow {self.flow.number}")
+
+    async def _dial(self) -> None:
+        try:
+            conn = await self.session.origin.open(self.place)
+        except DialError as error:
+            if not self.finished:
+                self._unreachable(error)
+            return
+        except UpstreamTlsError as error:
+            if not self.finished:
+                self.upstream_tls_failed(error.failure)
+            return
+        if self.finished:
+            self.session.origin.release(conn, conn.alive)
+            return
+        if not conn.alive:
+            self._response_missing("eof_before_head", "the upstream closed right after it was reached")
+            return
+        self._bind(conn)
+        self.flush()
+        self.session.resume(self.session.DIALLING)
+
+    def _bind(self, conn: UpstreamConn) -> None:
+        self.conn = conn
+        conn.user = self
+        self._reused = reused = conn.exchanges > 0
+        conn.exchanges += 1
+        conn.reader.begin(self.head.method)
+        phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
+        self.flow.emit(
+            FlowBound(
+                self.session.life.number, conn.life.number, reused, format_address(conn.address), *phases
+            )
+        )
+        if self.session.client_full:
+            self._pause_conn(_CLIENT_FULL)
+
+    def request_items(self, items: Sequence[http1.Item]) -> None:
+        """Relay what was read from the client; `flush` sends it."""
+        if self.deciding is not None and self.deciding.takes_request(items):
+            return
+        for item in items:
+            if type(item) is http1.Body:
+                self._to_upstream.append(item.wire)
+                self._request.wire += len(item.wire)
+                if item.data:
+                    self._chunk(Direction.REQUEST, self._request, item.data)
+            elif type(item) is http1.End:
+                if item.wire:
+                    self._to_upstream.append(item.wire)
+                    self._request.wire += len(item.wire)
+                self.end_request(item.trailers)
+
+    def end_request(self, trailers: bytes = b"") -> None:
+        """Note that the request is complete; where the response is too, the exchange ends."""
+        self.request_done = True
+        if self.flow.closed:
+            return
+        self.flow.emit(RequestEnd(self._request.data, self._request.wire, trailers))
+        if self.response_done:
+            self.flush()
+            self._complete()
+
+    def flush(self) -> None:
+        """Send upstream what waits for it, once there is an upstream."""
+        conn = self.conn
+        out = self._to_upstream
+        if not out or conn is None:
+            return
+        data = out[0] if len(out) == 1 else b"".join(out)
+        self._to_upstream = []
+        self.flow.from_client += len(data)
+        conn.write(data)
+
+    def put_request(self, head: bytes, body: bytes) -> None:
+        """Replace the request: send this head and body, and forget what arrived of the original."""
+        self._to_upstream = []
+        if body:
+            self._to_upstream.append(body)
+            self._request.wire += len(body)
+            self._chunk(Direction.REQUEST, self._request, body)
+        self.send_head(head)
+
+    # --- the response ---------------------------------------------------------------------------
+
+    def upstream_data(self, conn: UpstreamConn, data: bytes) -> None:
+        """Relay what came from the upstream."""
+        self.session.touched = True
+        try:
+            try:
+                items: Sequence[http1.Item] = conn.reader.receive(data)
+            except Http1Error as error:
+                self.response_items(error.items)
+                self._response_broken(error)
+                return
+            self.response_items(items)
+        except Exception as error:
+            self.session.internal_error(error)
+        if self.shared.bus.congested:
+            self.session.hold_for_bus()
+
+    def response_items(self, items: Sequence[http1.Item]) -> None:
+        """Relay what was read from the upstream."""
+        if self.deciding is not None and self.deciding.takes_response(items):
+            return
+        out: list[bytes] = []
+        ended: http1.End | None = None
+        for position, item in enumerate(items):
+            if type(item) is http1.Body:
+                out.append(item.wire)
+                self._response.wire += len(item.wire)
+                if item.data:
+                    self._chunk(Direction.RESPONSE, self._response, item.data)
+            elif type(item) is http1.End:
+                if item.wire:
+                    out.append(item.wire)
+                    self._response.wire += len(item.wire)
+                ended = item
+            elif type(item) is http1.ResponseHead:
+                if item.status < 200 and item.framing is not Framing.UPGRADE:
+                    self.flow.emit(ResponseInfo(item.status, item.raw))
+                elif self._head_arrived(item):
+                    self._send(out)
+                    self.response_items(items[position + 1 :])
+                    return
+                out.append(item.raw)
+        self._send(out)
+        if ended is not None:
+            self.end_response(ended.trailers)
+
+    def _head_arrived(self, head: http1.ResponseHead) -> bool:
+        """Publish the final head; return True when a hook has to decide before it goes on."""
+        self.response_head = head
+        self._response.wire = len(head.raw)
+        emit = self.flow.emit
+        emit(
+            ResponseHead(
+                head.status,
+                head.reason,
+                VERSIONS[head.minor],
+                head.raw,
+                head.content_type,
+                head.content_encoding,
+            )
+        )
+        for code in head.anomalies:
+            emit(Anomaly(code, Direction.RESPONSE))
+        if head.framing is Framing.UPGRADE:
+            self.switched = True
+            emit(Upgraded((head.upgrade or b"").decode("ascii", "backslashreplace")))
+            self.session.switch()
+            return False
+        if self.shared.hooks.response:
+            if self.deciding is None:
+                self.deciding = Deciding(self)
+            self.deciding.ask_response(head)
+            return True
+        return False
+
+    def _send(self, out: list[bytes]) -> None:
+        if out:
+            self.send_to_client(out[0] if len(out) == 1 else b"".join(out))
+
+    def send_to_client(self, data: bytes) -> None:
+        """Write to the client."""
+        self._sent_to_client = True
+        self.flow.from_upstream += len(data)
+        self.session.write(data)
+
+    def end_response(self, trailers: bytes = b"") -> None:
+        """Note that the response is complete; the exchange ends when the request is too."""
+        if self.flow.closed:
+            return
+        self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
+        self.response_done = True
+        if self.request_done:
+            self._complete()
+        elif self.response_head is None or not self.response_head.keep_alive:
+            self._answered_early()
+
+    def put_response(self, head: bytes, body: bytes | None) -> None:
+        """Send a head, and where `body` is given that body in place of the original's."""
+        self.send_to_client(head + (body or b""))
+        if body:
+            self._response.wire += len(body)
+            self._chunk(Direction.RESPONSE, self._response, body)
+
+    def upstream_ended(self, conn: UpstreamConn, error: BaseException | None) -> None:
+        """Take note of the upstream's end: the body's, a switched connection's, or one too early."""
+        if self.finished:
+            return
+        if self.switched:
+            self._switched_end(error)
+            return
+        if self.response_done:
+            conn.user = None
+            self._answered_early()
+            return
+        try:
+            self.response_items(conn.reader.eof())
+        except Http1Error as broken:
+            if isinstance(error, ssl.SSLError):
+                self.upstream_tls_failed(
+                    tls_failure.classify_upstream(error, host=self.place.host, port=self.place.port)
+                )
+            elif broken.code == "eof_before_head" and self._may_retry():
+                self._retry()
+            else:
+                self._response_missing(broken.code, f"{error}" if error is not None else broken.detail)
+
+    def _may_retry(self) -> bool:
+        """Only a request that cannot have had an effect twice, on a connection that had gone stale."""
+        return (
+            self._reused
+            and self.request_done
+            and self.head.framing is Framing.NONE
+            and self.head.method in _IDEMPOTENT
+            and self.deciding is None
+        )
+
+    def _retry(self) -> None:
+        self._drop_conn()
+        self._reused = False
+        self.flow.emit(Retried("the pooled connection had gone stale"))
+        self._to_upstream = [self.place.raw]
+        self.shared.tasks.spawn(self._dial(), f"retry of flow {self.flow.number}")
+
+    def _chunk(self, direction: Direction, count: _Count, data: bytes) -> None:
+        offset = count.data
+        count.data = after = offset + len(data)
+        keep = self.capture and after <= self._capture_limit
+        if not keep and self.capture and offset <= self._capture_limit:
+            self.shared.limit_reached("capture_body_bytes", after, "the rest is forwarded, not recorded")
+            self.flow.emit(Noted("capture_body", f"body recorded up to {offset} bytes"))
+        emit = self.flow.emit
+        if len(data) <= CHUNK_LIMIT:
+            emit(BodyChunk(direction, offset, len(data), data if keep else b""))
+        else:
+            for start in range(0, len(data), CHUNK_LIMIT):
+                part = data[start : start + CHUNK_LIMIT]
+                emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
+        if self._chunk_hook:
+            chunk = StreamChunk(self.flow.number, direction, offset, data)
+            self.shared.call_hook("on_stream_chunk", chunk, flow=self.flow)
+
+    # --- switched protocols ---------------------------------------------------------------------
+
+    def client_bytes(self, data: bytes) -> None:
+        """Pass on what the client sends after the switch."""
+        if self.conn is not None and data:
+            self.flow.from_client += len(data)
+            self.conn.write(data)
+            self._chunk(Direction.REQUEST, self._request, data)
+
+    def client_ended(self) -> bool:
+        """The client will send no more; return whether its connection is kept for the answer."""
+        if self.switched:
+            if self._half_close(self.conn):
+                self._client_ended = True
+                return True
+            self.finish(CloseReason.RELAY_EOF, "the client closed")
+            return False
+        return self.request_done
+
+    def _half_close(self, conn: UpstreamConn | None) -> bool:
+        if conn is None or not conn.alive or self.session.tls or not conn.transport.can_write_eof():
+            return False
+        conn.transport.write_eof()
+        return True
+
+    def _switched_end(self, error: BaseException | None) -> None:
+        if error is None and not self._client_ended and self.session.half_close():
+            self._client_ended = True
+            return
+        reason = CloseReason.RELAY_EOF if error is None else CloseReason.RELAY_ERROR
+        self.finish(reason, "the upstream closed" if error is None else f"{error}")
+        self.session.close_when_sent()
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        head, conn = self.response_head, self.conn
+        assert head is not None
+        self.finished = True
+        self.shared.flows.pop(self.flow.number, None)
+        clean = head.keep_alive and head.framing is not Framing.CLOSE
+        if conn is not None:
+            self.conn = None
+            if self._conn_paused:
+                conn.transport.resume_reading()
+            self.session.origin.release(conn, clean and conn.alive and not conn.reader.buffered)
+        self._close(CloseReason.COMPLETED)
+        self.session.exchange_done(self.head.keep_alive and clean)
+
+    def _answered_early(self) -> None:
+        """The final response came before the request's end, and the upstream takes no more of it."""
+        self.flow.emit(Noted("early_response", "answered before the request was complete"))
+        self.finish(CloseReason.COMPLETED)
+        self.session.linger()
+
+    def _close(self, reason: str, detail: str = "") -> None:
+        if self.flow.close(reason, detail) and self.shared.hooks.end:
+            self.shared.call_hook("on_stream_end", self.flow.number)
+
+    def finish(self, reason: str, detail: str = "") -> None:
+        """End the flow now, and drop the upstream connection; the client's is the caller's matter."""
+        self.finished = True
+        self.shared.flows.pop(self.flow.number, None)
+        if self.deciding is not None:
+            self.deciding.cancel()
+        self._drop_conn(reason)
+        self._close(reason, detail)
+
+    def _drop_conn(self, reason: str = CloseReason.COMPLETED) -> None:
+        if self.conn is not None:
+            self.conn.close(reason, abort=True)
+            self.conn = None
+
+    def reply(
+        self,
+        status: int,
+        code: str,
+        *,
+        text: str,
+        hint: str = "",
+        reason: str = CloseReason.RESPONDED,
+    ) -> None:
+        """Answer the client with an explanation, end the flow with `reason`, then close the connection."""
+        head, body = replies.error(status, code, text=text, hint=hint, head_only=self.head.method == b"HEAD")
+        self.answer(head, body, status=status, reason=reason, detail=code)
+
+    def answer(self, head: bytes, body: bytes, *, status: int, reason: str, detail: str = "") -> None:
+        """Answer the client with a response of our own, end the flow, then close the connection."""
+        flow = self.flow
+        if self._sent_to_client or flow.closed:
+            self.finish(reason, detail)
+            self.session.abort()
+            return
+        if self.response_head is None:
+            flow.emit(
+                ResponseHead(status, replies.phrase(status), "1.1", head, b"text/plain", generated=True)
+            )
+            if body:
+                self._chunk(Direction.RESPONSE, self._response, body)
+            flow.emit(ResponseEnd(len(body), len(head) + len(body)))
+        self.finish(reason, detail)
+        self.session.write(head + body)
+        self.session.linger(request_done=self.request_done)
+
+    def refuse(self, error: Http1Error) -> None:
+        """Refuse the rest of a request that breaks the rules."""
+        words = REASONS.get(error.code)
+        hint = words.advice if words else ""
+        self.flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, error.status, hint))
+        text = words.text if words else error.detail
+        self.reply(error.status, error.code, text=text, hint=hint, reason=CloseReason.HTTP_ERROR)
+
+    def _response_broken(self, error: Http1Error) -> None:
+        if self.finished:
+            return
+        words = REASONS.get(error.code)
+        hint = words.advice if words else ""
+        self.flow.emit(GuardTripped(error.code, Direction.RESPONSE, error.detail, error.status, hint))
+        text = f"the response of {self.place.host} breaks HTTP: {words.text if words else error.detail}"
+        self.reply(error.status, error.code, text=text, hint=hint, reason=CloseReason.HTTP_ERROR)
+
+    def _response_missing(self, code: str, detail: str) -> None:
+        text = f"{self.place.host}:{self.place.port} closed the connection before the response was complete"
+        self.flow.emit(Noted(code, detail))
+        self.reply(502, "upstream_closed", text=text, hint=detail, reason=CloseReason.UPSTREAM_CLOSED)
+
+    def _unreachable(self, error: DialError) -> None:
+        self.flow.emit(DialFailed(error.stage, error.code, error.detail))
+        hint = "check the host name and port, and whether this machine can reach it"
+        self.reply(502, error.code, text=str(error), hint=hint, reason=CloseReason.UPSTREAM_CONNECT_FAILED)
+
+    def upstream_tls_failed(self, why: TlsFailure) -> None:
+        """Answer 502 with the reason why TLS to the upstream failed."""
+        self.flow.emit(TlsFailed(Side.UPSTREAM, why))
+        if self.shared.hooks.tls_failure:
+            self.shared.call_hook("on_tls_failure", why, flow=self.flow)
+        code = "tls_certificate" if why.failure_class in ("cert_validation", "unknown_ca") else "tls"
+        words = why.reason.replace("_", " ")
+        text = f"TLS to {self.place.host}:{self.place.port} failed: {words} ({why.detail})"
+        self.reply(502, code, text=text, hint=why.hint, reason=CloseReason.TLS_HANDSHAKE_FAILED)
+
+    # --- back-pressure --------------------------------------------------------------------------
+
+    def upstream_full(self, full: bool) -> None:
+        """Stop or start the client, as the upstream can take no more or can again."""
+        session = self.session
+        (session.pause if full else session.resume)(session.UPSTREAM_FULL)
+
+    def client_is_full(self, full: bool) -> None:
+        """Stop or start the upstream likewise."""
+        (self._pause_conn if full else self._resume_conn)(_CLIENT_FULL)
+
+    def hold_upstream(self, hold: bool) -> None:
+        """Stop or start the upstream while a hook decides."""
+        (self._pause_conn if hold else self._resume_conn)(_HOLD)
+
+    def bus_hold(self, hold: bool) -> None:
+        """Stop or start the upstream while the recorder cannot take more."""
+        (self._pause_conn if hold else self._resume_conn)(_BUS)
+
+    def _pause_conn(self, why: int) -> None:
+        if not self._conn_paused and self.conn is not None and self.conn.alive:
+            self.conn.transport.pause_reading()
+        self._conn_paused |= why
+
+    def _resume_conn(self, why: int) -> None:
+        before, self._conn_paused = self._conn_paused, self._conn_paused & ~why
+        if before and not self._conn_paused and self.conn is not None and self.conn.alive:
+            self.conn.transport.resume_reading()

@@ -1,0 +1,72 @@
+"""A message held back while a hook decides: what arrived so far, within a budget."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from soth_mitm.hooks.messages import BodyTooLarge
+from soth_mitm.proto.http1 import Body, End, Item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Hold:
+    """Items of one direction, kept until the hook has decided.
+
+    Nothing more is read from the peer meanwhile, unless the hook asks for the body; `more` is then
+    called to let the peer go on, and `enough` when the body is complete or over `limit` bytes.
+    """
+
+    def __init__(self, *, limit: int, more: Callable[[], None], enough: Callable[[], None]) -> None:
+        self.items: list[Item] = []
+        self.size = 0
+        self.ended = False
+        self._limit = limit
+        self._more = more
+        self._enough = enough
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def collecting(self) -> bool:
+        """Whether the hook waits for the body."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Keep what arrived."""
+        self.items.extend(items)
+        for item in items:
+            if isinstance(item, Body):
+                self.size += len(item.data)
+            elif isinstance(item, End):
+                self.ended = True
+        if self.ended or self.size > self._limit:
+            self._settle()
+        elif not self.collecting:
+            self._enough()
+
+    def fail(self) -> None:
+        """The peer left: the body will not be complete."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(BodyTooLarge("the peer left before the body was complete"))
+
+    def _settle(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if not self.ended:
+            self._enough()
+
+    async def collect(self) -> bytes:
+        """Wait for the whole body.
+
+        Raises:
+            BodyTooLarge: it is over the budget.
+        """
+        if not self.ended and self.size <= self._limit:
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._more()
+            await self._waiter
+        if self.size > self._limit:
+            raise BodyTooLarge(f"the body is larger than limits.hook_body_bytes ({self._limit} bytes)")
+        return b"".join(item.data for item in self.items if isinstance(item, Body))

@@ -1,0 +1,96 @@
+"""A conn and a flow as their drivers hold them: numbered, checked by the tables of `model.life`.
+
+Each publishes through `emit`, which keeps the promises of the stream: one terminal event, nothing
+on the wire after it, and no event that its state does not allow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.events import Body, ConnClosed, FlowClosed
+from soth_mitm.model.life import CONN_NEXT, FLOW_NEXT, ConnState, FlowState
+
+if TYPE_CHECKING:
+    from soth_mitm.record.bus import Bus
+
+
+class IllegalEvent(Exception):
+    """An event came in a state that does not allow it."""
+
+
+class ConnLife:
+    """One transport connection in the event stream."""
+
+    __slots__ = ("bus", "number", "state")
+
+    def __init__(self, bus: Bus, number: int) -> None:
+        self.bus = bus
+        self.number = number
+        self.state: int = ConnState.NEW
+
+    def emit(self, body: Body) -> int:
+        """Publish an event of this conn; return its monotonic time.
+
+        Raises:
+            IllegalEvent: the table does not allow it now.
+        """
+        following = CONN_NEXT.get((self.state, type(body)))
+        if following is None:
+            raise IllegalEvent(
+                f"conn {self.number}: {type(body).__name__} in state {ConnState(self.state).name}"
+            )
+        self.state = following
+        return self.bus.publish(body, self.number)
+
+    def close(self, reason: str, detail: str = "", *, received: int = 0, sent: int = 0) -> None:
+        """Publish the terminal event, unless that has been done."""
+        if self.state != ConnState.CLOSED:
+            self.emit(ConnClosed(reason, detail, received, sent))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the terminal event is out."""
+        return self.state == ConnState.CLOSED
+
+
+class FlowLife:
+    """One flow in the event stream; belongs to a client conn."""
+
+    __slots__ = ("bus", "conn", "from_client", "from_upstream", "number", "seq", "state")
+
+    def __init__(self, bus: Bus, number: int, conn: int) -> None:
+        self.bus = bus
+        self.number = number
+        self.conn = conn
+        self.seq = 0
+        self.state: int = FlowState.NEW
+        self.from_client = 0
+        self.from_upstream = 0
+
+    def emit(self, body: Body) -> int:
+        """Publish an event of this flow; return its monotonic time.
+
+        Raises:
+            IllegalEvent: the table does not allow it now.
+        """
+        following = FLOW_NEXT.get((self.state, type(body)))
+        if following is None:
+            raise IllegalEvent(
+                f"flow {self.number}: {type(body).__name__} in state {FlowState(self.state).name}"
+            )
+        self.state = following
+        self.seq = seq = self.seq + 1
+        return self.bus.publish(body, self.conn, self.number, seq)
+
+    def close(self, reason: str, detail: str = "") -> bool:
+        """Publish the terminal event; return False when that had been done before."""
+        if self.state == FlowState.CLOSED:
+            return False
+        self.emit(FlowClosed(reason, detail, self.from_client, self.from_upstream))
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the terminal event is out."""
+        return self.state == FlowState.CLOSED

@@ -1,0 +1,195 @@
+"""Where the requests of a client connection go: one fixed upstream, or whatever each request names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError, open_upstream
+from soth_mitm.proto.connect import ConnectError, parse_absolute
+from soth_mitm.proto.http1 import RequestHead, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soth_mitm.model.tls import TlsFailure
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.decision import Decision
+
+
+class Place(NamedTuple):
+    """Where one request goes, and what of it is sent there."""
+
+    scheme: str
+    host: str
+    port: int
+    path: bytes
+    raw: bytes
+    """The head to send upstream."""
+    decision: Decision
+    own: bool = False
+    """For the proxy itself, not for an upstream."""
+
+
+class Origin(Protocol):
+    """How a session finds the upstream of a request."""
+
+    def locate(self, head: RequestHead) -> Place:
+        """Return where a request goes.
+
+        Raises:
+            ConnectError: it names nothing that can be reached through this connection.
+        """
+        ...
+
+    def ready(self, place: Place) -> UpstreamConn | None:
+        """Return a connection that can be used at once, or None."""
+        ...
+
+    async def open(self, place: Place) -> UpstreamConn:
+        """Make a connection.
+
+        Raises:
+            DialError, UpstreamTlsError: it cannot be made.
+        """
+        ...
+
+    def release(self, conn: UpstreamConn, reusable: bool) -> None:
+        """Take a connection back after an exchange."""
+        ...
+
+    def watch(self, server_first: Callable[[], None]) -> None:
+        """Call back when the upstream sends bytes before the client does."""
+        ...
+
+    def close(self) -> None:
+        """The client connection has ended."""
+        ...
+
+
+class FixedOrigin:
+    """The upstream of an intercepted CONNECT: its connection belongs to this client alone."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        peer: Peer,
+        decision: Decision,
+        conn: UpstreamConn | None,
+        failure: TlsFailure | None = None,
+    ) -> None:
+        self._shared = shared
+        self._peer = peer
+        self._decision = decision
+        self._conn = conn
+        self._failure = failure
+        """Why the first handshake with the upstream failed; the first request is answered with it."""
+        self._server_first: Callable[[], None] | None = None
+        if conn is not None:
+            conn.on_early = self._early
+
+    def locate(self, head: RequestHead) -> Place:
+        """Return the fixed upstream; whatever the request says about its host is left to it."""
+        target = head.target
+        if head.method == b"CONNECT":
+            raise ConnectError(
+                "connect_inside_tunnel", "a CONNECT came inside an intercepted connection", status=501
+            )
+        path = target
+        if target[:1] != b"/" and target != b"*":
+            path = parse_absolute(target).path
+        peer = self._peer
+        return Place(peer.scheme, peer.sni or peer.host, peer.port, path, head.raw, self._decision)
+
+    def ready(self, place: Place) -> UpstreamConn | None:
+        """Return the connection while it lives."""
+        conn, self._conn = self._conn, None
+        return conn if conn is not None and conn.alive else None
+
+    async def open(self, place: Place) -> UpstreamConn:
+        """Dial again, because the upstream closed, or because the first handshake failed."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise UpstreamTlsError(failure)
+        return await open_upstream(self._shared, self._peer)
+
+    def release(self, conn: UpstreamConn, reusable: bool) -> None:
+        """Keep the connection for the client's next request."""
+        conn.user = None
+        if reusable:
+            self._conn = conn
+        else:
+            conn.close(CloseReason.COMPLETED)
+
+    def watch(self, server_first: Callable[[], None]) -> None:
+        """Call back when the upstream sends bytes before the client does; at once where it has."""
+        self._server_first = server_first
+        if self._conn is not None and self._conn.early:
+            server_first()
+
+    def _early(self) -> None:
+        if self._server_first is not None:
+            self._server_first()
+
+    def close(self) -> None:
+        """Close the upstream with its client."""
+        if self._conn is not None:
+            self._conn.close(CloseReason.COMPLETED)
+            self._conn = None
+
+
+class ForwardOrigin:
+    """The upstreams of a plain forward proxy: each request names its own, connections are pooled."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def locate(self, head: RequestHead) -> Place:
+        """Read the absolute-form target; origin-form and the magic host mean the proxy itself."""
+        shared = self._shared
+        if head.method == b"CONNECT":
+            raise ConnectError("connect_not_first", "CONNECT must be the first request of its connection")
+        if head.target[:1] == b"/" or head.target == b"*":
+            host, port = shared.listening[0] if shared.listening else ("", 0)
+            return Place(
+                "http", host, port, head.target, head.raw, shared.policy.decide(host, port), own=True
+            )
+        target = parse_absolute(head.target)
+        if target.scheme != "http":
+            raise ConnectError(
+                "https_needs_connect",
+                "https:// was asked for in the clear; the client must use CONNECT for it",
+            )
+        host, port = target.authority.host, target.authority.port
+        own = host == shared.config.magic_host
+        raw = head.raw if own else rewrite.to_origin_form(head)
+        return Place("http", host, port, target.path, raw, shared.policy.decide(host, port), own=own)
+
+    def _peer(self, place: Place) -> Peer:
+        return Peer.of(place.scheme, place.host, place.port, decision=place.decision)
+
+    def ready(self, place: Place) -> UpstreamConn | None:
+        """Return a pooled connection."""
+        addresses = self._shared.dialer.known(place.host, place.port)
+        return None if addresses is None else self._shared.pool.take(self._peer(place), addresses)
+
+    async def open(self, place: Place) -> UpstreamConn:
+        """Dial, unless a pooled connection fits once the name is resolved."""
+        addresses = await self._shared.dialer.resolve(place.host, place.port)
+        conn = self._shared.pool.take(self._peer(place), addresses)
+        return conn or await open_upstream(self._shared, self._peer(place))
+
+    def release(self, conn: UpstreamConn, reusable: bool) -> None:
+        """Give the connection to the pool."""
+        conn.user = None
+        if reusable:
+            self._shared.pool.give(conn)
+        else:
+            conn.close(CloseReason.COMPLETED)
+
+    def watch(self, server_first: Callable[[], None]) -> None:
+        """No upstream is known before a request names it."""
+
+    def close(self) -> None:
+        """Nothing belongs to one client."""

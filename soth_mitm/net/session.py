@@ -1,0 +1,487 @@
+"""A client's HTTP/1.1 connection, plain or decrypted: one exchange after another, with back-pressure."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import TYPE_CHECKING, cast
+
+from soth_mitm.errors import ProtocolError
+from soth_mitm.model.events import (
+    Direction,
+    FlowKind,
+    FlowOpened,
+    GuardTripped,
+    ResponseHead,
+    Side,
+    TlsFailed,
+)
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import pages, replies
+from soth_mitm.net.bytestream import ByteStream
+from soth_mitm.net.deciding import Deciding
+from soth_mitm.net.exchange import Exchange
+from soth_mitm.net.origin import Origin, Place
+from soth_mitm.net.tls import failure
+from soth_mitm.net.upstream import established
+from soth_mitm.policy.decision import Action, Decision
+from soth_mitm.proto.connect import ConnectError, Sniff, sniff
+from soth_mitm.proto.http1 import Http1Error, Item, RequestHead, RequestReader
+from soth_mitm.proto.http1.reasons import REASONS
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soth_mitm.hooks.messages import ConnectionInfo
+    from soth_mitm.net.life import ConnLife
+    from soth_mitm.net.shared import Shared
+
+LINGER = 2.0
+"""Seconds in which a client may read an answer that came before it had sent everything."""
+SUSPICIOUS = 2.0
+"""A client that leaves within this time of its handshake, without a byte, has probably refused us."""
+
+
+class ClientSession(asyncio.Protocol):
+    """The client's side. Reading stops for any of the reasons below, and goes on when none is left."""
+
+    PIPELINED, DIALLING, HOLDING, UPSTREAM_FULL, BUS = 1, 2, 4, 8, 16
+
+    def __init__(
+        self,
+        shared: Shared,
+        life: ConnLife,
+        *,
+        client: str,
+        origin: Origin,
+        decision: Decision,
+        scheme: str,
+        host: str = "",
+        port: int = 0,
+        info: ConnectionInfo | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        self.shared = shared
+        self.config = shared.config
+        self.life = life
+        self.client = client
+        self.origin = origin
+        self.decision = decision
+        self.scheme = scheme
+        self.tls = scheme == "https"
+        self.intercepted = bool(host)
+        """Whether this is the inside of a CONNECT, with one fixed upstream."""
+        self.reader = RequestReader(max_head=self.config.limits.max_head_bytes, lenient=decision.lenient)
+        self.exchange: Exchange | None = None
+        self.stream: ByteStream | None = None
+        self.touched = True
+        self.client_full = False
+        self._host, self._port = host, port
+        self._on_end = on_end
+        self._info = info
+        self._paused = 0
+        self._closing = False
+        self._lingering = False
+        self._last_move = shared.loop.time()
+        self._head_since = 0.0
+        self._began = self._last_move
+        self._received = 0
+        self._sent = 0
+        self._exchanges = 0
+        self._end: tuple[str, str] = (CloseReason.COMPLETED, "")
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+
+    # --- asyncio's side -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; over TLS this comes after the handshake."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=self.config.limits.write_buffer_bytes)
+        limit = getattr(transport, "set_read_buffer_limits", None)
+        if limit is not None:  # see UpstreamConn: data must not be lost to an abrupt end
+            limit(1)
+        self.shared.sessions.add(self)
+        self._began = self.shared.loop.time()
+        if self.tls:
+            self.life.emit(established(transport, Side.CLIENT, verified=False))
+        self.origin.watch(self._server_speaks_first)
+        if self.shared.draining:
+            self.close(CloseReason.SHUTDOWN)
+
+    def data_received(self, data: bytes) -> None:
+        """Relay what came from the client."""
+        self._received += len(data)
+        self.touched = True
+        try:
+            self._receive(data)
+        except Exception as error:
+            self.internal_error(error)
+        if self.shared.bus.congested:
+            self.hold_for_bus()
+
+    def _receive(self, data: bytes) -> None:
+        exchange = self.exchange
+        if self._lingering or self._closing:
+            return
+        if self.stream is not None:
+            self.stream.client_bytes(data)
+            return
+        if exchange is not None:
+            if exchange.switched:
+                exchange.client_bytes(data)
+                return
+            if exchange.request_done:
+                self.reader.receive(data)
+                self.pause(self.PIPELINED)
+                return
+        elif self._received == len(data) and self.tls and self._is_foreign(data):
+            return
+        self._read(data)
+
+    def _read(self, data: bytes | None) -> None:
+        """Read bytes, or where `data` is None the next message of those that are kept."""
+        try:
+            items = self.reader.next_message() if data is None else self.reader.receive(data)
+        except Http1Error as error:
+            self._take(error.items)
+            self._refuse(error)
+            return
+        self._take(items)
+
+    def _take(self, items: Sequence[Item]) -> None:
+        if not items:
+            if not self._head_since:
+                self._head_since = self.shared.loop.time()
+            return
+        self._head_since = 0.0
+        head = items[0]
+        if type(head) is RequestHead:
+            self._begin(head, items[1:])
+        elif self.exchange is not None:
+            self.exchange.request_items(items)
+            if self.exchange is not None:
+                self.exchange.flush()
+
+    def eof_received(self) -> bool:
+        """Note that the client sends no more; a plain connection is kept for the answer."""
+        if self._closing or self._lingering:
+            return False
+        if self.stream is not None:
+            return self.stream.client_ended()
+        exchange = self.exchange
+        if exchange is None or self.tls:
+            return False
+        return exchange.client_ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is open, and publish the end."""
+        self.shared.sessions.discard(self)
+        self._closing = True
+        detail = f"{exc}" if exc is not None else ""
+        if self.exchange is not None and not self.exchange.finished:
+            self.exchange.finish(CloseReason.CLIENT_CLOSED, detail)
+        if self.stream is not None:
+            self.stream.finish(CloseReason.RELAY_EOF if exc is None else CloseReason.RELAY_ERROR, detail)
+        if self.tls and not self._received:
+            self._maybe_rejected(exc)
+        self.origin.close()
+        reason, why = self._end
+        self.life.close(reason, why or detail, received=self._received, sent=self._sent)
+        if self._info is not None and self.shared.hooks.close:
+            self.shared.call_hook("on_connection_close", self._info)
+        if self._on_end is not None:
+            self._on_end()
+
+    def pause_writing(self) -> None:
+        """Stop the upstream: the client can take no more."""
+        self.client_full = True
+        if self.exchange is not None:
+            self.exchange.client_is_full(True)
+        elif self.stream is not None:
+            self.stream.client_is_full(True)
+
+    def resume_writing(self) -> None:
+        """Let the upstream go on."""
+        self.client_full = False
+        if self.exchange is not None:
+            self.exchange.client_is_full(False)
+        elif self.stream is not None:
+            self.stream.client_is_full(False)
+
+    # --- exchanges ------------------------------------------------------------------------------
+
+    def _begin(self, head: RequestHead, rest: Sequence[Item]) -> None:
+        try:
+            place = self.origin.locate(head)
+        except ConnectError as error:
+            self._refuse(error)
+            return
+        self._exchanges += 1
+        exchange = self.exchange = Exchange(self, head, place)
+        exchange.open()
+        if place.own:
+            exchange.request_items(rest)
+            self._own_page(exchange)
+            return
+        if not self.intercepted and self._refused_by_policy(exchange, place):
+            return
+        if self.shared.hooks.request:
+            exchange.deciding = Deciding(exchange)
+            exchange.deciding.ask_request()
+        else:
+            exchange.send_head(place.raw)
+        exchange.request_items(rest)
+        exchange.flush()
+
+    def _refused_by_policy(self, exchange: Exchange, place: Place) -> bool:
+        if place.decision.action is Action.BLOCK:
+            text = f"{place.host} is blocked by {place.decision.rule!r}"
+            hint = "remove the --block option or rule to let it through"
+            exchange.reply(403, "blocked", text=text, hint=hint, reason=CloseReason.BLOCKED)
+            return True
+        if self.shared.is_self(place.host, place.port):
+            text = f"{place.host}:{place.port} is this proxy itself"
+            hint = f"http://{self.config.magic_host}/ shows its page"
+            exchange.reply(508, "self_loop", text=text, hint=hint, reason=CloseReason.SELF_LOOP)
+            return True
+        return False
+
+    def _own_page(self, exchange: Exchange) -> None:
+        status, head, body = pages.respond(exchange.head.raw, self.shared)
+        exchange.answer(head, body, status=status, reason=CloseReason.RESPONDED)
+
+    def exchange_done(self, keep: bool) -> None:
+        """Go on with the next request, or close after the last byte."""
+        self.exchange = None
+        if not keep or self.shared.draining:
+            self.close_when_sent()
+            return
+        if self.reader.buffered:
+            self.shared.loop.call_soon(self._next)
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        if self._closing or self.exchange is not None:
+            return
+        try:
+            self._read(None)
+        except Exception as error:
+            self.internal_error(error)
+        self.resume(self.PIPELINED)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Refuse a message that breaks the rules; nothing of it goes upstream."""
+        if self.exchange is not None and isinstance(error, Http1Error):
+            if not self.exchange.finished:
+                self.exchange.refuse(error)
+            return
+        words = REASONS.get(error.code)
+        text, hint = (words.text, words.advice) if words else (error.detail, "")
+        status = int(getattr(error, "status", 400))
+        flow = self.shared.new_flow(self.life.number)
+        flow.emit(
+            FlowOpened(FlowKind.FAILED, self.scheme, self._host, self._port, self.client, self.intercepted)
+        )
+        flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, hint))
+        head, body = replies.error(status, error.code, text=f"{text} ({error.detail})", hint=hint)
+        flow.emit(ResponseHead(status, replies.phrase(status), "1.1", head, b"text/plain", generated=True))
+        flow.close(CloseReason.HTTP_ERROR, error.code)
+        self._end = (CloseReason.HTTP_ERROR, error.code)
+        self.write(head + body)
+        self.linger()
+
+    def _is_foreign(self, data: bytes) -> bool:
+        """Switch to a byte stream when the first decrypted bytes are not HTTP."""
+        if sniff(data) not in (Sniff.OTHER, Sniff.HTTP2_PREFACE, Sniff.TLS):
+            return False
+        self._start_stream(data)
+        return True
+
+    def _server_speaks_first(self) -> None:
+        if self.exchange is None and not self._received and not self._closing:
+            self._start_stream(b"")
+
+    def _start_stream(self, first: bytes) -> None:
+        place = Place(self.scheme, self._host, self._port, b"", b"", self.decision)
+        self.stream = ByteStream(self, place)
+        self.stream.start(first)
+
+    def switch(self) -> None:
+        """The exchange has switched protocols: what the reader kept is its first bytes."""
+        if self.exchange is not None:
+            self.exchange.client_bytes(self.reader.release())
+
+    # --- the client's transport -----------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+        self._sent += len(data)
+        self.touched = True
+        self.transport.write(data)
+
+    def pause(self, why: int) -> None:
+        """Stop reading from the client for a reason."""
+        if not self._paused and not self._closing:
+            self.transport.pause_reading()
+        self._paused |= why
+
+    def resume(self, why: int) -> None:
+        """Take a reason back; with the last one, reading goes on."""
+        before, self._paused = self._paused, self._paused & ~why
+        if before and not self._paused and not self._closing:
+            self.transport.resume_reading()
+
+    def hold_for_bus(self) -> None:
+        """Stop both sides until the recorder can take more."""
+        self.pause(self.BUS)
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.bus_hold(True)
+
+        def released() -> None:
+            self.resume(self.BUS)
+            if exchange is not None:
+                exchange.bus_hold(False)
+
+        self.shared.bus.when_released(released)
+
+    def half_close(self) -> bool:
+        """Pass the upstream's end on and keep the other direction, where the transport can do that."""
+        if self.tls or self._closing or not self.transport.can_write_eof():
+            return False
+        self.transport.write_eof()
+        return True
+
+    def close_when_sent(self) -> None:
+        """Close after what is written has gone out."""
+        if not self._closing:
+            self._closing = True
+            self.transport.close()
+
+    def linger(self, *, request_done: bool = False) -> None:
+        """Close once the client had time to read the answer; what it still sends is thrown away."""
+        if self._closing:
+            return
+        if request_done:
+            self.close_when_sent()
+            return
+        self._lingering = True
+        self.exchange = None
+        if self._paused:
+            self._paused = 0
+            self.transport.resume_reading()
+        if not self.tls and self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.shared.loop.call_later(LINGER, self.close_when_sent)
+
+    def close(self, reason: str, detail: str = "") -> None:
+        """Close for a reason of the proxy's own."""
+        if self._end[0] == CloseReason.COMPLETED:
+            self._end = (reason, detail)
+        self.close_when_sent()
+
+    def abort(self) -> None:
+        """Cut the connection, so that the client cannot take a part for the whole."""
+        self._closing = True
+        self.transport.abort()
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def internal_error(self, error: Exception) -> None:
+        """Fail what is open at once, and say so: the flow, the log, the counters."""
+        where = traceback.extract_tb(error.__traceback__)
+        at = f" at {where[-1].name}:{where[-1].lineno}" if where else ""
+        text = f"{type(error).__name__}: {error}{at}"
+        self.shared.internal_error("session", text)
+        self._end = (CloseReason.INTERNAL_ERROR, printable(text, 200))
+        exchange = self.exchange
+        try:
+            if self.stream is not None:
+                self.stream.finish(CloseReason.INTERNAL_ERROR, printable(text, 200))
+            elif exchange is not None and not exchange.finished:
+                exchange.reply(
+                    502,
+                    "internal_error",
+                    text="soth-mitm failed on this exchange, which is a defect of soth-mitm",
+                    hint=text,
+                    reason=CloseReason.INTERNAL_ERROR,
+                )
+                return
+        except Exception:
+            if exchange is not None:
+                exchange.flow.close(CloseReason.INTERNAL_ERROR, printable(text, 200))
+        self.abort()
+
+    def _maybe_rejected(self, exc: Exception | None) -> None:
+        if self.shared.loop.time() - self._began > SUSPICIOUS or self._end[0] != CloseReason.COMPLETED:
+            return
+        why = failure.classify_client(
+            exc or ConnectionResetError("closed without a byte"),
+            sni=self._host,
+            host=self._host,
+            handshake_done=True,
+            bytes_after=0,
+        )
+        flow = self.shared.new_flow(self.life.number)
+        flow.emit(FlowOpened(FlowKind.FAILED, "https", self._host, self._port, self.client, True))
+        flow.emit(TlsFailed(Side.CLIENT, why))
+        flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
+        if self.shared.hooks.tls_failure:
+            self.shared.call_hook("on_tls_failure", why)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a flow is open."""
+        return self.exchange is not None or self.stream is not None
+
+    def kill(self, reason: str) -> None:
+        """Cut both sides now."""
+        self._end = (reason, "")
+        if self.exchange is not None and not self.exchange.finished:
+            self.exchange.finish(reason)
+        if self.stream is not None:
+            self.stream.finish(reason)
+        self.abort()
+
+    def shut_when_idle(self) -> None:
+        """Close now where no flow is open; otherwise after it."""
+        if not self.busy:
+            self.close(CloseReason.SHUTDOWN)
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines: of a head, of silence, of an answer."""
+        limits = self.config.limits
+        if self.touched:
+            self.touched = False
+            self._last_move = now
+        exchange = self.exchange
+        if exchange is None and self._head_since and now - self._head_since > limits.head_timeout:
+            self._refuse(HeadTimeout(limits.head_timeout))
+        elif now - self._last_move > limits.idle_timeout:
+            detail = f"nothing moved for {limits.idle_timeout:g} s"
+            if exchange is not None and not exchange.finished:
+                self._end = (CloseReason.IDLE_TIMEOUT, detail)
+                exchange.finish(CloseReason.IDLE_TIMEOUT, detail)
+                self.abort()
+            else:
+                self.close(CloseReason.IDLE_TIMEOUT, detail)
+        elif (
+            exchange is not None
+            and limits.response_timeout
+            and exchange.request_done
+            and exchange.response_head is None
+            and now - self._last_move > limits.response_timeout
+        ):
+            text = f"{exchange.place.host} did not answer within {limits.response_timeout:g} s"
+            exchange.reply(504, "response_timeout", text=text, reason=CloseReason.STAGE_TIMEOUT)
+
+
+class HeadTimeout(ProtocolError):
+    """A client began a request head and did not end it in time."""
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("head_timeout", f"the request head was not complete within {seconds:g} s")

@@ -1,0 +1,153 @@
+"""What all connections of one proxy share: the bus, the settings in force, TLS, pool, registry."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from soth_mitm.hooks.handler import Handler, overrides
+from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
+from soth_mitm.model.limits import Counters
+from soth_mitm.net.life import ConnLife, FlowLife
+from soth_mitm.net.tasks import TaskGroup
+from soth_mitm.policy.decision import Policy
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.config import Config
+    from soth_mitm.net.dial import Dialer
+    from soth_mitm.net.pool import Pool
+    from soth_mitm.net.tls.ca import CertificateAuthority
+    from soth_mitm.net.tls.leaf import LeafCache
+    from soth_mitm.net.tls.upstream import UpstreamTls
+    from soth_mitm.record.bus import Bus
+
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
+_UNSPECIFIED = frozenset({"", "0.0.0.0", "::"})
+
+
+class Session(Protocol):
+    """A client connection being served, as the registry sees it."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a flow is open."""
+        ...
+
+    def kill(self, reason: str) -> None:
+        """Close both sides now; open flows end with `reason`."""
+        ...
+
+    def shut_when_idle(self) -> None:
+        """Close after the exchange that is open, or now where none is."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines; called about once a second with the loop's time."""
+        ...
+
+
+class HookSet:
+    """Which hooks the handler overrides, asked once."""
+
+    __slots__ = (
+        "chunk",
+        "close",
+        "end",
+        "handler",
+        "intercept",
+        "open",
+        "request",
+        "response",
+        "tls_failure",
+    )
+
+    def __init__(self, handler: Handler | None) -> None:
+        self.handler = handler or Handler()
+        self.intercept = overrides(handler, "should_intercept_tls")
+        self.tls_failure = overrides(handler, "on_tls_failure")
+        self.request = overrides(handler, "on_request")
+        self.response = overrides(handler, "on_response")
+        self.chunk = overrides(handler, "on_stream_chunk")
+        self.end = overrides(handler, "on_stream_end")
+        self.open = overrides(handler, "on_connection_open")
+        self.close = overrides(handler, "on_connection_close")
+
+
+class Shared:
+    """The common ground of one proxy's connections. `config` and `policy` change on a reload only."""
+
+    ca: CertificateAuthority
+    leaves: LeafCache
+    tls: UpstreamTls
+    dialer: Dialer
+    pool: Pool
+
+    def __init__(self, config: Config, bus: Bus, handler: Handler | None) -> None:
+        self.config = config
+        self.policy = Policy(config)
+        self.bus = bus
+        self.hooks = HookSet(handler)
+        self.counters = Counters()
+        self.tasks = TaskGroup(self._task_failed)
+        self.sessions: set[Session] = set()
+        self.flows: dict[int, Session] = {}
+        self.listening: list[tuple[str, int]] = []
+        self.draining = False
+        self.loop = asyncio.get_running_loop()
+        self._conns = 0
+        self._flow_count = 0
+        self._limit_told: dict[str, float] = {}
+
+    def new_conn(self) -> ConnLife:
+        """Return the next conn."""
+        self._conns += 1
+        return ConnLife(self.bus, self._conns)
+
+    def new_flow(self, conn: int) -> FlowLife:
+        """Return the next flow, of client conn `conn`."""
+        self._flow_count += 1
+        return FlowLife(self.bus, self._flow_count, conn)
+
+    def limit_reached(self, name: str, value: int, action: str) -> None:
+        """Count a used-up budget, and tell about it at most once a second per budget."""
+        self.counters.hit(name)
+        now = self.loop.time()
+        if now - self._limit_told.get(name, -10.0) >= 1.0:
+            self._limit_told[name] = now
+            self.bus.publish(LimitReached(name, value, action))
+
+    def call_hook(self, hook: str, *arguments: object, flow: FlowLife | None = None) -> object:
+        """Call a plain hook; a failure is counted and shown, and None returned."""
+        try:
+            return getattr(self.hooks.handler, hook)(*arguments)
+        except Exception as error:
+            self.handler_failed(hook, error, flow)
+            return None
+
+    def handler_failed(self, hook: str, error: BaseException, flow: FlowLife | None) -> None:
+        """Count a failing hook, and show it on its flow (or as a notice where there is none)."""
+        self.counters.hit("handler_failures")
+        text = printable(f"{type(error).__name__}: {error}", 500)
+        if flow is not None and not flow.closed:
+            flow.emit(HandlerFailed(hook, text, self.config.handler_fails))
+        else:
+            self.bus.publish(Notice("error", f"the handler's {hook} failed: {text}"))
+
+    def is_self(self, host: str, port: int) -> bool:
+        """Return whether a target is one of this proxy's own listeners."""
+        for own_host, own_port in self.listening:
+            if port != own_port:
+                continue
+            if host == own_host or host in _LOOPBACK or (own_host in _UNSPECIFIED and host in _UNSPECIFIED):
+                return own_host in _LOOPBACK or own_host in _UNSPECIFIED or host == own_host
+        return False
+
+    def internal_error(self, where: str, text: str) -> None:
+        """Count a fault of the proxy's own, and tell it."""
+        self.counters.hit("internal_errors")
+        self.bus.publish(Notice("error", printable(f"internal error in {where}: {text}", 500)))
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self.internal_error(name, f"{type(error).__name__}: {error}")

@@ -1,0 +1,280 @@
+"""One connection to an upstream, plain or TLS, and the reader of what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from soth_mitm.errors import SothError
+from soth_mitm.model.events import ConnOpened, Side, TlsEstablished, TlsFailed, TlsStarted
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.dial import Address, DialError, Dialled
+from soth_mitm.net.sockets import format_address
+from soth_mitm.net.tls import chain, failure
+from soth_mitm.proto.http1 import ResponseReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soth_mitm.model.tls import TlsFailure
+    from soth_mitm.net.life import ConnLife
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.decision import Decision
+
+SHUTDOWN_TIMEOUT = 60.0
+"""Seconds that a TLS peer has to take the last bytes and answer the close_notify."""
+
+
+class Peer(NamedTuple):
+    """The full identity of an upstream: connections of different peers are never shared."""
+
+    scheme: str
+    host: str
+    port: int
+    sni: str = ""
+    verify: bool = True
+    client_cert: str = ""
+    alpn: tuple[str, ...] = ("http/1.1",)
+    lenient: bool = False
+
+    @classmethod
+    def of(cls, scheme: str, host: str, port: int, *, decision: Decision, sni: str = "") -> Peer:
+        """Return the peer that a decision's overrides lead to."""
+        tls = scheme == "https"
+        return cls(
+            scheme,
+            host,
+            port,
+            sni=(sni or host) if tls else "",
+            verify=not decision.insecure,
+            client_cert=decision.client_cert if tls else "",
+            lenient=decision.lenient,
+        )
+
+
+class UpstreamTlsError(SothError):
+    """The TLS handshake with an upstream failed; `failure` says why."""
+
+    def __init__(self, tls_failure: TlsFailure) -> None:
+        self.failure = tls_failure
+        super().__init__(tls_failure.hint or tls_failure.detail)
+
+
+class User(Protocol):
+    """Who uses an upstream connection at the moment."""
+
+    def upstream_data(self, conn: UpstreamConn, data: bytes) -> None:
+        """Take bytes that came."""
+        ...
+
+    def upstream_ended(self, conn: UpstreamConn, error: BaseException | None) -> None:
+        """Take note that no more will come: the peer's end, or the connection is lost."""
+        ...
+
+    def upstream_full(self, full: bool) -> None:
+        """Stop (True) or start again (False) to write to it."""
+        ...
+
+
+class UpstreamConn(asyncio.Protocol):
+    """A connected upstream. With nobody using it, any byte or its end closes it."""
+
+    def __init__(self, shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled) -> None:
+        self._shared = shared
+        self.life = life
+        self.peer = peer
+        self.address: Address = dialled.address
+        self.dns_ns = dialled.dns_ns
+        self.connect_ns = dialled.connect_ns
+        self.tls_ns = 0
+        self.reader = ResponseReader(max_head=shared.config.limits.max_head_bytes, lenient=peer.lenient)
+        self.user: User | None = None
+        self.early = b""
+        """What the upstream sent before anybody asked; reading stops after it."""
+        self.on_early: Callable[[], None] | None = None
+        """Told of it, where a protocol in which the server speaks first would be followed."""
+        self.exchanges = 0
+        """How many exchanges were begun on it; 1 or more at the next one means it is reused."""
+        self.alive = False
+        self.idle_since = 0.0
+        self.received = 0
+        self.sent = 0
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._ssl: ssl.SSLObject | None = None
+        self._remembered = False
+        self._close_reason: tuple[str, str] | None = None
+
+    # --- asyncio's side -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; over TLS this comes after the handshake."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.alive = True
+        high = self._shared.config.limits.write_buffer_bytes
+        self.transport.set_write_buffer_limits(high=high)
+        self._ssl = transport.get_extra_info("ssl_object")
+        if self._ssl is not None:
+            # uvloop drops decoded data of a paused transport whose peer leaves without
+            # close_notify, unless its own read buffer is kept at nothing.
+            limit = getattr(transport, "set_read_buffer_limits", None)
+            if limit is not None:
+                limit(1)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes to the user."""
+        self.received += len(data)
+        if not self._remembered and self._ssl is not None:
+            self._remembered = True
+            self._shared.tls.remember(self._ssl)
+        user = self.user
+        if user is not None:
+            user.upstream_data(self, data)
+        elif self.exchanges or self.on_early is None or data.startswith(b"HTTP/"):
+            self.close(CloseReason.UPSTREAM_CLOSED, "bytes that no request asked for")
+        else:
+            self.early += data
+            self.transport.pause_reading()
+            self.on_early()
+
+    def eof_received(self) -> bool:
+        """Tell the user; a plain connection stays open for what is still to be written."""
+        user = self.user
+        if user is None:
+            return False
+        user.upstream_ended(self, None)
+        return self._ssl is None and self.alive and self.user is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the user, and publish the end."""
+        self.alive = False
+        user = self.user
+        if user is not None:
+            user.upstream_ended(self, exc)
+        self.user = None
+        self._shared.pool.gone(self)
+        reason, detail = self._close_reason or (
+            CloseReason.UPSTREAM_CLOSED,
+            f"{exc}" if exc is not None else "",
+        )
+        self.life.close(reason, detail, received=self.received, sent=self.sent)
+
+    def pause_writing(self) -> None:
+        """Pass back-pressure on."""
+        if self.user is not None:
+            self.user.upstream_full(True)
+
+    def resume_writing(self) -> None:
+        """Pass the end of back-pressure on."""
+        if self.user is not None:
+            self.user.upstream_full(False)
+
+    # --- the user's side ------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self.sent += len(data)
+        self.transport.write(data)
+
+    def close(self, reason: str, detail: str = "", *, abort: bool = False) -> None:
+        """Close it; no user hears of it any more."""
+        self.user = None
+        self.alive = False
+        if self._close_reason is None:
+            self._close_reason = (reason, detail)
+        if abort:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+
+async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled) -> UpstreamConn:
+    """Turn a dialled socket into an upstream connection; for https, shake hands first.
+
+    Raises:
+        UpstreamTlsError: after the events that tell it; the conn has ended.
+    """
+    conn = UpstreamConn(shared, life, peer=peer, dialled=dialled)
+    loop = asyncio.get_running_loop()
+    if peer.scheme != "https":
+        await loop.create_connection(lambda: conn, sock=dialled.sock)
+        return conn
+    limits = shared.config.limits
+    context = shared.tls.context(
+        verify=peer.verify,
+        client_cert=Path(peer.client_cert).expanduser() if peer.client_cert else None,
+        alpn=peer.alpn,
+    )
+    begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
+    try:
+        with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
+            await loop.create_connection(
+                lambda: conn,
+                sock=dialled.sock,
+                ssl=context,
+                server_hostname=peer.sni,
+                ssl_handshake_timeout=limits.tls_timeout,
+                ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
+            )
+    except (OSError, ssl.SSLError, ValueError) as error:
+        dialled.sock.close()
+        shared.tls.forget(key)
+        why = failure.classify_upstream(error, host=peer.sni or peer.host, port=peer.port)
+        life.emit(TlsFailed(Side.UPSTREAM, why))
+        life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
+        raise UpstreamTlsError(why) from error
+    conn.tls_ns = life.bus.clock.monotonic_ns() - begun
+    life.emit(established(conn.transport, Side.UPSTREAM, verified=peer.verify))
+    return conn
+
+
+def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool) -> TlsEstablished:
+    """Return the event that tells a finished handshake."""
+    ssl_object: ssl.SSLObject = transport.get_extra_info("ssl_object")
+    cipher = ssl_object.cipher()
+    resumed = bool(ssl_object.session_reused)
+    return TlsEstablished(
+        side=side,
+        version=ssl_object.version() or "",
+        cipher=cipher[0] if cipher else "",
+        alpn=ssl_object.selected_alpn_protocol() or "",
+        resumed=resumed,
+        verified=verified,
+        chain=() if resumed or side is Side.CLIENT else chain.peer_chain(ssl_object),
+    )
+
+
+async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]:
+    """Connect to an upstream's socket, as a new conn.
+
+    Raises:
+        DialError: after the events that tell it; the conn has ended.
+    """
+    life = shared.new_conn()
+    try:
+        dialled = await shared.dialer.connect(life, host, port)
+    except DialError as error:
+        life.close(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
+        raise
+    except asyncio.CancelledError:
+        life.close(CloseReason.SHUTDOWN)
+        raise
+    life.emit(
+        ConnOpened(
+            Side.UPSTREAM,
+            format_address(dialled.address),
+            format_address(dialled.sock.getsockname()),
+        )
+    )
+    return life, dialled
+
+
+async def open_upstream(shared: Shared, peer: Peer) -> UpstreamConn:
+    """Dial a peer and shake hands where it wants TLS.
+
+    Raises:
+        DialError, UpstreamTlsError: after the events that tell it.
+    """
+    life, dialled = await dial(shared, peer.host, peer.port)
+    return await start(shared, life, peer=peer, dialled=dialled)
