@@ -1,0 +1,273 @@
+"""Closed rows, packed: fixed records beside a heap of paths, in pages that are dropped as a whole.
+
+What repeats from row to row (where to, and how it went) is kept once a page as a tuple; a record
+holds its number. With the records of a page in one buffer, a search walks them without making rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from soth_mitm.policy.filters import after_path, before_path
+from soth_mitm.record.rows import CLOSED, Row
+
+PAGE_ROWS = 1024
+
+NO_BLOCKS = 0xFFFF_FFFF
+"""First and last block of a row whose events were not stored."""
+
+# flow conn wall mono duration ttfb sent received | repeats first last text | length site result client
+_RECORD = struct.Struct("<QQqqqqqqIIIIHHHI")
+_SIZE = _RECORD.size
+_SEARCH = struct.Struct("<76xIHHH4x")
+_BLOCKS = struct.Struct("<II")
+_BLOCKS_AT = 68
+_REPEATS = struct.Struct("<I")
+_REPEATS_AT = 64
+_FLOW = struct.Struct("<Q")
+_FLOWS = struct.Struct("<Q82x")
+
+_WHOLE_ADDRESS = 0x1_0000
+"""Stands for the port of a client address that is not `host:port`."""
+_LARGEST = 2**63 - 1
+_LARGEST_ID = 2**64 - 1
+
+_Site = tuple[str, str, str, int, str, bool, bool]
+_Result = tuple[Any, ...]
+
+
+class Page:
+    """`PAGE_ROWS` closed rows, or fewer: a slot stays empty while its row is open."""
+
+    __slots__ = (
+        "_filled",
+        "_highest",
+        "_lowest",
+        "_paths",
+        "_records",
+        "_result_ids",
+        "_results",
+        "_site_ids",
+        "_sites",
+    )
+
+    def __init__(self) -> None:
+        self._records = bytearray(_SIZE * PAGE_ROWS)
+        self._paths: bytearray | bytes = bytearray()
+        self._sites: list[_Site] = []
+        self._results: list[_Result] = []
+        self._site_ids: dict[_Site, int] = {}
+        self._result_ids: dict[_Result, int] = {}
+        self._filled = 0
+        self._lowest = _LARGEST_ID
+        self._highest = 0
+
+    def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
+        """Keep a closed row in an empty slot."""
+        host, colon, port = row.client.rpartition(":")
+        client = (
+            int(port) if colon and port.isascii() and port.isdigit() and len(port) < 6 else _WHOLE_ADDRESS
+        )
+        if client >= _WHOLE_ADDRESS or (port[0] == "0" and port != "0"):
+            host, client = row.client, _WHOLE_ADDRESS
+        site = (host, row.scheme, row.host, row.port, row.sni, row.intercepted, row.metadata_only)
+        result = (
+            row.kind,
+            row.method,
+            row.status,
+            row.version,
+            row.content_type,
+            row.reason,
+            row.outcome,
+            row.error,
+            row.reused,
+            row.generated,
+            row.modified,
+            row.rewritten,
+            row.tls_reason,
+            row.guard,
+            row.hint,
+        )
+        path = row.path.encode("utf-8", "replace")
+        start = len(self._paths)
+        assert isinstance(self._paths, bytearray), "a full page takes no more rows"
+        self._paths += path
+        values = (
+            row.flow,
+            row.conn,
+            row.started_wall_ns,
+            row.started_mono_ns,
+            row.duration_ns,
+            row.ttfb_ns,
+            row.request_bytes,
+            row.response_bytes,
+            row.repeats,
+            first_block,
+            last_block,
+            start,
+            len(path),
+            self._site_id(site),
+            self._result_id(result),
+            client,
+        )
+        try:
+            _RECORD.pack_into(self._records, slot * _SIZE, *values)
+        except struct.error:
+            _RECORD.pack_into(self._records, slot * _SIZE, *_clamped(values))
+        self._lowest = min(self._lowest, row.flow)
+        self._highest = max(self._highest, row.flow)
+        self._filled += 1
+        if self._filled == PAGE_ROWS:
+            self._seal()
+
+    def _site_id(self, site: _Site) -> int:
+        number = self._site_ids.get(site)
+        if number is None:
+            number = self._site_ids[site] = len(self._sites)
+            self._sites.append(site)
+        return number
+
+    def _result_id(self, result: _Result) -> int:
+        number = self._result_ids.get(result)
+        if number is None:
+            number = self._result_ids[result] = len(self._results)
+            self._results.append(result)
+        return number
+
+    def _seal(self) -> None:
+        """Give back what only packing needed."""
+        self._paths = bytes(self._paths)
+        self._site_ids = {}
+        self._result_ids = {}
+
+    def row(self, slot: int, number: int) -> Row:
+        """Return the row of a filled slot, made anew."""
+        (
+            flow,
+            conn,
+            wall,
+            mono,
+            duration,
+            ttfb,
+            sent,
+            received,
+            repeats,
+            _,
+            _,
+            start,
+            length,
+            site,
+            result,
+            client_port,
+        ) = _RECORD.unpack_from(self._records, slot * _SIZE)
+        client, scheme, host, port, sni, intercepted, metadata_only = self._sites[site]
+        (
+            kind,
+            method,
+            status,
+            version,
+            content_type,
+            reason,
+            outcome,
+            error,
+            reused,
+            generated,
+            modified,
+            rewritten,
+            tls_reason,
+            guard,
+            hint,
+        ) = self._results[result]
+        return Row(
+            flow=flow,
+            conn=conn,
+            kind=kind,
+            started_wall_ns=wall,
+            started_mono_ns=mono,
+            client=client if client_port == _WHOLE_ADDRESS else f"{client}:{client_port}",
+            scheme=scheme,
+            host=host,
+            port=port,
+            intercepted=intercepted,
+            metadata_only=metadata_only,
+            sni=sni,
+            method=method,
+            path=self._paths[start : start + length].decode(),
+            status=status,
+            version=version,
+            content_type=content_type,
+            request_bytes=sent,
+            response_bytes=received,
+            ttfb_ns=ttfb,
+            duration_ns=duration,
+            last_mono_ns=mono + duration,
+            state=CLOSED,
+            reason=reason,
+            outcome=outcome,
+            error=error,
+            reused=reused,
+            generated=generated,
+            modified=modified,
+            rewritten=rewritten,
+            tls_reason=tls_reason,
+            guard=guard,
+            hint=hint,
+            repeats=repeats,
+            number=number,
+        )
+
+    def flow(self, slot: int) -> int:
+        """Return the flow of a filled slot."""
+        return int(_FLOW.unpack_from(self._records, slot * _SIZE)[0])
+
+    def slot_of(self, flow: int) -> int | None:
+        """Return the slot that holds a flow."""
+        if self._lowest <= flow <= self._highest:
+            for slot, (held,) in enumerate(_FLOWS.iter_unpack(self._records)):
+                if held == flow:
+                    return slot
+        return None
+
+    def lines(self, start: int, stop: int) -> Iterator[str]:
+        """Yield the line that a filter searches for each slot; something meaningless for an empty one."""
+        sites, results, paths = self._sites, self._results, self._paths
+        parts: dict[tuple[int, int], tuple[str, str]] = {}
+        with memoryview(self._records) as records:
+            for at, length, site, result in _SEARCH.iter_unpack(records[start * _SIZE : stop * _SIZE]):
+                around = parts.get((site, result))
+                if around is None:
+                    around = parts[site, result] = _around(sites, results, site, result)
+                yield around[0] + paths[at : at + length].decode().lower() + around[1]
+
+    def blocks(self, slot: int) -> tuple[int, int]:
+        """Return first and last block of a filled slot."""
+        first, last = _BLOCKS.unpack_from(self._records, slot * _SIZE + _BLOCKS_AT)
+        return first, last
+
+    def repeat(self, slot: int) -> None:
+        """Count one more equal failure for a filled slot."""
+        at = slot * _SIZE + _REPEATS_AT
+        repeats = _REPEATS.unpack_from(self._records, at)[0]
+        _REPEATS.pack_into(self._records, at, min(repeats + 1, NO_BLOCKS))
+
+
+def _around(sites: list[_Site], results: list[_Result], site: int, result: int) -> tuple[str, str]:
+    """Return what stands before and behind the path in the lines of equal rows."""
+    if site >= len(sites) or result >= len(results):
+        return "", ""
+    _, scheme, host, port, _, _, _ = sites[site]
+    _, method, status, _, content_type, _, outcome, *_ = results[result]
+    return before_path(method, status, scheme, host, port), after_path(content_type, outcome)
+
+
+def _clamped(values: tuple[int, ...]) -> list[int]:
+    """Bring numbers of a foreign or damaged file into what a record holds."""
+    flow, conn, *rest = values
+    return [
+        flow & _LARGEST_ID,
+        conn & _LARGEST_ID,
+        *(max(0, min(value, _LARGEST)) for value in rest[:6]),
+        *(max(0, min(value, NO_BLOCKS)) for value in rest[6:]),
+    ]

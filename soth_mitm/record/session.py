@@ -1,0 +1,167 @@
+"""What a status bar shows of a whole run, folded from the events that belong to no single flow."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from soth_mitm.model import events as e
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.text import printable
+
+NOTICES = 1000
+"""Most notices that are kept; the oldest go first."""
+
+_CONNS = 65_536
+_CLIENTS = 4096
+_LIMIT_NAMES = 256
+_LISTENERS = 256
+
+
+class NoticeLine(msgspec.Struct, frozen=True):
+    """A message to the person. Its text is printable."""
+
+    wall_ns: int
+    level: str
+    text: str
+
+
+class SessionFacts(msgspec.Struct):
+    """One run so far."""
+
+    run_id: str = ""
+    version: str = ""
+    platform: str = ""
+    started_wall_ns: int = 0
+    listeners: list[tuple[str, int, str]] = msgspec.field(default_factory=list)
+    """Host, port and mode of each listener that is open."""
+    ca: e.CaLoaded | None = None
+    notices: deque[NoticeLine] = msgspec.field(default_factory=lambda: deque(maxlen=NOTICES))
+    connections: int = 0
+    """Connections accepted from clients."""
+    open_connections: int = 0
+    connects: int = 0
+    """CONNECT requests that were parsed."""
+    decrypted: int = 0
+    """Flows inside an intercepted connection."""
+    handshakes: int = 0
+    """TLS handshakes that clients completed with us."""
+    trusting: int = 0
+    """Client addresses that completed one, so that trust the CA."""
+    refused: int = 0
+    """TLS handshakes that failed on a client's side."""
+    gaps: int = 0
+    """Places where something was not recorded."""
+    gap_bytes: int = 0
+    gap_events: int = 0
+    limits: dict[str, int] = msgspec.field(default_factory=dict)
+    """How often each named budget was used up."""
+    ended: str = ""
+    """Why the run ended; empty while it goes on, and where it was cut off."""
+
+
+class SessionFold:
+    """Fold session and conn events into `facts`."""
+
+    __slots__ = ("_clients", "_refused_conn", "_trusting", "facts")
+
+    def __init__(self) -> None:
+        self.facts = SessionFacts()
+        self._clients: dict[int, str] = {}
+        self._trusting: set[str] = set()
+        self._refused_conn = 0
+
+    def apply(self, event: e.Event) -> None:
+        """Take one event; those of no interest are passed over."""
+        step = _STEPS.get(type(event.body))
+        if step is not None:
+            step(self, event, event.body)
+
+    def _started(self, event: e.Event, body: e.SessionStarted) -> None:
+        facts = self.facts
+        facts.run_id = body.run_id
+        facts.version = printable(body.version, 80)
+        facts.platform = printable(body.platform, 80)
+        facts.started_wall_ns = event.wall_ns
+        facts.ended = ""
+        facts.listeners.clear()
+
+    def _ended(self, event: e.Event, body: e.SessionEnded) -> None:
+        self.facts.ended = printable(body.reason, 80) or CloseReason.SHUTDOWN
+        self.facts.listeners.clear()
+
+    def _ca(self, event: e.Event, body: e.CaLoaded) -> None:
+        self.facts.ca = body
+
+    def _listening(self, event: e.Event, body: e.ListenerOpened) -> None:
+        listener = (printable(body.host, 255), body.port, printable(body.mode, 80))
+        listeners = self.facts.listeners
+        if listener not in listeners and len(listeners) < _LISTENERS:
+            listeners.append(listener)
+
+    def _deaf(self, event: e.Event, body: e.ListenerClosed) -> None:
+        gone = (printable(body.host, 255), body.port)
+        self.facts.listeners[:] = [each for each in self.facts.listeners if each[:2] != gone]
+
+    def _notice(self, event: e.Event, body: e.Notice) -> None:
+        self.facts.notices.append(NoticeLine(event.wall_ns, body.level, printable(body.text, 1000)))
+
+    def _limit(self, event: e.Event, body: e.LimitReached) -> None:
+        limits = self.facts.limits
+        if body.name in limits or len(limits) < _LIMIT_NAMES:
+            limits[body.name] = limits.get(body.name, 0) + 1
+
+    def _gap(self, event: e.Event, body: e.CaptureGap) -> None:
+        self.facts.gaps += 1
+        self.facts.gap_bytes += max(body.bytes, 0)
+        self.facts.gap_events += max(body.events, 0)
+
+    def _conn_opened(self, event: e.Event, body: e.ConnOpened) -> None:
+        if body.side == e.Side.CLIENT and event.conn not in self._clients:
+            self.facts.connections += 1
+            if len(self._clients) >= _CONNS:
+                del self._clients[next(iter(self._clients))]
+            self._clients[event.conn] = body.peer.rpartition(":")[0]
+            self.facts.open_connections = len(self._clients)
+
+    def _conn_closed(self, event: e.Event, body: e.ConnClosed) -> None:
+        if self._clients.pop(event.conn, None) is not None:
+            self.facts.open_connections = len(self._clients)
+
+    def _connect(self, event: e.Event, body: e.ConnectReceived) -> None:
+        self.facts.connects += 1
+
+    def _tls(self, event: e.Event, body: e.TlsEstablished) -> None:
+        if body.side != e.Side.CLIENT:
+            return
+        self.facts.handshakes += 1
+        client = self._clients.get(event.conn, "")
+        if client and len(self._trusting) < _CLIENTS:
+            self._trusting.add(client)
+            self.facts.trusting = len(self._trusting)
+
+    def _tls_failed(self, event: e.Event, body: e.TlsFailed) -> None:
+        # The same failure may be told twice: once of the conn, once of the flow that it ended.
+        if body.side == e.Side.CLIENT and event.conn != self._refused_conn:
+            self._refused_conn = event.conn
+            self.facts.refused += 1
+
+
+_STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
+    e.SessionStarted: SessionFold._started,
+    e.SessionEnded: SessionFold._ended,
+    e.CaLoaded: SessionFold._ca,
+    e.ListenerOpened: SessionFold._listening,
+    e.ListenerClosed: SessionFold._deaf,
+    e.Notice: SessionFold._notice,
+    e.LimitReached: SessionFold._limit,
+    e.CaptureGap: SessionFold._gap,
+    e.ConnOpened: SessionFold._conn_opened,
+    e.ConnClosed: SessionFold._conn_closed,
+    e.ConnectReceived: SessionFold._connect,
+    e.TlsEstablished: SessionFold._tls,
+    e.TlsFailed: SessionFold._tls_failed,
+}
