@@ -74,7 +74,7 @@ UPSTREAM_ALERTS: dict[int, str] = {
 }
 
 VERIFY_CODES: dict[int, str] = {
-    # OpenSSL, x509_vfy.h
+    # OpenSSL 3, x509_vfy.h
     2: "unknown_issuer",
     9: "certificate_not_yet_valid",
     10: "certificate_expired",
@@ -83,17 +83,19 @@ VERIFY_CODES: dict[int, str] = {
     20: "unknown_issuer",
     21: "unknown_issuer",
     23: "certificate_revoked",
-    24: "certificate_purpose",
     25: "certificate_purpose",
     26: "certificate_purpose",
     27: "unknown_issuer",
     28: "certificate_purpose",
     32: "certificate_purpose",
+    37: "certificate_purpose",
+    39: "certificate_purpose",
     62: "hostname_mismatch",
     64: "ip_mismatch",
     66: "certificate_weak",
     67: "certificate_weak",
     68: "certificate_weak",
+    79: "certificate_purpose",
     # macOS, SecBase.h
     -67602: "hostname_mismatch",
     -67818: "certificate_expired",

@@ -8,9 +8,8 @@ import ipaddress
 import socket
 import ssl
 import struct
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -144,30 +143,21 @@ def client_hello(*, highest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bytes:
 Behaviour = Callable[[socket.socket], None]
 
 
-@contextlib.contextmanager
-def peer(behaviour: Behaviour, sock: socket.socket) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def peer(behaviour: Behaviour, sock: socket.socket) -> AsyncIterator[None]:
     """Run a blocking peer on `sock` in a thread; its errors surface here, except those of the network."""
-    failures: list[BaseException] = []
 
     def work() -> None:
-        try:
-            with sock:
-                sock.settimeout(10)
-                behaviour(sock)
-        except OSError:
-            pass
-        except BaseException as error:
-            failures.append(error)
+        with contextlib.suppress(OSError), sock:
+            sock.settimeout(10)
+            behaviour(sock)
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    # The loop goes on while the thread ends: what it waits for may still have to be sent.
+    thread = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         yield
     finally:
-        thread.join(20)
-    assert not thread.is_alive()
-    if failures:
-        raise failures[0]
+        await thread
 
 
 class Watcher(asyncio.Protocol):

@@ -170,6 +170,29 @@ def test_concurrent_dials_do_not_mix_their_peers(run: Run[Any], tmp_path: Path) 
     assert run(scenario()) == [False, True]
 
 
+def test_start_tls_over_a_connection_that_is_already_there_resumes_too(run: Run[Any], tmp_path: Path) -> None:
+    context = server_context(issue("localhost"), tmp_path)
+
+    async def scenario() -> bool:
+        tls = UpstreamTls()
+        loop = asyncio.get_running_loop()
+        async with serving(context) as port:
+            await visit(tls, port, verify=False)
+            plain, watcher = await loop.create_connection(Watcher, HOST, port)
+            with tls.resuming("localhost", port, verify=False):
+                transport = await loop.start_tls(
+                    plain, watcher, tls.context(verify=False), server_hostname="localhost"
+                )
+            assert transport is not None
+            resumed = bool(transport.get_extra_info("ssl_object").session_reused)
+            await asyncio.wait_for(watcher.got_data.wait(), 10)
+            transport.close()
+            await asyncio.wait_for(watcher.lost, 10)
+            return resumed
+
+    assert run(scenario())
+
+
 def test_a_forgotten_peer_does_a_full_handshake(run: Run[Any], tmp_path: Path) -> None:
     context = server_context(issue("localhost"), tmp_path)
 
