@@ -13,13 +13,18 @@ from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 from soth_mitm.clock import Clock, SystemClock
-from soth_mitm.model.events import Body, CaptureGap, Event, SessionEnded
+from soth_mitm.model.events import Body, BodyChunk, CaptureGap, Event, Notice, SessionEnded
+from soth_mitm.text import printable
 
 Sink = Callable[[Event], None]
 
 
 class Bus:
-    """Fan-out of one run's events. Not thread-safe: publish from the loop that runs the proxy."""
+    """Fan-out of one run's events. Not thread-safe: publish from the loop that runs the proxy.
+
+    Every subscriber sees the same order: what a sink publishes while it is given an event comes after
+    that event for all. A sink that raises is taken off, and a `Notice` says so.
+    """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
@@ -28,6 +33,8 @@ class Bus:
         self._sinks: tuple[Sink, ...] = ()
         self._holders: set[object] = set()
         self._waiting: list[Callable[[], None]] = []
+        self._delivering = False
+        self._backlog: deque[Event] = deque()
         self.seq = 0
         self.congested = False
         """True while a subscriber asks the drivers to stop reading."""
@@ -37,12 +44,29 @@ class Bus:
         self.seq = seq = self.seq + 1
         now = self._monotonic()
         event = Event(seq, conn, flow, flow_seq, now, self._wall(), body)
-        for sink in self._sinks:
-            sink(event)
+        if self._delivering:
+            self._backlog.append(event)
+            return now
+        self._delivering = True
+        try:
+            self._deliver(event)
+            while self._backlog:
+                self._deliver(self._backlog.popleft())
+        finally:
+            self._delivering = False
         return now
 
+    def _deliver(self, event: Event) -> None:
+        for sink in self._sinks:
+            try:
+                sink(event)
+            except Exception as error:
+                self._sinks = tuple(each for each in self._sinks if each is not sink)
+                what = printable(f"{type(error).__name__}: {error}", 200)
+                self.publish(Notice("error", f"a viewer of the stream failed and was taken off ({what})"))
+
     def attach(self, sink: Sink) -> Callable[[], None]:
-        """Add a subscriber; call what is returned to take it away. A sink must not raise or wait."""
+        """Add a subscriber; call what is returned to take it away. A sink must not wait."""
         self._sinks = (*self._sinks, sink)
 
         def detach() -> None:
@@ -58,11 +82,16 @@ class Bus:
     def release(self, holder: object) -> None:
         """Withdraw a hold; with the last one gone, those that wait are called back."""
         self._holders.discard(holder)
-        if not self._holders and self.congested:
-            self.congested = False
-            waiting, self._waiting = self._waiting, []
-            for callback in waiting:
-                callback()
+        if self._holders or not self.congested:
+            return
+        self.congested = False
+        waiting, self._waiting = self._waiting, []
+        while waiting:
+            if self.congested:
+                # One of those called back brought the next hold about: the others go on waiting.
+                self._waiting = waiting + self._waiting
+                return
+            waiting.pop(0)()
 
     def when_released(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when no hold is left; at once where there is none."""
@@ -101,7 +130,8 @@ class Cursor:
         if len(self._queue) >= self._capacity and not isinstance(event.body, SessionEnded):
             if not self._block:
                 self._missed += 1
-                self._missed_bytes += getattr(event.body, "length", 0)
+                if isinstance(event.body, BodyChunk):
+                    self._missed_bytes += event.body.length
                 self._last = event
                 return
             self._bus.hold(self)
@@ -155,7 +185,10 @@ class Cursor:
 
 
 class Lossy:
-    """A subscriber for measurements: calls `sink` for one event in `every`, and counts the rest."""
+    """A subscriber for measurements: calls `sink` for one event in `every`, and counts the rest.
+
+    The end of the session is never left out.
+    """
 
     def __init__(self, bus: Bus, sink: Sink, *, every: int = 1) -> None:
         self._sink = sink
@@ -166,7 +199,7 @@ class Lossy:
 
     def _receive(self, event: Event) -> None:
         self.seen += 1
-        if self.seen % self._every:
+        if self.seen % self._every and not isinstance(event.body, SessionEnded):
             self.dropped += 1
             return
         try:
