@@ -189,9 +189,11 @@ class UpstreamTls:
     ) -> Iterator[PeerKey]:
         """Let handshakes that start inside this block resume the peer's last session.
 
-        Put it around `loop.create_connection` or `loop.start_tls`. `sni` is the `server_hostname`
-        that is given to it (by default `host`), `verify` that of the context; where they differ
-        from what is dialled, a full handshake is done. Yields the key, for `forget`.
+        Put it around the whole dial: around `loop.create_connection`, and where `loop.start_tls`
+        follows (through a proxy), around both, for uvloop runs the handshake in the context in
+        which the connection was made. `sni` is the `server_hostname` (by default `host`), `verify`
+        that of the context; a handshake for which they differ (that of an HTTPS proxy on the way)
+        is done in full. Yields the key, for `forget`.
         """
         key = PeerKey(host, port, host if sni is None else sni, verify)
         token = _peer.set(key)

@@ -170,7 +170,7 @@ def test_concurrent_dials_do_not_mix_their_peers(run: Run[Any], tmp_path: Path) 
     assert run(scenario()) == [False, True]
 
 
-def test_start_tls_over_a_connection_that_is_already_there_resumes_too(run: Run[Any], tmp_path: Path) -> None:
+def test_start_tls_resumes_when_the_whole_dial_names_its_peer(run: Run[Any], tmp_path: Path) -> None:
     context = server_context(issue("localhost"), tmp_path)
 
     async def scenario() -> bool:
@@ -178,8 +178,8 @@ def test_start_tls_over_a_connection_that_is_already_there_resumes_too(run: Run[
         loop = asyncio.get_running_loop()
         async with serving(context) as port:
             await visit(tls, port, verify=False)
-            plain, watcher = await loop.create_connection(Watcher, HOST, port)
             with tls.resuming("localhost", port, verify=False):
+                plain, watcher = await loop.create_connection(Watcher, HOST, port)
                 transport = await loop.start_tls(
                     plain, watcher, tls.context(verify=False), server_hostname="localhost"
                 )
