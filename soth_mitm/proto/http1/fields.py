@@ -26,6 +26,10 @@ class Field(NamedTuple):
     value: bytes
 
 
+_Growing = tuple[bytes, list[bytes]]
+"A name and the parts of a value that may go on in the next line."
+
+
 def lines_of(raw: bytes) -> Iterator[Line]:
     """Split a head or a trailer section into its lines, the final empty one left out."""
     for number, line in enumerate(raw.split(b"\n")[:-2], start=1):
@@ -58,30 +62,39 @@ def read_fields(lines: Iterator[Line], judge: Judge) -> list[Field]:
 
     A folded line is joined to the one before by a space. A line that has no name is passed over.
     """
-    found: list[Field] = []
+    found: list[_Growing] = []
     for line in lines:
         if line.text[:1] in (b" ", b"\t"):
             _fold(line, found, judge)
         elif field := _read_field(line, judge):
-            found.append(field)
-    return found
+            found.append((field.name, [field.value]))
+    return [Field(name, parts[0] if len(parts) == 1 else _joined(parts)) for name, parts in found]
 
 
-def _fold(line: Line, found: list[Field], judge: Judge) -> None:
+def _joined(parts: list[bytes]) -> bytes:
+    return b" ".join(part for part in parts if part)
+
+
+def _fold(line: Line, found: list[_Growing], judge: Judge) -> None:
     check_characters(line, judge)
     if not found:
         judge.defect("space_before_first_field", f"line {line.number} begins with whitespace", line.text)
         _refuse_hidden_framing(line, judge)
         return
     judge.defect("obs_fold", f"line {line.number} continues the field before it", line.text)
-    name, value = found[-1]
+    name, parts = found[-1]
     if judge.of_request and grammar.FRAMING_NAME.fullmatch(name):
         judge.refuse("hidden_framing_field", f"line {line.number} folds a framing field", line.text)
     _refuse_hidden_framing(line, judge)
-    found[-1] = Field(name, (value + b" " + line.text.strip(b" \t")).strip(b" "))
+    parts.append(line.text.strip(b" \t"))
 
 
 def _read_field(line: Line, judge: Judge) -> Field | None:
+    clean = grammar.FIELD.fullmatch(line.text)
+    if clean is not None:
+        if line.bare_lf:
+            check_characters(line, judge)
+        return Field(clean[1].lower(), clean[2].strip(b" \t"))
     sound = check_characters(line, judge)
     name, colon, value = line.text.partition(b":")
     if not colon:

@@ -32,6 +32,8 @@ TRAILERS = re.compile(_FIELDS)
 
 TOKEN = re.compile(_TOKEN)
 VALUE = re.compile(_VALUE)
+FIELD = re.compile(rb"(" + _TOKEN + rb"):(" + _VALUE + rb")")
+"A field line without its line end."
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 "A canonical Content-Length below 10**18; longer ones take the slow path."
 

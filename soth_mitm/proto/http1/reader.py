@@ -50,6 +50,7 @@ class _Reader:
         self._held = b""
         self._scanned = 0
         self._skipped = 0
+        self._yielded = 0
         self._body: BodyReader | None = None
         self._error: Http1Error | None = None
         self.data_received = 0
@@ -108,7 +109,10 @@ class _Reader:
         return []
 
     def release(self) -> bytes:
-        """Hand over the bytes kept, for a tunnel or another protocol; the reader is finished."""
+        """Hand over the bytes kept, for a tunnel or another protocol; the reader is finished.
+
+        After the refusal of a head these are the refused bytes.
+        """
         held, self._held = self._held, b""
         self._state = _State.RELEASED
         self._body = None
@@ -116,7 +120,7 @@ class _Reader:
 
     def _run(self, data: bytes) -> list[Item]:
         out: list[Item] = []
-        pos = 0
+        pos = self._yielded = 0
         try:
             if self._state is _State.HEAD:
                 pos = self._read_heads(data, out)
@@ -127,7 +131,7 @@ class _Reader:
         except Http1Error as error:
             self._error = error
             self._state = _State.FAILED
-            self._held = b"" if self._body else data
+            self._held = b"" if self._body else data[self._yielded :]
             error.items = out
             raise
         self._held = data[pos:]
@@ -300,6 +304,7 @@ class ResponseReader(_Reader):
                 detail = f"interim responses of more than {self._max_head} bytes in all"
                 raise refusal("too_many_interim", detail, of_request=False)
             out.append(result)
+            self._yielded = pos
             self._scanned = self._skipped = 0
 
     def _read_head(self, data: bytes, pos: int) -> ResponseHead | None:

@@ -317,6 +317,30 @@ def test_release_hands_over_what_was_kept_and_finishes_the_reader() -> None:
         reader.receive(b"more")
 
 
+def test_the_bytes_of_a_refused_head_are_handed_over_without_what_was_yielded() -> None:
+    reader = ResponseReader()
+    reader.begin(b"GET")
+    interim, bad = b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"
+    with pytest.raises(Http1Error) as caught:
+        reader.receive(interim + bad)
+    assert len(caught.value.items) == 1
+    assert reader.release() == bad
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("tail", [b"", b"0\r\n"])
+def test_a_head_or_trailer_section_of_many_small_lines_in_single_bytes_is_read_in_linear_time(
+    tail: bytes,
+) -> None:
+    """A search that began anew at each byte would take minutes."""
+    coding = b"Transfer-Encoding: chunked\r\n\r\n" if tail else b""
+    wire = b"POST / HTTP/1.1\r\nHost: a\r\n" + coding + tail + b"a:\r\n" * 16000 + b"\r\n"
+    reader = RequestReader()
+    items = [item for at in range(len(wire)) for item in reader.receive(wire[at : at + 1])]
+    assert len(items) == 2
+    assert reader.messages == 1
+
+
 def test_message_open_spans_from_the_first_byte_to_the_end() -> None:
     reader = RequestReader()
     seen = [reader.message_open]
