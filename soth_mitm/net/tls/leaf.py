@@ -52,7 +52,7 @@ class LeafCache:
     """Mint and keep server contexts, at most `capacity` of them, the least recently used thrown out.
 
     One EC P-256 key serves all leaves of the process; it is not the CA's, it is never written to a
-    disk, and it dies with the process. A miss takes about 1 ms on the loop and holds 20 KB. Not
+    disk, and it dies with the process. A miss takes 1 to 2 ms on the loop and holds about 25 KiB. Not
     thread-safe: it belongs to the loop.
     """
 
