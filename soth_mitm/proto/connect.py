@@ -49,7 +49,6 @@ REASONS: dict[str, Reason] = {
     "invalid_header": Reason("A line of the CONNECT head is no well-formed field.", _FIX_CLIENT),
     "connect_has_body": Reason("A CONNECT request announces a body, which it cannot have.", _FIX_CLIENT),
     "header_too_large": Reason("The CONNECT head is larger than the limit.", _FIX_CLIENT, 431),
-    "read_error": Reason("The first bytes are not a request to a proxy.", _FIX_CLIENT),
     "not_absolute": Reason("The target is not of the form http://host/path.", _FIX_CLIENT),
     "unsupported_scheme": Reason(
         "The target's scheme is neither http nor https.", "A proxy reaches other schemes through CONNECT."
