@@ -43,7 +43,7 @@ SUSPICIOUS = 2.0
 """A client that leaves within this time of its handshake, without a byte, has probably refused us."""
 
 
-class ClientSession(asyncio.Protocol):
+class ClientSession(asyncio.BufferedProtocol):
     """The client's side. Reading stops for any of the reasons below, and goes on when none is left."""
 
     PIPELINED, DIALLING, HOLDING, UPSTREAM_FULL, BUS = 1, 2, 4, 8, 16
@@ -109,8 +109,13 @@ class ClientSession(asyncio.Protocol):
         if self.shared.draining:
             self.close(CloseReason.SHUTDOWN)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the proxy's one read buffer."""
+        return self.shared.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""
+        data = bytes(self.shared.read_buffer[:nbytes])
         self._received += len(data)
         self.touched = True
         try:

@@ -78,7 +78,7 @@ class User(Protocol):
         ...
 
 
-class UpstreamConn(asyncio.Protocol):
+class UpstreamConn(asyncio.BufferedProtocol):
     """A connected upstream. With nobody using it, any byte or its end closes it."""
 
     def __init__(self, shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled) -> None:
@@ -122,8 +122,13 @@ class UpstreamConn(asyncio.Protocol):
             if limit is not None:
                 limit(1)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the proxy's one read buffer."""
+        return self._shared.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand bytes to the user."""
+        data = bytes(self._shared.read_buffer[:nbytes])
         self.received += len(data)
         if not self._remembered and self._ssl is not None:
             self._remembered = True
