@@ -263,7 +263,8 @@ def test_a_lossy_subscriber_that_raises_stays_and_is_counted() -> None:
 steps = st.lists(st.one_of(st.just("publish"), st.integers(1, 5)), max_size=80)
 
 
-@given(steps=steps, capacity=st.integers(1, 6), on_full=st.sampled_from(["gap", "block"]))
+@pytest.mark.parametrize("on_full", ["gap", "block"])
+@given(steps=steps, capacity=st.integers(1, 6))
 def test_a_cursor_accounts_for_every_event_in_order(
     steps: list[str | int], capacity: int, on_full: Literal["gap", "block"]
 ) -> None:
