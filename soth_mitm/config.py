@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spill_bytes: int = 4096 * 1024 * 1024
     memory_spill_bytes: int = 256 * 1024 * 1024
     leaf_cache: int = 1024
-    session_cache: int = 4096
+    session_cache: int = 1024
     pool_idle_per_host: int = 8
     pool_idle_total: int = 256
     upstream_per_host: int = 256
@@ -103,7 +103,7 @@ def state_directory() -> Path:
     return Path(platformdirs.user_state_dir("soth-mitm"))
 
 
-def load(path: Path | None, **overrides: Any) -> Config:
+def load(path: Path | None, **overrides: object) -> Config:
     """Build the settings from `path` (TOML, optional) and `overrides` (from the command line).
 
     Raises:
@@ -124,7 +124,7 @@ def load(path: Path | None, **overrides: Any) -> Config:
         _check_keys(settings, Config, path, "")
     for name in ("tunnel", "block"):
         given = overrides.get(name)
-        if given:
+        if isinstance(given, (list, tuple)) and given:
             overrides[name] = [*given, *settings.get(name, ())]
     settings.update({key: value for key, value in overrides.items() if value is not None})
     try:

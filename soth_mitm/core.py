@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.handler import Handler
     from soth_mitm.model.limits import Counters
+    from soth_mitm.net.tls.roots import RootsChoice
 
 __all__ = ["Proxy", "run"]
 
@@ -77,7 +78,7 @@ class Proxy:
         shared.ca = self.ca = CertificateAuthority.load_or_create(config.directory, key_type=config.key_type)
         shared.leaves = LeafCache(shared.ca, capacity=max(1, config.limits.leaf_cache))
         named = config.upstream_roots
-        roots = named if named == "os" or named == "certifi" else Path(named)
+        roots: RootsChoice = named if named in ("os", "certifi") else Path(named)  # type: ignore[assignment]
         shared.tls = UpstreamTls(roots=roots, session_capacity=config.limits.session_cache)
         shared.tls.context(verify=not config.insecure)
         shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)

@@ -18,6 +18,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
@@ -40,6 +41,8 @@ class ByteStream:
         self._capture = place.decision.action is not Action.METADATA_ONLY
         self.flow = self._shared.new_flow(session.life.number)
         self.finished = False
+        self.gate = ReadGate()
+        """Reading from the upstream."""
 
     def start(self, first: bytes) -> None:
         """Open the flow with the client's first bytes."""
@@ -61,7 +64,7 @@ class ByteStream:
         if conn is not None:
             self._bind(conn)
         else:
-            session.pause(session.DIALLING)
+            session.gate.shut(Why.DIALLING)
             self._shared.tasks.spawn(self._dial(), f"dial for flow {self.flow.number}")
         if first:
             self.client_bytes(first)
@@ -86,7 +89,7 @@ class ByteStream:
         for data in self._waiting:
             conn.write(data)
         self._waiting = []
-        self._session.resume(self._session.DIALLING)
+        self._session.gate.open(Why.DIALLING)
 
     def _bind(self, conn: UpstreamConn) -> None:
         self._conn = conn
@@ -107,6 +110,8 @@ class ByteStream:
             early, conn.early = conn.early, b""
             self.upstream_data(conn, early)
             conn.transport.resume_reading()
+        self.gate.set(Why.FULL, self._session.client_full)
+        self.gate.attach(conn.transport)
 
     def client_bytes(self, data: bytes) -> None:
         """Pass on what the client sent."""
@@ -144,16 +149,7 @@ class ByteStream:
 
     def upstream_full(self, full: bool) -> None:
         """Pass back-pressure on to the client."""
-        session = self._session
-        (session.pause if full else session.resume)(session.UPSTREAM_FULL)
-
-    def client_is_full(self, full: bool) -> None:
-        """Pass back-pressure on to the upstream."""
-        if self._conn is not None and self._conn.alive:
-            if full:
-                self._conn.transport.pause_reading()
-            else:
-                self._conn.transport.resume_reading()
+        self._session.gate.set(Why.FULL, full)
 
     def finish(self, reason: str, detail: str = "") -> None:
         """End the flow and its upstream connection."""

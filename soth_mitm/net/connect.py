@@ -6,7 +6,6 @@ client, so that the client only ever sees what the upstream can do.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
@@ -15,29 +14,26 @@ from soth_mitm.model.events import (
     CertificateIssued,
     ConnectReceived,
     DialFailed,
-    FlowBound,
     FlowKind,
     FlowOpened,
-    HelloReceived,
     Noted,
     PolicyDecided,
     Side,
     TlsFailed,
     TlsStarted,
-    TunnelProgress,
 )
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, upstream
 from soth_mitm.net.dial import DialError, Dialled
+from soth_mitm.net.hello import hello_event
 from soth_mitm.net.origin import FixedOrigin
+from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
 from soth_mitm.net.session import ClientSession
-from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure
-from soth_mitm.net.tunnel import Tunnel
 from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action, Decision
-from soth_mitm.proto import client_hello, fingerprint
+from soth_mitm.proto import client_hello
 from soth_mitm.proto.client_hello import ClientHello, ClientHelloError
 from soth_mitm.proto.connect import ConnectRequest, Sniff, sniff
 
@@ -50,7 +46,6 @@ if TYPE_CHECKING:
 
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
-_PROGRESS_EVERY = 1.0
 
 
 class _Tunnelled(Exception):
@@ -344,113 +339,25 @@ class Connect:
             self._handshake_failed(error, sni)
             raise HandshakeFailed from error
 
-    # --- tunnel -------------------------------------------------------------------------------------
-
     async def _tunnel(self, cause: _Tunnelled, upstream_life: ConnLife, dialled: Dialled) -> None:
-        shared = self._shared
-        flow = shared.new_flow(self._life.number)
+        flow = self._shared.new_flow(self._life.number)
         flow.emit(FlowOpened(FlowKind.TUNNEL, "tcp", self._host, self._port, self._client))
         if self._hello is not None:
             flow.emit(hello_event(self._hello))
         flow.emit(Noted(cause.code, cause.detail))
-        flow.emit(
-            FlowBound(
-                self._life.number,
-                upstream_life.number,
-                False,
-                format_address(dialled.address),
-                dialled.dns_ns,
-                dialled.connect_ns,
-            )
+        await pass_through(
+            self._shared,
+            self._sock,
+            flow=flow,
+            client_life=self._life,
+            upstream_life=upstream_life,
+            dialled=dialled,
         )
-        tunnel = Tunnel(self._sock, dialled.sock, size=self._config.limits.tunnel_pipe_bytes)
-        watcher = TunnelWatch(shared, tunnel, flow)
-        reason, detail = CloseReason.INTERNAL_ERROR.value, ""
-        try:
-            reason, detail = await tunnel.run()
-        except asyncio.CancelledError:
-            reason = CloseReason.SHUTDOWN
-            raise
-        finally:
-            watcher.end()
-            up, down = tunnel.up.count, tunnel.down.count
-            flow.from_client, flow.from_upstream = up, down
-            flow.close(reason, detail)
-            upstream_life.close(reason, received=down, sent=up)
-            self._life.close(reason, received=up, sent=down)
 
 
 class HandshakeFailed(Exception):
     """The client's TLS handshake failed, and all about it has been published."""
 
 
-class TunnelWatch:
-    """A tunnel in the registry: progress once a second, silence, kill, drain."""
-
-    def __init__(self, shared: Shared, tunnel: Tunnel, flow: FlowLife) -> None:
-        self._shared = shared
-        self._tunnel = tunnel
-        self._flow = flow
-        self._told = (0, 0)
-        self._last_move = shared.loop.time()
-        shared.sessions.add(self)
-        shared.flows[flow.number] = self
-
-    @property
-    def busy(self) -> bool:
-        """A tunnel is busy until it ends."""
-        return True
-
-    def kill(self, reason: str) -> None:
-        """Cut both sides now."""
-        self._tunnel.stop(reason)
-
-    def shut_when_idle(self) -> None:
-        """A tunnel has no idle point of its own; the drain's deadline ends it."""
-
-    def tick(self, now: float) -> None:
-        """Tell the progress, and end a silent tunnel."""
-        tunnel = self._tunnel
-        if tunnel.moved:
-            tunnel.moved = False
-            self._last_move = now
-            counts = (tunnel.up.count, tunnel.down.count)
-            if counts != self._told:
-                self._told = counts
-                self._flow.emit(TunnelProgress(*counts))
-        elif now - self._last_move > self._shared.config.limits.idle_timeout:
-            limit = self._shared.config.limits.idle_timeout
-            tunnel.stop(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limit:g} s")
-
-    def end(self) -> None:
-        """Leave the registry."""
-        self._shared.sessions.discard(self)
-        self._shared.flows.pop(self._flow.number, None)
-
-
 def _sniff_needs(data: bytes) -> int:
     return len(data) + 1 if not data or sniff(data) is Sniff.NEED_MORE else len(data)
-
-
-def hello_event(hello: ClientHello) -> HelloReceived:
-    """Return the event that tells a hello."""
-    return HelloReceived(
-        sni=hello.sni or "",
-        alpn=tuple(name.decode("ascii", "backslashreplace") for name in hello.alpn),
-        versions=tuple(version_name(number) for number in hello.versions or (hello.legacy_version,)),
-        ja3=fingerprint.ja3(hello)[1],
-        ja4=fingerprint.ja4(hello),
-        early_data=hello.early_data,
-        length=hello.length,
-    )
-
-
-_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
-
-
-def version_name(number: int) -> str:
-    """Return the name of a protocol version of TLS, in OpenSSL's spelling."""
-    return _VERSIONS.get(number, f"0x{number:04x}")
-
-
-__all__ = ["Connect", "HandshakeFailed", "PeerLeft"]

@@ -10,6 +10,7 @@ from soth_mitm.hooks.messages import Request, Response
 from soth_mitm.model.events import HandlerActed, ResponseInfo
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
+from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
 from soth_mitm.proto.http1 import End, Item, ResponseHead, rewrite
 from soth_mitm.text import printable
@@ -87,8 +88,8 @@ class Deciding:
         session = self._exchange.session
         self._request_hold = Hold(
             limit=session.config.limits.hook_body_bytes,
-            more=lambda: session.resume(session.HOLDING),
-            enough=lambda: session.pause(session.HOLDING),
+            more=lambda: session.gate.open(Why.HOLDING),
+            enough=lambda: session.gate.shut(Why.HOLDING),
         )
         self._spawn(self._decide_request(), "on_request")
 
@@ -113,7 +114,7 @@ class Deciding:
             return
         hold, self._request_hold = self._request_hold, None
         items = hold.items if hold is not None else []
-        session.resume(session.HOLDING)
+        session.gate.open(Why.HOLDING)
         raw = exchange.place.raw
         if self._answered_100:
             raw = rewrite.drop_fields(raw, (b"expect",))
@@ -155,8 +156,8 @@ class Deciding:
         exchange = self._exchange
         self._response_hold = Hold(
             limit=exchange.session.config.limits.hook_body_bytes,
-            more=lambda: exchange.hold_upstream(False),
-            enough=lambda: exchange.hold_upstream(True),
+            more=lambda: exchange.gate.open(Why.HOLDING),
+            enough=lambda: exchange.gate.shut(Why.HOLDING),
         )
         self._spawn(self._decide_response(head), "on_response")
 
@@ -185,7 +186,7 @@ class Deciding:
             return
         hold, self._response_hold = self._response_hold, None
         items = hold.items if hold is not None else []
-        exchange.hold_upstream(False)
+        exchange.gate.open(Why.HOLDING)
         try:
             self._apply_response(decision, head, items)
         except ValueError as error:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from soth_mitm.model.reasons import CloseReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.net.listener import Listener
     from soth_mitm.net.shared import Shared
 
 TICK = 1.0
 _POLL = 0.02
+_SETTLE = 1.0
 
 
 class Watchdog:
@@ -60,13 +63,14 @@ class Drain:
         end = shared.loop.time() + deadline
         for session in list(shared.sessions):
             session.shut_when_idle()
-        while shared.flows and shared.loop.time() < end:
-            await asyncio.sleep(_POLL)
+        await self._until(lambda: not shared.flows, end)
         cut = len(shared.flows)
         for session in list(shared.sessions):
             session.kill(CloseReason.SHUTDOWN)
         await shared.tasks.cancel()
-        settle = shared.loop.time() + 1.0
-        while shared.sessions and shared.loop.time() < settle:
-            await asyncio.sleep(_POLL)
+        await self._until(lambda: not shared.sessions, shared.loop.time() + _SETTLE)
         return cut
+
+    async def _until(self, done: Callable[[], bool], end: float) -> None:
+        while not done() and self._shared.loop.time() < end:  # noqa: ASYNC110 - a deadline over many ends
+            await asyncio.sleep(_POLL)

@@ -14,12 +14,10 @@ from soth_mitm.model.events import (
     CHUNK_LIMIT,
     Anomaly,
     BodyChunk,
-    DialFailed,
     Direction,
     FlowBound,
     FlowKind,
     FlowOpened,
-    GuardTripped,
     Noted,
     RequestEnd,
     RequestHead,
@@ -27,32 +25,28 @@ from soth_mitm.model.events import (
     ResponseHead,
     ResponseInfo,
     Retried,
-    Side,
-    TlsFailed,
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import replies
+from soth_mitm.net import answers, replies
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto import http1
 from soth_mitm.proto.http1 import Framing, Http1Error
-from soth_mitm.proto.http1.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soth_mitm.model.tls import TlsFailure
     from soth_mitm.net.origin import Place
     from soth_mitm.net.session import ClientSession
 
 VERSIONS = ("1.0", "1.1")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-_CLIENT_FULL, _HOLD, _BUS = 1, 2, 4
 
 
 class _Count:
@@ -88,7 +82,8 @@ class Exchange:
         self._response = _Count()
         self._sent_to_client = False
         self._reused = False
-        self._conn_paused = 0
+        self.gate = ReadGate()
+        """Reading from the upstream."""
         self._client_ended = False
         self._chunk_hook = self.shared.hooks.chunk
 
@@ -133,7 +128,7 @@ class Exchange:
         if conn is not None:
             self._bind(conn)
         else:
-            self.session.pause(self.session.DIALLING)
+            self.session.gate.shut(Why.DIALLING)
             self.shared.tasks.spawn(self._dial(), f"dial for flow {self.flow.number}")
 
     async def _dial(self) -> None:
@@ -141,21 +136,23 @@ class Exchange:
             conn = await self.session.origin.open(self.place)
         except DialError as error:
             if not self.finished:
-                self._unreachable(error)
+                answers.unreachable(self, error)
             return
         except UpstreamTlsError as error:
             if not self.finished:
-                self.upstream_tls_failed(error.failure)
+                answers.upstream_tls_failed(self, error.failure)
             return
         if self.finished:
             self.session.origin.release(conn, conn.alive)
             return
         if not conn.alive:
-            self._response_missing("eof_before_head", "the upstream closed right after it was reached")
+            answers.response_missing(
+                self, "eof_before_head", "the upstream closed right after it was reached"
+            )
             return
         self._bind(conn)
         self.flush()
-        self.session.resume(self.session.DIALLING)
+        self.session.gate.open(Why.DIALLING)
 
     def _bind(self, conn: UpstreamConn) -> None:
         self.conn = conn
@@ -169,8 +166,8 @@ class Exchange:
                 self.session.life.number, conn.life.number, reused, format_address(conn.address), *phases
             )
         )
-        if self.session.client_full:
-            self._pause_conn(_CLIENT_FULL)
+        self.gate.set(Why.FULL, self.session.client_full)
+        self.gate.attach(conn.transport)
 
     def request_items(self, items: Sequence[http1.Item]) -> None:
         """Relay what was read from the client; `flush` sends it."""
@@ -228,7 +225,8 @@ class Exchange:
                 items: Sequence[http1.Item] = conn.reader.receive(data)
             except Http1Error as error:
                 self.response_items(error.items)
-                self._response_broken(error)
+                if not self.finished:
+                    answers.response_refused(self, error)
                 return
             self.response_items(items)
         except Exception as error:
@@ -337,13 +335,15 @@ class Exchange:
             self.response_items(conn.reader.eof())
         except Http1Error as broken:
             if isinstance(error, ssl.SSLError):
-                self.upstream_tls_failed(
-                    tls_failure.classify_upstream(error, host=self.place.host, port=self.place.port)
+                answers.upstream_tls_failed(
+                    self, tls_failure.classify_upstream(error, host=self.place.host, port=self.place.port)
                 )
             elif broken.code == "eof_before_head" and self._may_retry():
                 self._retry()
             else:
-                self._response_missing(broken.code, f"{error}" if error is not None else broken.detail)
+                answers.response_missing(
+                    self, broken.code, f"{error}" if error is not None else broken.detail
+                )
 
     def _may_retry(self) -> bool:
         """Only a request that cannot have had an effect twice, on a connection that had gone stale."""
@@ -423,8 +423,7 @@ class Exchange:
         clean = head.keep_alive and head.framing is not Framing.CLOSE
         if conn is not None:
             self.conn = None
-            if self._conn_paused:
-                conn.transport.resume_reading()
+            self.gate.detach()
             self.session.origin.release(conn, clean and conn.alive and not conn.reader.buffered)
         self._close(CloseReason.COMPLETED)
         self.session.exchange_done(self.head.keep_alive and clean)
@@ -484,68 +483,8 @@ class Exchange:
         self.session.write(head + body)
         self.session.linger(request_done=self.request_done)
 
-    def refuse(self, error: Http1Error) -> None:
-        """Refuse the rest of a request that breaks the rules."""
-        words = REASONS.get(error.code)
-        hint = words.advice if words else ""
-        self.flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, error.status, hint))
-        text = words.text if words else error.detail
-        self.reply(error.status, error.code, text=text, hint=hint, reason=CloseReason.HTTP_ERROR)
-
-    def _response_broken(self, error: Http1Error) -> None:
-        if self.finished:
-            return
-        words = REASONS.get(error.code)
-        hint = words.advice if words else ""
-        self.flow.emit(GuardTripped(error.code, Direction.RESPONSE, error.detail, error.status, hint))
-        text = f"the response of {self.place.host} breaks HTTP: {words.text if words else error.detail}"
-        self.reply(error.status, error.code, text=text, hint=hint, reason=CloseReason.HTTP_ERROR)
-
-    def _response_missing(self, code: str, detail: str) -> None:
-        text = f"{self.place.host}:{self.place.port} closed the connection before the response was complete"
-        self.flow.emit(Noted(code, detail))
-        self.reply(502, "upstream_closed", text=text, hint=detail, reason=CloseReason.UPSTREAM_CLOSED)
-
-    def _unreachable(self, error: DialError) -> None:
-        self.flow.emit(DialFailed(error.stage, error.code, error.detail))
-        hint = "check the host name and port, and whether this machine can reach it"
-        self.reply(502, error.code, text=str(error), hint=hint, reason=CloseReason.UPSTREAM_CONNECT_FAILED)
-
-    def upstream_tls_failed(self, why: TlsFailure) -> None:
-        """Answer 502 with the reason why TLS to the upstream failed."""
-        self.flow.emit(TlsFailed(Side.UPSTREAM, why))
-        if self.shared.hooks.tls_failure:
-            self.shared.call_hook("on_tls_failure", why, flow=self.flow)
-        code = "tls_certificate" if why.failure_class in ("cert_validation", "unknown_ca") else "tls"
-        words = why.reason.replace("_", " ")
-        text = f"TLS to {self.place.host}:{self.place.port} failed: {words} ({why.detail})"
-        self.reply(502, code, text=text, hint=why.hint, reason=CloseReason.TLS_HANDSHAKE_FAILED)
-
     # --- back-pressure --------------------------------------------------------------------------
 
     def upstream_full(self, full: bool) -> None:
         """Stop or start the client, as the upstream can take no more or can again."""
-        session = self.session
-        (session.pause if full else session.resume)(session.UPSTREAM_FULL)
-
-    def client_is_full(self, full: bool) -> None:
-        """Stop or start the upstream likewise."""
-        (self._pause_conn if full else self._resume_conn)(_CLIENT_FULL)
-
-    def hold_upstream(self, hold: bool) -> None:
-        """Stop or start the upstream while a hook decides."""
-        (self._pause_conn if hold else self._resume_conn)(_HOLD)
-
-    def bus_hold(self, hold: bool) -> None:
-        """Stop or start the upstream while the recorder cannot take more."""
-        (self._pause_conn if hold else self._resume_conn)(_BUS)
-
-    def _pause_conn(self, why: int) -> None:
-        if not self._conn_paused and self.conn is not None and self.conn.alive:
-            self.conn.transport.pause_reading()
-        self._conn_paused |= why
-
-    def _resume_conn(self, why: int) -> None:
-        before, self._conn_paused = self._conn_paused, self._conn_paused & ~why
-        if before and not self._conn_paused and self.conn is not None and self.conn.alive:
-            self.conn.transport.resume_reading()
+        self.session.gate.set(Why.FULL, full)

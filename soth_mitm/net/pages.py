@@ -4,6 +4,7 @@ Served to a client that asks the proxy itself (origin-form), or for the magic ho
 request and writes the response: here we are an ordinary origin.
 """
 
+# ruff: noqa: E501 - lines of HTML
 from __future__ import annotations
 
 import html
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.shared import Shared
 
 _STYLE = """
-:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
+:root{color-scheme:light dark}
+body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.05rem;margin:2rem 0 .4rem}
 pre{padding:.7rem .9rem;overflow-x:auto;border:1px solid #8885;border-radius:.4rem;font-size:.86rem}
 a.button{display:inline-block;padding:.5rem .9rem;margin:.2rem .4rem .2rem 0;border-radius:.4rem;

@@ -17,10 +17,11 @@ from soth_mitm.model.events import (
     TlsFailed,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import pages, replies
+from soth_mitm.net import answers, pages, replies
 from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
+from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.origin import Origin, Place
 from soth_mitm.net.tls import failure
 from soth_mitm.net.upstream import established
@@ -45,8 +46,6 @@ SUSPICIOUS = 2.0
 
 class ClientSession(asyncio.BufferedProtocol):
     """The client's side. Reading stops for any of the reasons below, and goes on when none is left."""
-
-    PIPELINED, DIALLING, HOLDING, UPSTREAM_FULL, BUS = 1, 2, 4, 8, 16
 
     def __init__(
         self,
@@ -80,7 +79,8 @@ class ClientSession(asyncio.BufferedProtocol):
         self._host, self._port = host, port
         self._on_end = on_end
         self._info = info
-        self._paused = 0
+        self.gate = ReadGate()
+        """Reading from the client."""
         self._closing = False
         self._lingering = False
         self._last_move = shared.loop.time()
@@ -97,6 +97,7 @@ class ClientSession(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; over TLS this comes after the handshake."""
         self.transport = cast("asyncio.Transport", transport)
+        self.gate.attach(self.transport)
         self.transport.set_write_buffer_limits(high=self.config.limits.write_buffer_bytes)
         limit = getattr(transport, "set_read_buffer_limits", None)
         if limit is not None:  # see UpstreamConn: data must not be lost to an abrupt end
@@ -138,7 +139,7 @@ class ClientSession(asyncio.BufferedProtocol):
                 return
             if exchange.request_done:
                 self.reader.receive(data)
-                self.pause(self.PIPELINED)
+                self.gate.shut(Why.PIPELINED)
                 return
         elif self._received == len(data) and self.tls and self._is_foreign(data):
             return
@@ -202,17 +203,17 @@ class ClientSession(asyncio.BufferedProtocol):
         """Stop the upstream: the client can take no more."""
         self.client_full = True
         if self.exchange is not None:
-            self.exchange.client_is_full(True)
+            self.exchange.gate.shut(Why.FULL)
         elif self.stream is not None:
-            self.stream.client_is_full(True)
+            self.stream.gate.shut(Why.FULL)
 
     def resume_writing(self) -> None:
         """Let the upstream go on."""
         self.client_full = False
         if self.exchange is not None:
-            self.exchange.client_is_full(False)
+            self.exchange.gate.open(Why.FULL)
         elif self.stream is not None:
-            self.stream.client_is_full(False)
+            self.stream.gate.open(Why.FULL)
 
     # --- exchanges ------------------------------------------------------------------------------
 
@@ -274,13 +275,13 @@ class ClientSession(asyncio.BufferedProtocol):
             self._read(None)
         except Exception as error:
             self.internal_error(error)
-        self.resume(self.PIPELINED)
+        self.gate.open(Why.PIPELINED)
 
     def _refuse(self, error: ProtocolError) -> None:
         """Refuse a message that breaks the rules; nothing of it goes upstream."""
         if self.exchange is not None and isinstance(error, Http1Error):
             if not self.exchange.finished:
-                self.exchange.refuse(error)
+                answers.request_refused(self.exchange, error)
             return
         words = REASONS.get(error.code)
         text, hint = (words.text, words.advice) if words else (error.detail, "")
@@ -326,29 +327,17 @@ class ClientSession(asyncio.BufferedProtocol):
         self.touched = True
         self.transport.write(data)
 
-    def pause(self, why: int) -> None:
-        """Stop reading from the client for a reason."""
-        if not self._paused and not self._closing:
-            self.transport.pause_reading()
-        self._paused |= why
-
-    def resume(self, why: int) -> None:
-        """Take a reason back; with the last one, reading goes on."""
-        before, self._paused = self._paused, self._paused & ~why
-        if before and not self._paused and not self._closing:
-            self.transport.resume_reading()
-
     def hold_for_bus(self) -> None:
         """Stop both sides until the recorder can take more."""
-        self.pause(self.BUS)
+        self.gate.shut(Why.BUS)
         exchange = self.exchange
         if exchange is not None:
-            exchange.bus_hold(True)
+            exchange.gate.shut(Why.BUS)
 
         def released() -> None:
-            self.resume(self.BUS)
+            self.gate.open(Why.BUS)
             if exchange is not None:
-                exchange.bus_hold(False)
+                exchange.gate.open(Why.BUS)
 
         self.shared.bus.when_released(released)
 
@@ -374,9 +363,7 @@ class ClientSession(asyncio.BufferedProtocol):
             return
         self._lingering = True
         self.exchange = None
-        if self._paused:
-            self._paused = 0
-            self.transport.resume_reading()
+        self.gate.clear()
         if not self.tls and self.transport.can_write_eof():
             self.transport.write_eof()
         self.shared.loop.call_later(LINGER, self.close_when_sent)

@@ -208,7 +208,7 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
     limits = shared.config.limits
     context = shared.tls.context(
         verify=peer.verify,
-        client_cert=Path(peer.client_cert).expanduser() if peer.client_cert else None,
+        client_cert=Path(peer.client_cert) if peer.client_cert else None,
         alpn=peer.alpn,
     )
     begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
