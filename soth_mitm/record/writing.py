@@ -94,13 +94,14 @@ def _write_batch(target: Target, jobs: list[Job]) -> tuple[int, OSError | None]:
     """Do jobs in order; return how many were done, and the error that stopped them."""
     for done, job in enumerate(jobs):
         try:
-            _do(target, job)
+            write_job(target, job)
         except OSError as error:
             return done, error
     return len(jobs), None
 
 
-def _do(target: Target, job: Job) -> None:
+def write_job(target: Target, job: Job) -> None:
+    """Do one job, all of it or nothing; raises OSError where it cannot be done."""
     if job.drops:
         target.drop(job.segment)
         return
