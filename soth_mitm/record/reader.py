@@ -22,8 +22,10 @@ from soth_mitm.record.format import (
     BLOCK_HEADER_SIZE,
     CODEC_STORED,
     FRAME_BYTES,
+    VERSION,
     BlockHeader,
     LayoutError,
+    NewerVersion,
     SegmentInfo,
     block_payload,
 )
@@ -146,13 +148,13 @@ class DumpReader:
         """
         source = self._source
         while True:
-            found = source.scanner.take()
+            found = self._take()
             if found is None:
                 if source.feed():
                     self._refuse_foreign()
                     continue
                 more = source.next_path() is not None
-                found = source.scanner.take(final=True) if more or not growing else None
+                found = self._take(final=True) if more or not growing else None
             if found is None:
                 if not more:
                     break
@@ -181,6 +183,16 @@ class DumpReader:
                 report.bad_frames += 1
             else:
                 report.unknown_kinds += 1
+
+    def _take(self, *, final: bool = False) -> Found | None:
+        try:
+            return self._source.scanner.take(final=final)
+        except NewerVersion as error:
+            raise DumpError(
+                f"{self._source.name} holds, at offset {self._source.scanner.offset:,}, "
+                f"a segment of format version {error.version}, and this soth-mitm reads up to {VERSION}: "
+                "update it"
+            ) from error
 
     def _judge(self, found: Found) -> Block | None:
         """Count what was found; return it if it is a block of frames."""
@@ -216,7 +228,7 @@ class DumpReader:
 
     def _foreign(self) -> DumpError:
         return DumpError(
-            f"{self.name} is not a .soth file: nothing in it, from offset 0 on, is a segment or a block; "
+            f"{self._source.name} is not a .soth file: nothing from offset 0 on is a segment or a block; "
             "give a file that soth-mitm wrote with -w"
         )
 
@@ -229,7 +241,9 @@ class DumpReader:
         if growing or not self._found_nothing():
             return
         if not self._source.read_bytes:
-            raise DumpError(f"{self.name} is empty: nothing was recorded; check the name, or record again")
+            raise DumpError(
+                f"{self._source.name} is empty: nothing was recorded; check the name, or record again"
+            )
         if report.damaged_blocks or not rest:
             raise self._foreign()
 
