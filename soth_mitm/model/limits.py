@@ -34,6 +34,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("cursor_queue_events", 8192, "events", "record a gap for this subscriber", "cursor_full"),
     Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),
     Limit("memory_spill_bytes", 256 * MIB, "bytes", "drop the oldest segment", "spill_full"),
+    Limit("list_rows", 1_000_000, "rows", "drop the oldest row from the list", "list_full"),
     Limit("leaf_cache", 1024, "certificates", "drop the least recently used", "leaf_cache_full"),
     Limit("session_cache", 1024, "TLS sessions", "drop the least recently used", "session_cache_full"),
     Limit("pool_idle_per_host", 8, "connections", "close the connection after use", "pool_full"),

@@ -18,7 +18,7 @@ from soth_mitm.record.blockmap import ConnBlocks
 from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.changes import ChangeLog, Changes
 from soth_mitm.record.pages import NO_BLOCKS, PAGE_ROWS, Page
-from soth_mitm.record.rows import Row, RowFold
+from soth_mitm.record.rows import CLOSED, Row, RowFold
 from soth_mitm.record.session import SessionFacts, SessionFold
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Index:
         number, flow = row.number, row.flow
         del self._open[number]
         del self._numbers[flow]
-        first = last = block if block != NO_BLOCK else NO_BLOCKS
+        first = last = NO_BLOCKS if block == NO_BLOCK else block
         blocks = self._blocks.get(flow)
         if blocks is not None:
             self._note_block(flow, block)
@@ -156,6 +156,25 @@ class Index:
         failures.pop(key, None)
         failures[key] = (self.end, row.started_mono_ns)
         return -1
+
+    def note_checkpoint(self, events: Iterable[Event], block: int) -> None:
+        """Take note that `block` repeats what is known of open flows and conns."""
+        with self._lock:
+            for event in events:
+                if event.flow in self._rows.open_rows:
+                    self._note_block(event.flow, block)
+                elif event.conn and not event.flow:
+                    self._conn_blocks.note(event.conn, block)
+
+    def end_of_recording(self) -> None:
+        """Close the rows that are still open: the recording holds no more of them."""
+        with self._lock:
+            rows = list(self._rows.open_rows.values())
+            for row in rows:
+                row.outcome = row.outcome or "recording ends here"
+                row.state = CLOSED
+            self._rows.open_rows.clear()
+            self._log.note({self._settle(row, NO_BLOCK) for row in rows})
 
     # --- retention ------------------------------------------------------------------------------
 

@@ -131,6 +131,8 @@ class FlowView(msgspec.Struct):
     handler_failures: list[e.HandlerFailed] = msgspec.field(default_factory=list)
     retries: list[e.Retried] = msgspec.field(default_factory=list)
     omitted: int = 0
+    missing_blocks: int = 0
+    """Blocks that held events of it and are gone or damaged."""
     upgraded: str = ""
     """Protocol of an upgrade."""
     from_client: int = 0

@@ -1,0 +1,163 @@
+"""A store over a `.soth` file, or a directory of segments, whole or still growing."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from soth_mitm.errors import DumpError
+from soth_mitm.record.index import Index
+from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
+from soth_mitm.record.runs import Runs
+from soth_mitm.record.store import Store
+
+if TYPE_CHECKING:
+    from soth_mitm.model.events import Event
+
+SLICE_SECONDS = 0.003
+"""How long the loop is kept at a time."""
+
+_BLOCKS_AT_ONCE = 8
+_EVENTS_AT_ONCE = 64
+
+Progress = Callable[[int, int], None]
+"""Told now and then how many bytes have been read, and how many there are."""
+
+
+class DumpStore(Store):
+    """Reads a dump; it never writes to it. `load` reads what is there, `read_more` what has come since."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`.
+
+        Raises:
+            DumpError: it cannot be opened.
+        """
+        super().__init__(Index(), Runs())
+        self.path = path
+        self._reader = DumpReader(path)
+        self._paths: list[Path] = []
+        self._files = array("I")
+        self._offsets = array("Q")
+        self._lengths = array("I")
+        self._block_runs: list[tuple[int, str]] = []
+        self._done_bytes = 0
+
+    @property
+    def report(self) -> ReadReport:
+        """What was met while reading."""
+        return self._reader.report
+
+    async def load(self, progress: Progress | None = None, *, growing: bool = False) -> None:
+        """Read up to the end, in slices of a few milliseconds; rows can be looked at meanwhile.
+
+        Flows that are open at the end are shown as cut off, unless the file is `growing`.
+
+        Raises:
+            DumpError: it cannot be read, or is no `.soth`, or of a newer version.
+        """
+        await self._read(progress, growing=growing)
+        if not growing:
+            self.index.end_of_recording()
+
+    async def read_more(self) -> int:
+        """Read what a writer has added since; return how many events that were.
+
+        Raises:
+            DumpError: it cannot be read.
+        """
+        before = self.report.events
+        await self._read(None, growing=True)
+        return self.report.events - before
+
+    async def _read(self, progress: Progress | None, *, growing: bool) -> None:
+        blocks = self._reader.blocks(growing=growing)
+        total = self.size_bytes
+        while True:
+            some = await asyncio.to_thread(_take, blocks)
+            for block in some:
+                await self._index_block(block)
+                self._done_bytes += block.length
+            if progress is not None:
+                progress(min(self._done_bytes, total) if some else total, total)
+            if not some:
+                return
+
+    async def _index_block(self, block: Block) -> None:
+        number = self._place(block)
+        shift = self._runs.current
+        started = perf_counter()
+        events: list[Event] = []
+        for _, event in self._reader.events_in(block):
+            event = shift.apply(event)
+            self._runs.note(event)
+            events.append(event)
+            if len(events) >= _EVENTS_AT_ONCE:
+                self.index.apply(events, number)
+                events = []
+                if perf_counter() - started > SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    started = perf_counter()
+        self.index.apply(events, number)
+        await asyncio.sleep(0)
+
+    def _place(self, block: Block) -> int:
+        """Note where a block stands; return its number."""
+        number = len(self._offsets)
+        assert block.path is not None, "a dump is a file or a directory"
+        if not self._paths or self._paths[-1] != block.path:
+            self._paths.append(block.path)
+        self._files.append(len(self._paths) - 1)
+        self._offsets.append(block.offset)
+        self._lengths.append(block.length)
+        run_id = self._reader.segments[-1].run_id if self._reader.segments else ""
+        if not self._block_runs or self._block_runs[-1][1] != run_id:
+            self._block_runs.append((number, run_id))
+            self._runs.begin(run_id, number)
+        return number
+
+    def block_numbers(self) -> range:
+        """See `Store.block_numbers`."""
+        return range(len(self._offsets))
+
+    def read_block(self, number: int) -> bytes:
+        """See `Store.read_block`."""
+        if not 0 <= number < len(self._offsets):
+            raise DumpError(f"{self.path} has no block {number}")
+        return read_payload(self._paths[self._files[number]], self._offsets[number], self._lengths[number])
+
+    def run_of(self, number: int) -> str:
+        """See `Store.run_of`."""
+        return next((run for first, run in reversed(self._block_runs) if first <= number), "")
+
+    def holds(self, path: Path) -> bool:
+        """See `Store.holds`."""
+        own, other = self.path.resolve(), path.resolve()
+        return other == own or other.parent == own
+
+    @property
+    def size_bytes(self) -> int:
+        """See `Store.size_bytes`."""
+        files = self.path.glob("*.soth") if self.path.is_dir() else [self.path]
+        try:
+            return sum(file.stat().st_size for file in files)
+        except OSError:
+            return self._done_bytes
+
+    @property
+    def segments(self) -> int:
+        """See `Store.segments`."""
+        return self.report.segments
+
+    async def close(self, *, delete: bool = False) -> None:
+        """Close the file. A dump is the person's: `delete` is not looked at."""
+        self._reader.close()
+
+
+def _take(blocks: Iterator[Block]) -> list[Block]:
+    return list(islice(blocks, _BLOCKS_AT_ONCE))

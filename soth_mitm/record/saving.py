@@ -1,0 +1,229 @@
+"""Copying flows into a file of their own, frame by frame, without decoding what is copied."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from soth_mitm.errors import DumpError
+from soth_mitm.model.events import FlowBound
+from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTES, finish_block
+from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, decode_frame, frames_in
+from soth_mitm.record.layout import Layout
+from soth_mitm.record.target import Bytes, FileTarget, Target
+
+if TYPE_CHECKING:
+    from soth_mitm.record.index import Index
+    from soth_mitm.record.runs import Runs
+
+SLICE_SECONDS = 0.002
+"""How long the loop is kept at a time."""
+
+_ROOM = bytes(BLOCK_HEADER_SIZE)
+_FULL = BLOCK_HEADER_SIZE + FLUSH_BYTES
+_BOUND = FlowBound.KIND
+_T = TypeVar("_T")
+
+
+class Blocks(Protocol):
+    """The blocks of a store."""
+
+    def block_numbers(self) -> range:
+        """Return the numbers of the blocks that are there."""
+        ...
+
+    def read_block(self, number: int) -> bytes:
+        """Return the payload of a block; safe from any thread.
+
+        Raises:
+            DumpError: it is gone or damaged.
+        """
+        ...
+
+    def run_of(self, number: int) -> str:
+        """Return the run that a block belongs to."""
+        ...
+
+
+async def save(
+    path: Path,
+    flows: Collection[int] | None,
+    *,
+    blocks: Blocks,
+    index: Index,
+    runs: Runs,
+    overwrite: bool,
+) -> int:
+    """Write a `.soth` of `flows` and their conns, of everything for None; return its size in bytes.
+
+    The file appears when it is whole; when this fails or is cancelled, nothing stays behind.
+
+    Raises:
+        DumpError: it exists and is not to be overwritten, or cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    target = await _in_thread(lambda: _open(path, part, overwrite))
+    try:
+        try:
+            size = await _Copy(target, blocks, index, runs).run(flows)
+            await _in_thread(target.sync)
+        finally:
+            target.close()
+        os.replace(part, path)
+    except OSError as error:
+        raise DumpError(f"cannot save to {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            os.unlink(part)
+    return size
+
+
+def _open(path: Path, part: Path, overwrite: bool) -> FileTarget:
+    if path.exists() and not overwrite:
+        raise DumpError(f"cannot save to {path}: it exists already; give another name")
+    return FileTarget(part, overwrite=True)
+
+
+async def _in_thread(step: Callable[[], _T]) -> _T:
+    """Run a blocking step in a thread; a cancelled caller goes on once it has ended."""
+    future = asyncio.get_running_loop().run_in_executor(None, step)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+class _Copy:
+    """One save under way."""
+
+    def __init__(self, target: Target, blocks: Blocks, index: Index, runs: Runs) -> None:
+        self._target = target
+        self._blocks = blocks
+        self._index = index
+        self._runs = runs
+        self._flows: Collection[int] | None = None
+        self._conns: set[int] = set()
+        self._layout: Layout | None = None
+        self._run = ""
+        self._buffer = bytearray(_ROOM)
+        self._seqs: list[int] = []
+        self._size = 0
+
+    async def run(self, flows: Collection[int] | None) -> int:
+        self._flows = flows
+        leading = await self._leading()
+        numbers: Collection[int] = (
+            self._blocks.block_numbers() if flows is None else await self._chosen(flows)
+        )
+        async for number, frame, payload in self._frames(sorted({*numbers, *leading})):
+            if self._wanted(number, frame, number in leading):
+                await self._copy(number, frame, payload)
+        await self._end_segment()
+        return self._size
+
+    async def _leading(self) -> set[int]:
+        """Return the first blocks of each run: its checkpoint, where its beginning is gone, and one more."""
+        numbers = self._blocks.block_numbers()
+        found: set[int] = set()
+        run, leading = "", False
+        for number in numbers:
+            new = self._blocks.run_of(number)
+            if new != run:
+                run, leading = new, True
+            if leading:
+                found.add(number)
+                payload = await self._read(number)
+                first = next(frames_in(payload), None)
+                leading = first is None or bool(first.flags & FRAME_CHECKPOINT)
+        return found
+
+    async def _chosen(self, flows: Collection[int]) -> set[int]:
+        """Return the blocks of some flows and of their conns, which are noted."""
+        numbers: set[int] = set()
+        for flow in flows:
+            numbers.update(self._index.blocks_of(flow))
+        async for number, frame, payload in self._frames(sorted(numbers)):
+            shift = self._runs.shift_of(number)
+            if not frame.flow or frame.flow + shift.flow not in flows:
+                continue
+            if frame.conn:
+                self._conns.add(frame.conn + shift.conn)
+            bound = decode_frame(payload, frame) if frame.kind == _BOUND else None
+            if bound is not None and isinstance(bound.body, FlowBound) and bound.body.upstream_conn:
+                self._conns.add(bound.body.upstream_conn + shift.conn)
+        for conn in self._conns:
+            numbers.update(self._index.blocks_of_conn(conn))
+        return numbers
+
+    def _wanted(self, number: int, frame: Frame, leading: bool) -> bool:
+        if frame.flags & FRAME_CHECKPOINT and not leading:
+            return False
+        if self._flows is None or not (frame.flow or frame.conn):
+            return True
+        shift = self._runs.shift_of(number)
+        if frame.flow:
+            return frame.flow + shift.flow in self._flows
+        return frame.conn + shift.conn in self._conns
+
+    async def _frames(self, numbers: Collection[int]) -> AsyncIterator[tuple[int, Frame, bytes]]:
+        """Yield the frames of blocks; blocks that cannot be read are passed over."""
+        started = perf_counter()
+        for number in numbers:
+            payload = await self._read(number)
+            for count, frame in enumerate(frames_in(payload)):
+                if not count % 64 and perf_counter() - started > SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    started = perf_counter()
+                yield number, frame, payload
+
+    async def _read(self, number: int) -> bytes:
+        try:
+            return await _in_thread(lambda: self._blocks.read_block(number))
+        except DumpError:
+            return b""
+
+    async def _copy(self, number: int, frame: Frame, payload: bytes) -> None:
+        """Append a frame; it is no repetition in the new file, wherever it was found."""
+        run = self._blocks.run_of(number)
+        if self._layout is None or run != self._run:
+            await self._end_segment()
+            self._run = run
+            self._layout = Layout(run_id=run, segment_bytes=SEGMENT_BYTES)
+            await self._write(self._layout.begin_segment(wall_ns=frame.wall_ns, mono_ns=frame.mono_ns))
+        start = len(self._buffer)
+        self._buffer += payload[frame.offset : frame.end]
+        if frame.flags & FRAME_CHECKPOINT:
+            flags = frame.flags & ~FRAME_CHECKPOINT
+            length = frame.end - frame.start
+            FRAME.pack_into(self._buffer, start, length, frame.kind, flags, *frame[3:9])
+        self._seqs.append(frame.seq)
+        if len(self._buffer) >= _FULL:
+            await self._end_block()
+            if self._layout.full:
+                await self._write(self._layout.end_segment())
+                await self._write(self._layout.begin_segment(wall_ns=frame.wall_ns, mono_ns=frame.mono_ns))
+
+    async def _end_block(self) -> None:
+        if not self._seqs or self._layout is None:
+            return
+        buffer, seqs = self._buffer, self._seqs
+        first, last = min(seqs), max(seqs)
+        self._layout.place(len(buffer), frames=len(seqs), first_seq=first, last_seq=last)
+        finish_block(buffer, flags=0, frames=len(seqs), first_seq=first, last_seq=last)
+        self._buffer, self._seqs = bytearray(_ROOM), []
+        await self._write(buffer)
+
+    async def _end_segment(self) -> None:
+        await self._end_block()
+        if self._layout is not None:
+            await self._write(self._layout.end_segment())
+
+    async def _write(self, data: Bytes) -> None:
+        await _in_thread(lambda: self._target.write(data))
+        self._size += len(data)

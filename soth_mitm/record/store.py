@@ -1,0 +1,131 @@
+"""The store: what a user interface reads. The rows of a run, its views and bodies, live or from a file.
+
+`Store.live` records a bus and indexes it at the same time; `Store.open_dump` reads a `.soth` file,
+whole or while it still grows. Both are looked at in the same way.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soth_mitm.errors import DumpError
+from soth_mitm.record.saving import save
+from soth_mitm.record.viewing import Viewer
+
+if TYPE_CHECKING:
+    from soth_mitm.config import Limits
+    from soth_mitm.model.events import Direction
+    from soth_mitm.record.bodies import BodyRefs
+    from soth_mitm.record.bus import Bus
+    from soth_mitm.record.filestore import DumpStore
+    from soth_mitm.record.index import Index
+    from soth_mitm.record.livestore import LiveStore
+    from soth_mitm.record.runs import Runs
+    from soth_mitm.record.spill import Spill
+    from soth_mitm.record.view import FlowView
+
+
+class Store(ABC):
+    """One run, or one file of runs. Its coroutines belong to one loop, which need not be the proxy's."""
+
+    def __init__(self, index: Index, runs: Runs) -> None:
+        self.index = index
+        self._runs = runs
+        self._viewer = Viewer(index, self.read_block, runs)
+
+    @staticmethod
+    def live(
+        bus: Bus, *, run_id: str, limits: Limits, spill: Spill | None = None, strict: bool = False
+    ) -> LiveStore:
+        """Record `bus` from now on, into `spill`, or into memory where that is None."""
+        from soth_mitm.record.livestore import LiveStore
+
+        return LiveStore(bus, run_id=run_id, limits=limits, spill=spill, strict=strict)
+
+    @staticmethod
+    def open_dump(path: Path) -> DumpStore:
+        """Open a `.soth` file or a directory of segments; its `load` then reads it.
+
+        Raises:
+            DumpError: it cannot be opened.
+        """
+        from soth_mitm.record.filestore import DumpStore
+
+        return DumpStore(path)
+
+    async def view(self, flow: int) -> FlowView | None:
+        """Return all that is known about a flow by now; None where there is no such flow.
+
+        Asked again, it is the same object, and only what is new is read.
+        """
+        found = await self._viewer.view(flow)
+        return None if found is None else found[0]
+
+    async def refresh(self, view: FlowView) -> bool:
+        """Bring a view up to date; return whether that changed it."""
+        found = await self._viewer.view(view.flow)
+        return found is not None and found[1]
+
+    async def body(self, flow: int, direction: Direction, start: int = 0, length: int = 65536) -> bytes:
+        """Return up to `length` bytes of a body from `start` on, as far as they were recorded.
+
+        Fewer come at the end of the body and before a gap; none where the gap is at `start`.
+        """
+        return await self._viewer.body(flow, direction, start, length)
+
+    async def body_refs(self, flow: int, direction: Direction) -> BodyRefs:
+        """Return where the recorded bytes of a body lie."""
+        return await self._viewer.refs(flow, direction)
+
+    async def save(self, path: Path, flows: Iterable[int] | None = None, *, overwrite: bool = False) -> int:
+        """Write a `.soth` of `flows` and their conns, of everything for None; return its size in bytes.
+
+        The file appears when it is whole; when this fails or is cancelled, nothing stays behind.
+
+        Raises:
+            DumpError: it exists and is not to be overwritten, it is what is being read, or it cannot
+                be written.
+        """
+        if self.holds(path):
+            raise DumpError(f"cannot save to {path}: this is where the flows come from; give another name")
+        chosen = None if flows is None else set(flows)
+        return await save(path, chosen, blocks=self, index=self.index, runs=self._runs, overwrite=overwrite)
+
+    # --- the blocks -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def block_numbers(self) -> range:
+        """Return the numbers of the blocks that are there."""
+
+    @abstractmethod
+    def read_block(self, number: int) -> bytes:
+        """Return the payload of a block; may be called from any thread.
+
+        Raises:
+            DumpError: it is gone or damaged.
+        """
+
+    @abstractmethod
+    def run_of(self, number: int) -> str:
+        """Return the run that a block belongs to."""
+
+    @abstractmethod
+    def holds(self, path: Path) -> bool:
+        """Return whether a file is part of what this store reads."""
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """Bytes of everything that is recorded."""
+
+    @property
+    @abstractmethod
+    def segments(self) -> int:
+        """How many segments there are."""
+
+    @abstractmethod
+    async def close(self, *, delete: bool = False) -> None:
+        """Let go of files; with `delete`, remove what the store itself has written."""
