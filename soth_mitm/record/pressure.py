@@ -38,6 +38,7 @@ class Pressure:
         self._name = name
         self._cause = "recorder_full"
         self._failing = False
+        self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
         self._gap_events = 0
         self._gap_bytes = 0
@@ -45,7 +46,9 @@ class Pressure:
 
     def rise(self) -> None:
         """Look at the level after it rose. Publishes nothing, so a sink may call it."""
-        if self._timer is None and not self.losing and self._level() > self._limit:
+        if self._stopped or self.losing or self._timer is not None:
+            return
+        if self._level() > self._limit:
             self._bus.hold(self)
             if not self._strict:
                 self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._lose)
@@ -53,7 +56,7 @@ class Pressure:
     def fall(self) -> None:
         """Look at the level after something was written."""
         self._failing = False
-        if self._level() > self._limit // 2:
+        if self._stopped or self._level() > self._limit // 2:
             return
         self._stop_holding()
         if self.losing:
@@ -65,7 +68,7 @@ class Pressure:
 
     def fail(self, error: OSError, *, final: bool) -> None:
         """Take note that a write failed; told once, until one succeeds again."""
-        if self._failing:
+        if self._stopped or self._failing:
             return
         self._failing = True
         why = error.strerror or str(error)
@@ -118,7 +121,8 @@ class Pressure:
         return gap
 
     def stop(self) -> None:
-        """Hold nobody any more."""
+        """Hold nobody any more, and publish nothing: the recording is being closed."""
+        self._stopped = True
         self._stop_holding()
 
     def _lose(self) -> None:

@@ -252,8 +252,12 @@ class Recorder:
     async def flush(self, *, seconds: float = CLOSE_SECONDS) -> bool:
         """Have written what was recorded so far; False where that fails or takes longer."""
         self._close_block()
+        last = self._layout.next_block - 1
         until = self._loop.time() + seconds
-        while not self.failed and (batch := self._queue.start()) is not None:
+        while not self.failed and (self._closing or last in self._queue.waiting):
+            batch = self._queue.start()
+            if batch is None:
+                break
             done, _ = await asyncio.wait((batch,), timeout=max(until - self._loop.time(), 0))
             if not done or self._error is not None:
                 return False
@@ -273,12 +277,12 @@ class Recorder:
             if timer is not None:
                 timer.cancel()
         self._retry = None
+        self.pressure.stop()
         self._record_last_gap()
         self._close_block()
         if not self.failed:
             self._queue.put(Job(self._layout.segment, self._layout.end_segment()))
         complete = await self.flush(seconds=seconds)
-        self.pressure.stop()
         await self._let_go(complete)
 
     def _record_last_gap(self) -> None:
@@ -305,8 +309,9 @@ class Recorder:
             self._queue.stop()
             self._target.close()
         if not complete:
+            missing = f"its last {left:,} bytes are" if left else "its end is"
             raise DumpError(
-                f"{self._target.name} is not complete, {left:,} bytes at its end are missing: {why}; "
+                f"{self._target.name} is not complete, {missing} missing: {why}; "
                 "what was written before can be read"
             )
 
