@@ -56,10 +56,12 @@ class Proxy:
         handler: Handler | None = None,
         *,
         bus: Bus | None = None,
+        run_id: str | None = None,
         resolver: Override | None = None,
     ) -> None:
         self.config = config or Config()
         self.bus = bus or Bus()
+        self.run_id = run_id or uuid.uuid4().hex
         self._handler = handler
         self._resolver = resolver
         self.addresses: list[tuple[str, int]] = []
@@ -70,7 +72,7 @@ class Proxy:
         config = self.config
         shared = self._shared = Shared(config, self.bus, self._handler)
         soft, _ = raise_descriptor_limit()
-        self.bus.publish(SessionStarted(uuid.uuid4().hex, __version__, platform=sys.platform))
+        self.bus.publish(SessionStarted(self.run_id, __version__, platform=sys.platform))
         if 0 < soft < 4096:
             self.bus.publish(
                 Notice("warning", f"only {soft} files may be open (ulimit -n): tunnels take six each")

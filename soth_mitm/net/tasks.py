@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+
+
+def start(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Run a coroutine beside the caller, who keeps the task and awaits it."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name)
 
 
 class TaskGroup:

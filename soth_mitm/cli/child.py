@@ -1,0 +1,93 @@
+"""`soth-mitm run -- CMD`: a proxy for one command, which owns the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from soth_mitm.cli import environ, settings
+from soth_mitm.cli.output import say
+from soth_mitm.cli.running import Prepared
+from soth_mitm.core import run
+from soth_mitm.errors import ConfigError
+from soth_mitm.net.tasks import start
+from soth_mitm.record.rows import RowFold
+
+if TYPE_CHECKING:
+    import argparse
+
+    from soth_mitm.config import Config
+    from soth_mitm.model.events import Event
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run the command; return its exit code, 128 plus the number of the signal that ended it."""
+    config = settings.of(arguments, listen_port=0)
+    if arguments.write == "-":
+        raise ConfigError("-w - would mix the recording with the command's own output; name a file")
+    return run(_main(arguments, config))
+
+
+async def _main(arguments: argparse.Namespace, config: Config) -> int:
+    prepared = Prepared(arguments, config)
+    summary = Summary()
+    prepared.bus.attach(summary)
+    async with prepared.run() as running:
+        ca = running.proxy.ca
+        bundle = environ.write_bundle(config.directory, ca.certificate_pem)
+        wanted = environ.variables(running.address, ca=ca.certificate_path, bundle=bundle)
+        code = await _child(arguments.child, {**os.environ, **wanted}, running.stop)
+    if not arguments.quiet:
+        saved = f", recorded in {arguments.write}" if arguments.write else ""
+        say(f"{summary.text()}{saved}")
+    return code
+
+
+async def _child(child: list[str], environment: dict[str, str], stop: asyncio.Event) -> int:
+    try:
+        process = await asyncio.create_subprocess_exec(*child, env=environment)
+    except FileNotFoundError:
+        raise ConfigError(f"cannot run {child[0]!r}: there is no such command") from None
+    except OSError as error:
+        raise ConfigError(f"cannot run {child[0]!r}: {error.strerror or error}") from error
+    # A terminal's ctrl+c reaches the command by itself; what only we get is passed on.
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+    waiting = start(process.wait(), "command")
+    stopping = start(stop.wait(), "stop")
+    await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait([waiting])
+    stopping.cancel()
+    code = waiting.result()
+    return 128 - code if code < 0 else code
+
+
+class Summary:
+    """Counts the flows for the line at the end."""
+
+    def __init__(self) -> None:
+        self._fold = RowFold()
+        self._flows = 0
+        self._failed = 0
+        self._bytes = 0
+
+    def __call__(self, event: Event) -> None:
+        """Fold an event."""
+        row = self._fold.apply(event)
+        if row is not None and not row.open:
+            self._flows += 1
+            self._failed += row.error
+            self._bytes += row.response_bytes
+
+    def text(self) -> str:
+        """Return the line."""
+        from soth_mitm.text import human_size
+
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{self._flows} flows{failed}, {human_size(self._bytes)} received"

@@ -1,0 +1,89 @@
+"""`soth-mitm --dump`: the proxy without a screen, one line a flow on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from soth_mitm.cli import settings
+from soth_mitm.cli.output import Output, say
+from soth_mitm.cli.running import Prepared, announce
+from soth_mitm.core import run
+from soth_mitm.errors import ConfigError
+from soth_mitm.export.jsonl import JsonPrinter
+from soth_mitm.export.lines import TextPrinter
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from soth_mitm.config import Config
+    from soth_mitm.model.events import Event
+    from soth_mitm.net.dial import Override
+
+Printer = TextPrinter | JsonPrinter
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run until a signal or `--count`; return the exit code."""
+    return run(_main(arguments, settings.of(arguments)))
+
+
+def printer(arguments: argparse.Namespace, config: Config, write: Callable[[str], None]) -> Printer:
+    """Return the sink that prints flows as the options ask."""
+    matcher = settings.matcher(arguments)
+    detail = min(arguments.verbose, 2)
+    if arguments.format == "jsonl":
+        return JsonPrinter(write, detail=detail, redact=config.redact, matcher=matcher)
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return TextPrinter(write, detail=detail, color=color, redact=config.redact, matcher=matcher)
+
+
+async def _main(arguments: argparse.Namespace, config: Config) -> int:
+    return await serve(arguments, config)
+
+
+async def serve(
+    arguments: argparse.Namespace,
+    config: Config,
+    *,
+    resolver: Override | None = None,
+    started: Callable[[str], None] | None = None,
+) -> int:
+    """Run a proxy that prints its flows; `started` is told of its URL."""
+    if arguments.write == "-" and not arguments.quiet:
+        raise ConfigError("-w - needs -q: lines and the recording cannot share standard output")
+    prepared = Prepared(arguments, config)
+    stop = asyncio.Event()
+    output = Output(sys.stdout.fileno(), stop.set)
+    lines = printer(arguments, config, output.write)
+    if not arguments.quiet or arguments.count:
+        prepared.bus.attach(_counting(lines, output, arguments, stop))
+    async with prepared.run(resolver) as running:
+        running.stop = stop
+        announce(running)
+        if started is not None:
+            started(running.address)
+        await stop.wait()
+    await output.close()
+    if output.dropped:
+        say(f"{output.dropped} lines were dropped: standard output was not read fast enough")
+    return 0
+
+
+def _counting(
+    lines: Printer, output: Output, arguments: argparse.Namespace, stop: asyncio.Event
+) -> Callable[[Event], None]:
+    most = arguments.count
+    if not most:
+        return lines
+
+    def counted(event: Event) -> None:
+        if lines.flows < most:
+            lines(event)
+            if lines.flows >= most:
+                stop.set()
+
+    return counted

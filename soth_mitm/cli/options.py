@@ -1,0 +1,232 @@
+"""The command line: every option of every command, with its help, and errors that suggest."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from typing import NoReturn
+
+from soth_mitm.errors import ConfigError
+
+COMMANDS = {
+    "tui": "the app (also without a command); with FILE, open a dump",
+    "run": "start, run a command with proxy and CA set for it alone, and exit with its code",
+    "env": "print the environment for clients of a running proxy, for `eval`",
+    "ca": "show or export the certificate authority",
+    "demo": "the app over an embedded origin and live sample traffic",
+}
+EPILOG = """\
+commands:
+""" + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are exceptions with a suggestion, for one line on stderr."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the arguments; `command` of the result names the module to run.
+
+    Raises:
+        ConfigError: they make no sense; the text says what, and names the nearest that would.
+    """
+    name, rest = "tui", arguments
+    if arguments and not arguments[0].startswith("-"):
+        name, rest = arguments[0], arguments[1:]
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+            raise ConfigError(f"unknown command {name!r}; {hint} (a dump is opened by: soth-mitm tui FILE)")
+    parser = build(name, top=not arguments or arguments[0].startswith("-"))
+    child: list[str] = []
+    if name == "run":
+        rest, child = _split(rest)
+    parsed, unknown = parser.parse_known_args(rest)
+    if unknown:
+        raise ConfigError(_unknown(parser, unknown[0]))
+    parsed.child = child
+    parsed.command = _module(name, parsed)
+    return parsed
+
+
+def _module(name: str, parsed: argparse.Namespace) -> str:
+    if name == "tui":
+        if parsed.read is not None and parsed.file is not None:
+            raise ConfigError("give the dump once: as FILE or by -r")
+        parsed.read = parsed.read or parsed.file
+        if parsed.dump:
+            return "read" if parsed.read is not None else "dump"
+    return {"run": "child", "env": "environment", "ca": "authority"}.get(name, name)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "-h" in arguments or "--help" in arguments:
+        return arguments, []
+    if "--" not in arguments:
+        raise ConfigError("run needs a command after --, as in: soth-mitm run -- curl https://example.com")
+    at = arguments.index("--")
+    child = arguments[at + 1 :]
+    if not child:
+        raise ConfigError("nothing stands after --; run needs a command there")
+    return arguments[:at], child
+
+
+def _unknown(parser: argparse.ArgumentParser, argument: str) -> str:
+    known = [option for action in parser._actions for option in action.option_strings]
+    near = difflib.get_close_matches(argument.partition("=")[0], known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"
+    kind = "option" if argument.startswith("-") else "argument"
+    return f"unknown {kind} {argument!r}; {hint}"
+
+
+def build(name: str, *, top: bool = False) -> Parser:
+    """Return the parser of a command; `top` is the one without a command's name."""
+    parser = Parser(
+        prog="soth-mitm" if top else f"soth-mitm {name}",
+        description="Intercept HTTP(S) and look at it in the terminal." if top else COMMANDS[name],
+        epilog=EPILOG if top else None,
+        allow_abbrev=False,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30),
+    )
+    if top:
+        parser.add_argument("--version", action="version", version=_Version())
+    {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo}[name](parser)
+    return parser
+
+
+class _Version(str):
+    """The version, looked up only when it is asked for."""
+
+    __slots__ = ()
+
+    def __mod__(self, values: object) -> str:
+        from soth_mitm._version import __version__
+
+        return f"soth-mitm {__version__}"
+
+
+def _tui(parser: Parser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a dump to open (.soth)")
+    parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
+    parser.add_argument("-r", "--read", metavar="FILE", help="read a dump; - is standard input (with --dump)")
+    _listening(parser, 8080)
+    _policy(parser)
+    _recording(parser)
+    _printing(parser)
+    parser.add_argument(
+        "--no-spill",
+        dest="spill",
+        action="store_false",
+        default=None,
+        help="keep what the app shows in memory only (256 MiB)",
+    )
+
+
+def _run(parser: Parser) -> None:
+    parser.usage = "soth-mitm run [OPTIONS] -- COMMAND [ARGUMENT ...]"
+    _listening(parser, 0)
+    _policy(parser)
+    _recording(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+
+
+def _env(parser: Parser) -> None:
+    parser.add_argument("-p", "--listen-port", type=_port, metavar="N", help="of the proxy on this port")
+    parser.add_argument("--unset", action="store_true", help="print what takes the variables back")
+
+
+def _ca(parser: Parser) -> None:
+    parser.add_argument("action", choices=("show", "export"), help="what to do")
+    _directory(parser)
+    parser.add_argument("--format", choices=("pem", "der", "p12"), default="pem", help="of the export (pem)")
+    parser.add_argument("--out", metavar="FILE", default="-", help="where to write it; - is standard output")
+
+
+def _demo(parser: Parser) -> None:
+    parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
+    parser.add_argument("--rate", type=float, default=6.0, metavar="N", help="flows a second (6)")
+    _listening(parser, 0)
+    _recording(parser)
+    _printing(parser)
+
+
+def _directory(parser: Parser) -> None:
+    parser.add_argument("--confdir", metavar="DIR", help="where the CA and the settings live")
+
+
+def _listening(parser: Parser, port: int) -> None:
+    group = parser.add_argument_group("listening")
+    group.add_argument(
+        "-p",
+        "--listen-port",
+        type=_port,
+        metavar="N",
+        help=f"port ({port}; 0 picks a free one and prints it)",
+    )
+    group.add_argument("--listen-host", metavar="H", help="address (127.0.0.1)")
+    _directory(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML; read again on SIGHUP")
+
+
+def _policy(parser: Parser) -> None:
+    group = parser.add_argument_group("policy")
+    group.add_argument(
+        "-k", "--insecure", action="store_true", default=None, help="do not verify upstream certificates"
+    )
+    group.add_argument(
+        "--tunnel", action="append", metavar="GLOB", help="pass hosts through undecrypted (repeatable)"
+    )
+    group.add_argument("--block", action="append", metavar="GLOB", help="refuse hosts (repeatable)")
+
+
+def _recording(parser: Parser) -> None:
+    group = parser.add_argument_group("recording")
+    group.add_argument(
+        "-w", "--write", metavar="FILE", help="record everything to FILE; - is standard output"
+    )
+    exclusive = group.add_mutually_exclusive_group()
+    exclusive.add_argument("--append", action="store_true", help="go on writing an existing FILE")
+    exclusive.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
+    group.add_argument(
+        "--strict-capture",
+        action="store_true",
+        default=None,
+        help="hold traffic rather than lose a recorded event",
+    )
+
+
+def _printing(parser: Parser) -> None:
+    group = parser.add_argument_group("printing (--dump)")
+    group.add_argument("--format", choices=("text", "jsonl"), default="text", help="of the lines (text)")
+    group.add_argument("--filter", metavar="EXPR", help="print only flows that match: words, /regex/, !word")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="heads too; -vv: bodies too")
+    group.add_argument("-q", "--quiet", action="store_true", help="print no flows")
+    group.add_argument("--count", type=_positive, metavar="N", help="stop after N flows")
+    group.add_argument(
+        "--redact",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="mask secrets in what is printed (default: yes)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def is_terminal() -> bool:
+    """Return whether a screen can be opened here."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

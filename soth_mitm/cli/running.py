@@ -1,0 +1,156 @@
+"""What every command that runs a proxy has in common: recorder, address file, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soth_mitm.cli import settings
+from soth_mitm.cli.output import Log, say
+from soth_mitm.config import state_directory
+from soth_mitm.core import Proxy
+from soth_mitm.errors import SothError
+from soth_mitm.model.events import Notice
+from soth_mitm.record.bus import Bus
+from soth_mitm.record.recorder import Recorder
+from soth_mitm.record.target import FileTarget, StreamTarget
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator, Iterator
+
+    from soth_mitm.config import Config
+    from soth_mitm.net.dial import Override
+
+
+class Running:
+    """A proxy that runs, and what was attached to its bus before it started."""
+
+    def __init__(self, proxy: Proxy, recorder: Recorder | None) -> None:
+        self.proxy = proxy
+        self.recorder = recorder
+        self.stop = asyncio.Event()
+        """Set when the person, or a limit of theirs, wants it to end."""
+
+    @property
+    def address(self) -> str:
+        """The URL that clients use as their proxy."""
+        host, port = self.proxy.addresses[0]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Prepared:
+    """A bus with its recorder, before the proxy starts: sinks attached now see every event."""
+
+    def __init__(self, arguments: argparse.Namespace, config: Config, *, log: bool = True) -> None:
+        self.config = config
+        self.run_id = uuid.uuid4().hex
+        self.bus = Bus()
+        self._arguments = arguments
+        self.recorder = self._recorder()
+        if log:
+            self.bus.attach(Log(quiet=getattr(arguments, "quiet", False)))
+
+    def _recorder(self) -> Recorder | None:
+        name = self._arguments.write
+        if name is None:
+            return None
+        target: FileTarget | StreamTarget
+        if name == "-":
+            target = StreamTarget(sys.stdout.buffer)
+        else:
+            target = FileTarget(
+                Path(name), append=self._arguments.append, overwrite=self._arguments.overwrite
+            )
+        return Recorder(
+            self.bus,
+            target,
+            run_id=self.run_id,
+            limits=self.config.limits,
+            strict=self.config.strict_capture,
+        )
+
+    @contextlib.asynccontextmanager
+    async def run(self, resolver: Override | None = None) -> AsyncIterator[Running]:
+        """Start the proxy; afterwards it is drained and the recording is complete on the disk."""
+        proxy = Proxy(self.config, bus=self.bus, run_id=self.run_id, resolver=resolver)
+        try:
+            async with proxy:
+                running = Running(proxy, self.recorder)
+                with _address_file(running), _signals(running, self._arguments):
+                    yield running
+        finally:
+            if self.recorder is not None:
+                await self.recorder.close()
+
+
+def announce(running: Running) -> None:
+    """Say where the proxy listens, and where its CA is."""
+    ca = running.proxy.ca
+    made = " (made just now)" if ca.created else ""
+    say(f"listening on {running.address} · CA {ca.certificate_path}{made}")
+
+
+def running_directory() -> Path:
+    """Return where running proxies leave their addresses."""
+    return state_directory() / "running"
+
+
+@contextlib.contextmanager
+def _address_file(running: Running) -> Iterator[None]:
+    """Leave the address for `soth-mitm env`; a proxy runs without it where it cannot be written."""
+    host, port = running.proxy.addresses[0]
+    facts = {"pid": os.getpid(), "host": host, "port": port, "confdir": str(running.proxy.config.directory)}
+    path = running_directory() / f"{os.getpid()}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(facts), encoding="utf-8")
+    except OSError as error:
+        say(f"cannot write {path} ({error.strerror}): `soth-mitm env` will need --listen-port")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
+    """SIGINT and SIGTERM stop in order, a second one at once; SIGHUP reads the settings again."""
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def stop() -> None:
+        if running.stop.is_set() and main is not None:
+            main.cancel()
+        running.stop.set()
+
+    def reload() -> None:
+        try:
+            running.proxy.reload(settings.of(arguments))
+        except SothError as error:
+            running.proxy.bus.publish(Notice("error", f"settings not read again: {error}"))
+
+    handlers: dict[str, Any] = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": reload}
+    installed = []
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, handler)
+            installed.append(number)
+        except (NotImplementedError, RuntimeError):  # Windows: KeyboardInterrupt does it
+            continue
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,68 @@
+"""From parsed arguments to settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soth_mitm import config as settings
+from soth_mitm.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from soth_mitm.record.rows import Row
+
+_NAMES = (
+    "listen_host",
+    "listen_port",
+    "confdir",
+    "insecure",
+    "tunnel",
+    "block",
+    "spill",
+    "strict_capture",
+    "redact",
+)
+
+
+def of(arguments: argparse.Namespace, **fallbacks: object) -> settings.Config:
+    """Return the settings: the file's, overridden by the arguments, over `fallbacks`.
+
+    Without `--config`, `config.toml` in the configuration directory is read where there is one.
+
+    Raises:
+        ConfigError: a file, key or value is wrong.
+    """
+    given = {name: getattr(arguments, name, None) for name in _NAMES}
+    path = _file(arguments)
+    if path is None:
+        return settings.load(None, **{**fallbacks, **{k: v for k, v in given.items() if v is not None}})
+    return settings.load(path, **given)
+
+
+def _file(arguments: argparse.Namespace) -> Path | None:
+    named = getattr(arguments, "config", None)
+    if named is not None:
+        return Path(named).expanduser()
+    directory = settings.Config(confdir=getattr(arguments, "confdir", None) or "").directory
+    path = directory / "config.toml"
+    return path if path.is_file() else None
+
+
+def matcher(arguments: argparse.Namespace) -> Callable[[Row], bool] | None:
+    """Return the row matcher of `--filter`.
+
+    Raises:
+        ConfigError: the expression is wrong; the text points at the place.
+    """
+    text = getattr(arguments, "filter", None)
+    if not text:
+        return None
+    from soth_mitm.policy.filters import FilterError, compile_words
+
+    try:
+        return compile_words(text)
+    except FilterError as error:
+        raise ConfigError(f"--filter {text!r}: {error}") from error

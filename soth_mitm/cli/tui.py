@@ -1,0 +1,110 @@
+"""`soth-mitm tui`: the app, over a running proxy or over a dump."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soth_mitm.cli import options, settings
+from soth_mitm.cli.output import say
+from soth_mitm.cli.running import Prepared
+from soth_mitm.core import run
+from soth_mitm.errors import ConfigError
+from soth_mitm.net.tasks import start
+from soth_mitm.record.spill import open_spill
+from soth_mitm.record.store import Store
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from soth_mitm.config import Config
+    from soth_mitm.net.dial import Override
+
+DRAIN = 5.0
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Open the app; return the exit code."""
+    if not options.is_terminal():
+        raise ConfigError("the app needs a terminal on standard input and output; use --dump without one")
+    config = settings.of(arguments)
+    if arguments.read is not None:
+        if arguments.read == "-":
+            raise ConfigError("-r - reads standard input, which the app needs for its keys; use --dump -r -")
+        return run(_file(Path(arguments.read), config))
+    return run(serve(arguments, config))
+
+
+async def serve(
+    arguments: argparse.Namespace,
+    config: Config,
+    *,
+    resolver: Override | None = None,
+    started: Callable[[str], None] | None = None,
+) -> int:
+    """Run a proxy under the app: the port is bound before the screen opens; `started` gets its URL."""
+    from soth_mitm_tui.app import run_app
+
+    prepared = Prepared(arguments, config, log=False)
+    spill = open_spill(prepared.run_id, limits=config.limits) if config.spill else None
+    store = Store.live(
+        prepared.bus,
+        run_id=prepared.run_id,
+        limits=config.limits,
+        spill=spill,
+        strict=config.strict_capture,
+    )
+    failure: Exception | None = None
+    try:
+        async with prepared.run(resolver) as running:
+            if started is not None:
+                started(running.address)
+            app = start(run_app(store, running.proxy.control, config=running.proxy.config), "app")
+            stop = start(running.stop.wait(), "stop")
+            await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if app.done():
+                failure = app.result().failure
+            else:
+                app.cancel()
+                await asyncio.wait([app])
+    finally:
+        await store.close(delete=failure is None)
+    if failure is None:
+        return 0
+    where = f"the recording is in {spill.path}" if spill is not None else "it was kept in memory only"
+    if arguments.write not in (None, "-"):
+        where = f"the recording is in {arguments.write}"
+    say(f"the app failed ({type(failure).__name__}: {failure}); the proxy was drained, {where}")
+    return 1
+
+
+async def _file(path: Path, config: Config) -> int:
+    from soth_mitm_tui.app import run_app
+
+    store = Store.open_dump(path)
+    loading = start(store.load(), "load")
+    try:
+        outcome = await run_app(store, NoProxy(), config=config, title=f"soth-mitm {path.name}")
+    finally:
+        loading.cancel()
+        await asyncio.wait([loading])
+        await store.close()
+    if outcome.failure is not None:
+        say(f"the app failed ({type(outcome.failure).__name__}: {outcome.failure}); {path} was only read")
+        return 1
+    return 0
+
+
+class NoProxy:
+    """The control of a dump that is only looked at."""
+
+    async def drain(self, deadline: float) -> int:
+        """Nothing runs: nothing is cut."""
+        return 0
+
+    async def kill(self, flow: int) -> bool:
+        """Nothing is open."""
+        return False
