@@ -17,6 +17,7 @@ from soth_mitm._version import __version__
 
 if TYPE_CHECKING:
     from soth_mitm.config import Config
+    from soth_mitm.core import Proxy
     from soth_mitm.errors import SothError
     from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
     from soth_mitm.hooks.handler import Handler
@@ -33,6 +34,7 @@ __all__ = [
     "Event",
     "Handler",
     "Modify",
+    "Proxy",
     "Request",
     "Respond",
     "Response",
@@ -45,6 +47,7 @@ __all__ = [
 
 _NAMES_OF = {
     "soth_mitm.config": ("Config",),
+    "soth_mitm.core": ("Proxy",),
     "soth_mitm.errors": ("SothError",),
     "soth_mitm.hooks.decisions": ("Block", "Continue", "Decision", "Modify", "Respond"),
     "soth_mitm.hooks.handler": ("Handler",),
