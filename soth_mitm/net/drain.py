@@ -68,7 +68,10 @@ class Drain:
         for session in list(shared.sessions):
             session.kill(CloseReason.SHUTDOWN)
         await shared.tasks.cancel()
-        await self._until(lambda: not shared.sessions, shared.loop.time() + _SETTLE)
+        for conn in list(shared.upstreams):
+            conn.close(CloseReason.SHUTDOWN, abort=True)
+        left = (shared.sessions, shared.upstreams)
+        await self._until(lambda: not any(left), shared.loop.time() + _SETTLE)
         return cut
 
     async def _until(self, done: Callable[[], bool], end: float) -> None:

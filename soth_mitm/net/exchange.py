@@ -85,6 +85,7 @@ class Exchange:
         self.gate = ReadGate()
         """Reading from the upstream."""
         self._client_ended = False
+        self._upstream_ended = False
         self._chunk_hook = self.shared.hooks.chunk
 
     # --- the request ----------------------------------------------------------------------------
@@ -392,7 +393,7 @@ class Exchange:
     def client_ended(self) -> bool:
         """The client will send no more; return whether its connection is kept for the answer."""
         if self.switched:
-            if self._half_close(self.conn):
+            if not self._upstream_ended and self._half_close(self.conn):
                 self._client_ended = True
                 return True
             self.finish(CloseReason.RELAY_EOF, "the client closed")
@@ -406,8 +407,9 @@ class Exchange:
         return True
 
     def _switched_end(self, error: BaseException | None) -> None:
-        if error is None and not self._client_ended and self.session.half_close():
-            self._client_ended = True
+        ended = self._client_ended or self._upstream_ended
+        if error is None and not ended and self.session.half_close():
+            self._upstream_ended = True
             return
         reason = CloseReason.RELAY_EOF if error is None else CloseReason.RELAY_ERROR
         self.finish(reason, "the upstream closed" if error is None else f"{error}")
@@ -449,7 +451,8 @@ class Exchange:
 
     def _drop_conn(self, reason: str = CloseReason.COMPLETED) -> None:
         if self.conn is not None:
-            self.conn.close(reason, abort=True)
+            # What a switched connection's client sent last still has to arrive.
+            self.conn.close(reason, abort=reason != CloseReason.RELAY_EOF)
             self.conn = None
 
     def reply(

@@ -81,6 +81,7 @@ class ClientSession(asyncio.BufferedProtocol):
         self._info = info
         self.gate = ReadGate()
         """Reading from the client."""
+        self._ended = False
         self._closing = False
         self._lingering = False
         self._last_move = shared.loop.time()
@@ -178,6 +179,7 @@ class ClientSession(asyncio.BufferedProtocol):
         exchange = self.exchange
         if exchange is None or self.tls:
             return False
+        self._ended = True
         return exchange.client_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -185,10 +187,11 @@ class ClientSession(asyncio.BufferedProtocol):
         self.shared.sessions.discard(self)
         self._closing = True
         detail = f"{exc}" if exc is not None else ""
+        ended = CloseReason.RELAY_EOF if exc is None else CloseReason.RELAY_ERROR
         if self.exchange is not None and not self.exchange.finished:
-            self.exchange.finish(CloseReason.CLIENT_CLOSED, detail)
+            self.exchange.finish(ended if self.exchange.switched else CloseReason.CLIENT_CLOSED, detail)
         if self.stream is not None:
-            self.stream.finish(CloseReason.RELAY_EOF if exc is None else CloseReason.RELAY_ERROR, detail)
+            self.stream.finish(ended, detail)
         if self.tls and not self._received:
             self._maybe_rejected(exc)
         self.origin.close()
@@ -275,6 +278,8 @@ class ClientSession(asyncio.BufferedProtocol):
             self._read(None)
         except Exception as error:
             self.internal_error(error)
+        if self._ended and self.exchange is None:
+            self.close_when_sent()
         self.gate.open(Why.PIPELINED)
 
     def _refuse(self, error: ProtocolError) -> None:

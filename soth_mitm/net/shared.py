@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.tls.ca import CertificateAuthority
     from soth_mitm.net.tls.leaf import LeafCache
     from soth_mitm.net.tls.upstream import UpstreamTls
+    from soth_mitm.net.upstream import UpstreamConn
     from soth_mitm.record.bus import Bus
 
 
@@ -96,6 +97,7 @@ class Shared:
         self.counters = Counters()
         self.tasks = TaskGroup(self._task_failed)
         self.sessions: set[Session] = set()
+        self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Session] = {}
         self.listening: list[tuple[str, int]] = []
         self.draining = False

@@ -112,6 +112,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         """Begin; over TLS this comes after the handshake."""
         self.transport = cast("asyncio.Transport", transport)
         self.alive = True
+        self._shared.upstreams.add(self)
         high = self._shared.config.limits.write_buffer_bytes
         self.transport.set_write_buffer_limits(high=high)
         self._ssl = transport.get_extra_info("ssl_object")
@@ -154,6 +155,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the user, and publish the end."""
         self.alive = False
+        self._shared.upstreams.discard(self)
         user = self.user
         if user is not None:
             user.upstream_ended(self, exc)
