@@ -170,7 +170,7 @@ def _listening(parser: Parser, port: int) -> None:
     )
     group.add_argument("--listen-host", metavar="H", help="address (127.0.0.1)")
     _directory(parser)
-    parser.add_argument("--config", metavar="FILE", help="settings in TOML; read again on SIGHUP")
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML; read again on SIGUSR1")
 
 
 def _policy(parser: Parser) -> None:
@@ -228,5 +228,5 @@ def _positive(text: str) -> int:
 
 
 def is_terminal() -> bool:
-    """Return whether a screen can be opened here."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Return whether a screen can be opened here: it is drawn on standard error."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -123,7 +123,7 @@ def _address_file(running: Running) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
-    """SIGINT and SIGTERM stop in order, a second one at once; SIGHUP reads the settings again."""
+    """SIGINT, SIGTERM and a closed terminal stop in order, a second one at once; SIGUSR1 reloads."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
 
@@ -138,7 +138,7 @@ def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
         except SothError as error:
             running.proxy.bus.publish(Notice("error", f"settings not read again: {error}"))
 
-    handlers: dict[str, Any] = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": reload}
+    handlers: dict[str, Any] = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop, "SIGUSR1": reload}
     installed = []
     for name, handler in handlers.items():
         number = getattr(signal, name, None)

@@ -28,7 +28,7 @@ DRAIN = 5.0
 def command(arguments: argparse.Namespace) -> int:
     """Open the app; return the exit code."""
     if not options.is_terminal():
-        raise ConfigError("the app needs a terminal on standard input and output; use --dump without one")
+        raise ConfigError("the app needs a terminal on standard input and standard error; use --dump without one")
     config = settings.of(arguments)
     if arguments.read is not None:
         if arguments.read == "-":
