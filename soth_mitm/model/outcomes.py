@@ -19,6 +19,7 @@ CLIENT_TLS: dict[str, str] = {
     "client_closed_silently": "client hung up in TLS",
     "client_reset": "client reset in TLS",
     "client_cancelled": "client gave up in TLS",
+    "client_alert": "client sent TLS alert",
     "connection_lost": "client lost",
     "handshake_timeout": "client stalled in TLS",
     "no_common_cipher": "no cipher for client",
@@ -53,6 +54,7 @@ UPSTREAM_TLS: dict[str, str] = {
     "not_tls": "upstream speaks no TLS",
     "protocol_error": "upstream broke TLS",
     "unrecognized_name": "name unknown upstream",
+    "upstream_alert": "upstream TLS alert",
     "upstream_closed": "upstream hung up in TLS",
     "upstream_reset": "upstream reset in TLS",
     "weak_key": "upstream key too weak",
@@ -70,38 +72,46 @@ TLS_CLASSES: dict[str, str] = {
 """Words for a reason code that has none of its own, per failure class."""
 
 DIAL: dict[str, tuple[str, str]] = {
-    "name_not_found": (
+    "dns_not_found": (
         "host not found",
         "No address is known for {host}: check its spelling and this machine's DNS.",
     ),
-    "resolve_failed": (
+    "dns_failed": (
         "name lookup failed",
-        "Looking up {host} failed: check this machine's DNS, then try again.",
+        "The name server did not answer for {host}: check this machine's DNS, then try again.",
     ),
-    "resolve_timeout": (
+    "dns_timeout": (
         "name lookup timed out",
-        "The name server gave no answer for {host}: check this machine's DNS.",
+        "The name server took too long for {host}: check this machine's DNS, then try again.",
     ),
-    "connection_refused": (
+    "connect_refused": (
         "upstream refused",
         "Nothing listens at {site}: start the server, or check the port.",
     ),
     "connect_timeout": (
         "upstream timed out",
-        "{site} did not answer: check that it is up and that no firewall drops packets.",
+        "{site} did not answer: check that it is up and that no firewall drops the packets.",
     ),
-    "unreachable": (
-        "upstream unreachable",
-        "There is no way to {site} from here: check network, VPN and routes.",
-    ),
-    "connection_reset": (
+    "connect_reset": (
         "upstream reset",
         "{site} dropped the connection at once: check what listens there.",
+    ),
+    "connect_failed": (
+        "upstream unreachable",
+        "{site} cannot be reached for the reason shown: check that it is up.",
+    ),
+    "network_unreachable": (
+        "network unreachable",
+        "There is no route to {site} from here: check network, VPN and routes.",
+    ),
+    "host_unreachable": (
+        "upstream unreachable",
+        "{site} cannot be reached from here: check that it is up, and network and VPN.",
     ),
 }
 """Words and hint per code of a failed dial; `{site}` is the upstream with its port."""
 
-_STAGE = {"resolve": "resolve_failed", "connect": "unreachable"}
+_STAGE = {"resolve": "dns_failed", "connect": "connect_failed"}
 
 
 def tls_words(failure: TlsFailure) -> str:
@@ -112,13 +122,13 @@ def tls_words(failure: TlsFailure) -> str:
 
 def dial_words(stage: str, code: str) -> str:
     """Return a few words for a dial that failed at `stage` with `code`."""
-    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "unreachable")])[0]
+    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "connect_failed")])[0]
 
 
 def dial_hint(stage: str, code: str, host: str, port: int) -> str:
     """Return one sentence on what to do about a failed dial."""
     site = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "unreachable")])[1].format(host=host, site=site)
+    return (DIAL.get(code) or DIAL[_STAGE.get(stage, "connect_failed")])[1].format(host=host, site=site)
 
 
 def guard_words(code: str) -> str:

@@ -338,7 +338,7 @@ def _failed_tls(stream: Stream, host: str, side: e.Side, failure: TlsFailure, ad
     return flow
 
 
-def dial_failed(stream: Stream, *, host: str = "down.test", code: str = "connection_refused") -> int:
+def dial_failed(stream: Stream, *, host: str = "down.test", code: str = "connect_refused") -> int:
     """An upstream does not answer."""
     conn, upstream, flow = stream.new_conn(), stream.new_conn(), stream.new_flow()
     client = stream.new_client()
