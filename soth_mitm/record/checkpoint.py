@@ -12,11 +12,13 @@ from soth_mitm.model.events import (
     BodyChunk,
     CaLoaded,
     ConnClosed,
+    ConnectReceived,
     ConnOpened,
     DialStarted,
     Event,
     FlowClosed,
     FlowOpened,
+    HandlerActed,
     ListenerClosed,
     ListenerOpened,
     RequestHead,
@@ -147,7 +149,9 @@ def _weight(body: Body) -> int:
         return _SMALL + len(body.raw) + len(body.target) + len(body.path) + len(body.forwarded)
     if isinstance(body, ResponseHead):
         return _SMALL + len(body.raw) + len(body.forwarded)
-    if isinstance(body, ResponseInfo):
+    if isinstance(body, HandlerActed):
+        return _SMALL + len(body.forwarded)
+    if isinstance(body, (ResponseInfo, ConnectReceived)):
         return _SMALL + len(body.raw)
     if isinstance(body, TlsEstablished):
         return _SMALL + sum(map(len, body.chain))
