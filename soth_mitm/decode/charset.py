@@ -1,0 +1,74 @@
+"""Bytes to text: byte order mark, `charset` parameter, UTF-8, Latin-1, in that order."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import NamedTuple
+
+_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?\s*([A-Za-z0-9_.:+-]{1,40})", re.IGNORECASE)
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Codecs of Python that are no character sets of the net: they escape, or take time that grows with
+# the square of the input.
+_UNFIT = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined", "mbcs", "oem"}
+_LONGEST_CHARACTER = 4
+
+
+class Text(NamedTuple):
+    """Decoded text, and how it was decoded."""
+
+    text: str
+    charset: str
+    note: str = ""
+    """What a person should know: that the character set is not what was said, or what UTF-8 is."""
+
+
+def charset_of(content_type: bytes) -> str:
+    """Return the name in the `charset` parameter; empty where there is none."""
+    match = _CHARSET.search(content_type)
+    return match[1].decode("ascii").lower() if match else ""
+
+
+def has_mark(data: bytes) -> bool:
+    """Return whether `data` begins with a byte order mark."""
+    return any(data.startswith(mark) for mark, _ in _MARKS)
+
+
+def decode_text(data: bytes, content_type: bytes = b"") -> Text:
+    """Decode `data`; a byte that does not fit becomes U+FFFD. Never raises."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return Text(data[len(mark) :].decode(name, "replace"), name)
+    named = charset_of(content_type)
+    if named and named not in ("utf-8", "utf8"):
+        text = _by_name(data, named)
+        if text is not None:
+            return Text(text, named, named)
+    try:
+        return Text(data.decode("utf-8"), "utf-8", _unknown(named))
+    except UnicodeDecodeError as error:
+        if error.start >= len(data) - _LONGEST_CHARACTER and error.reason == "unexpected end of data":
+            # The last character is still on its way, or was cut by a limit.
+            return Text(data[: error.start].decode("utf-8"), "utf-8", _unknown(named))
+        if named in ("utf-8", "utf8"):
+            return Text(data.decode("utf-8", "replace"), "utf-8", f"not UTF-8 from byte {error.start:,} on")
+    return Text(data.decode("latin-1"), "latin-1", "not UTF-8: read as Latin-1")
+
+
+def _unknown(named: str) -> str:
+    return f"charset {named} is not known: read as UTF-8" if named not in ("", "utf-8", "utf8") else ""
+
+
+def _by_name(data: bytes, name: str) -> str | None:
+    try:
+        if codecs.lookup(name).name.replace("_", "-") in _UNFIT:
+            return None
+        return data.decode(name, "replace")
+    except (LookupError, ValueError):
+        return None
