@@ -44,7 +44,7 @@ def type_name(kind: Any) -> str:  # noqa: ANN401 - whatever stands in an annotat
 def default_of(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    if field.default in ("", b"", ()):
+    if isinstance(field.default, (str, bytes, tuple)) and not field.default:
         return "empty"
     if field.default is None or isinstance(field.default, bool):
         return msgspec.json.encode(field.default).decode()
