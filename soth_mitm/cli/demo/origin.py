@@ -1,0 +1,182 @@
+"""An HTTP/1.1 origin over asyncio streams; h11 is its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import h11
+
+from soth_mitm.cli.demo.message import Answer, Request
+
+if TYPE_CHECKING:
+    from soth_mitm.net.tasks import TaskGroup
+
+LOOPBACK = "127.0.0.1"
+_READ = 65_536
+_LARGEST_BODY = 16 * 1024 * 1024
+_CLOSING = 1.0
+"""Seconds that a peer has to answer the end of TLS."""
+_IDLE = 60.0
+"""Seconds that a connection may wait for its next request."""
+
+
+class Origin:
+    """Serves what `content` answers, on a free port of loopback.
+
+    `pace` scales every pause of an answer: 1 is what a person watches, 0 leaves them out.
+    """
+
+    def __init__(self, content: Callable[[Request], Answer], *, tasks: TaskGroup, pace: float = 1.0) -> None:
+        self._content = content
+        self._tasks = tasks
+        self._pace = pace
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def open(self, context: ssl.SSLContext | None = None) -> None:
+        """Listen, inside TLS where a context is given."""
+        timeouts = {"ssl_shutdown_timeout": _CLOSING} if context is not None else {}
+        self._server = await asyncio.start_server(
+            self._accepted, LOOPBACK, 0, ssl=context, limit=_READ, **timeouts
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Stop listening. Connections that are open end with the group of tasks."""
+        if self._server is not None:
+            self._server.close()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = _Connection(reader, writer, content=self._content, pace=self._pace)
+        self._tasks.spawn(connection.serve(), "demo origin connection")
+
+
+class _Connection:
+    """One connection from a client, for as many requests as it sends."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        content: Callable[[Request], Answer],
+        pace: float,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._content = content
+        self._pace = pace
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
+
+    async def serve(self) -> None:
+        """Answer requests until a side closes. A peer that leaves or stays silent just ends it."""
+        try:
+            await self._exchanges()
+        except (OSError, h11.RemoteProtocolError):
+            self._writer.transport.abort()  # the peer left, or does not speak HTTP
+        except BaseException:
+            self._writer.transport.abort()
+            raise
+        finally:
+            await close(self._writer)
+
+    async def _exchanges(self) -> None:
+        while True:
+            async with asyncio.timeout(_IDLE):
+                request = await self._request()
+            if request is None:
+                return
+            await self._respond(self._content(request), bodiless=request.method == "HEAD")
+            if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+                return
+            self._http.start_next_cycle()
+
+    async def _request(self) -> Request | None:
+        head: h11.Request | None = None
+        body = bytearray()
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Request):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > _LARGEST_BODY:
+                    raise ConnectionAbortedError("the request body is larger than the demo takes")
+            elif isinstance(event, h11.EndOfMessage) and head is not None:
+                return _as_request(head, bytes(body))
+            elif isinstance(event, h11.ConnectionClosed):
+                return None
+
+    async def _event(self) -> h11.Event:
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Event):
+                return event
+            if event is h11.PAUSED:
+                raise ConnectionAbortedError("the client left HTTP/1.1")
+            if self._http.they_are_waiting_for_100_continue:
+                await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            self._http.receive_data(await self._reader.read(_READ))
+
+    async def _respond(self, answer: Answer, *, bodiless: bool) -> None:
+        await self._pause(answer.wait)
+        if answer.early:
+            await self._send(h11.InformationalResponse(status_code=103, headers=_wire(answer.early)))
+        fields = list(answer.fields)
+        if not answer.pieces and answer.status not in (204, 304):
+            fields.append(("Content-Length", str(len(answer.body))))
+        reason = _REASONS.get(answer.status, "")
+        await self._send(
+            h11.Response(status_code=answer.status, headers=_wire(tuple(fields)), reason=reason.encode())
+        )
+        if not bodiless:
+            for piece in answer.pieces or (answer.body,):
+                await self._pause(answer.gap)
+                await self._send(h11.Data(data=piece))
+        await self._send(h11.EndOfMessage(headers=_wire(answer.trailers)))
+
+    async def _send(self, event: h11.Event) -> None:
+        data = self._http.send(event)
+        if data:
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds:
+            await asyncio.sleep(seconds * self._pace)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and wait until its socket is gone."""
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        return  # it broke before it could end in order
+
+
+def _as_request(head: h11.Request, body: bytes) -> Request:
+    fields = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+    host = fields.get("host", "").partition(":")[0].lower()
+    return Request(head.method.decode("ascii"), host, head.target.decode("ascii"), fields, body)
+
+
+def _wire(fields: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
+
+
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    206: "Partial Content",
+    301: "Moved Permanently",
+    304: "Not Modified",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    416: "Range Not Satisfiable",
+    500: "Internal Server Error",
+}
