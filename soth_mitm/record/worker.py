@@ -1,0 +1,100 @@
+"""A process for heavy reads, so that no decoding ever stops the loop that moves bytes.
+
+Threads do not help: a large `json.loads` in one holds the interpreter for as long as it takes. Small
+bodies are rendered where they are, because asking another process would take longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+from soth_mitm import decode
+from soth_mitm.errors import SothError
+
+if TYPE_CHECKING:
+    from soth_mitm.decode import Rendered
+
+Mode = Literal["auto", "pretty", "raw", "hex"]
+
+HERE_LIMIT: Final = 64 * 1024
+"""Largest body, in bytes as they passed, that is rendered on the caller's own thread."""
+
+DEADLINE: Final = 20.0
+"""Seconds after which a rendering is given up and its process ended."""
+
+
+class WorkerError(SothError):
+    """The process for heavy reads took too long or died; the next request starts a new one."""
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _render(
+    data: bytes, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool
+) -> Rendered:
+    return decode.render(
+        data, content_type=content_type, content_encoding=content_encoding, mode=mode, complete=complete
+    )
+
+
+class Worker:
+    """One process, started on first need; requests are served one after the other."""
+
+    def __init__(self, *, here_limit: int = HERE_LIMIT, deadline: float = DEADLINE) -> None:
+        self._here_limit = here_limit
+        self._deadline = deadline
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def render(
+        self, data: bytes, *, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool
+    ) -> Rendered:
+        """Render a body as `decode.render` does.
+
+        A compressed body is small before it is large, so any that claims a content coding goes to
+        the process once it is over a quarter of the limit.
+
+        Raises:
+            WorkerError: the process took longer than the deadline, or died.
+        """
+        limit = self._here_limit // 4 if content_encoding else self._here_limit
+        if len(data) <= limit:
+            return _render(data, content_type, content_encoding, mode, complete)
+        call = partial(_render, data, content_type, content_encoding, mode, complete)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._running(), call)
+            return await asyncio.wait_for(future, self._deadline)
+        except TimeoutError:
+            self.close()
+            raise WorkerError(
+                f"the body was not decoded within {self._deadline:.0f} s; look at it raw or in hex"
+            ) from None
+        except BrokenProcessPool:
+            self.close()
+            raise WorkerError(
+                "the process that decodes large bodies died; look at this one raw or in hex"
+            ) from None
+
+    def _running(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start)
+        return self._pool
+
+    def close(self) -> None:
+        """End the process; a later request starts another one."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        # The executor can only wait for what runs, and that may be what never ends.
+        processes = list((getattr(pool, "_processes", None) or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()

@@ -1,0 +1,22 @@
+"""What every test of the app needs: one time zone, and a cursor that does not blink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from textual.widgets import Input
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Show times in UTC, keep the cursor still, and take no setting from the surroundings."""
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("TMUX", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Input, "cursor_blink", False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

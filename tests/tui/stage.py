@@ -1,0 +1,127 @@
+"""The app over a scripted run, for tests and previews."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+
+from soth_mitm.config import Config
+from soth_mitm.record.livestore import LiveStore
+from soth_mitm.record.store import Store
+from soth_mitm_tui.app import SothApp
+from soth_mitm_tui.screens.main import MainScreen
+from tests.tui.script import Script
+
+
+@dataclass
+class Control:
+    """A proxy that remembers what it was asked to do."""
+
+    killed: list[int] = field(default_factory=list)
+    drains: list[float] = field(default_factory=list)
+    stuck: bool = False
+
+    async def drain(self, deadline: float, /) -> None:
+        """Remember the deadline; there is nothing to wait for, unless it is `stuck`."""
+        self.drains.append(deadline)
+        if self.stuck:
+            await asyncio.Event().wait()
+
+    def kill(self, flow: int, /) -> None:
+        """Remember the flow."""
+        self.killed.append(flow)
+
+
+CONFIG = Config()
+
+
+class Stage:
+    """A running app over a scripted run."""
+
+    def __init__(
+        self, script: Script, store: LiveStore, control: Control, app: SothApp, pilot: Pilot[None]
+    ) -> None:
+        self.script, self.store, self.control = script, store, control
+        self.app, self.pilot = app, pilot
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen."""
+        return self.app.main
+
+    @property
+    def screen(self) -> Screen[object]:
+        """The screen that is on top."""
+        return self.app.screen
+
+    async def settle(self) -> None:
+        """Wait until the app shows what the store holds."""
+        self.store.index_now()
+        await self.until(self._settled)
+
+    def _settled(self) -> bool:
+        main, detail = self.main, self.main.detail
+        return (
+            main.model.in_step
+            and not main.model.scanning
+            and (detail.showing == detail.flow or not detail.display)
+            and not detail.loading_now
+        )
+
+    async def until(self, condition: Callable[[], object], *, seconds: float = 10.0) -> None:
+        """Wait for a condition, up to a deadline."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "the app did not get there in time"
+            await self.pilot.pause(0.02)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait for what they do."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Type a text."""
+        names = {" ": "space", "/": "slash", "!": "exclamation_mark", "(": "left_parenthesis"}
+        await self.press(*(names.get(char, char) for char in text))
+
+    def shown(self, widget: Widget | None = None) -> str:
+        """Return the text on the screen, or of one widget, line by line."""
+        region = (widget or self.app.screen).region
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join(
+            strip.crop(region.x, region.right).text.rstrip() for strip in lines[region.y : region.bottom]
+        )
+
+
+@asynccontextmanager
+async def stage(
+    scene: Callable[[Script], object] = lambda script: script.everyday(),
+    *,
+    size: tuple[int, int] = (120, 40),
+    light: bool = False,
+) -> AsyncIterator[Stage]:
+    """Run the app over a scene that has been played."""
+    script, control = Script(), Control()
+    store = Store.live(script.bus, run_id="run-1", limits=CONFIG.limits)
+    script.session()
+    scene(script)
+    store.index_now()
+    app = SothApp(store, control, config=CONFIG, clock=script.clock, light=light, local_clipboard=False)
+    try:
+        async with app.run_test(size=size) as pilot:
+            staged = Stage(script, store, control, app, pilot)
+            await staged.until(lambda: app.main.is_mounted)
+            await staged.settle()
+            yield staged
+    finally:
+        await store.close()

@@ -1,0 +1,451 @@
+"""Every action of the registry, carried out by its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from soth_mitm_tui.actions import ACTIONS, Action, named
+from soth_mitm_tui.screens.help import HelpScreen
+from soth_mitm_tui.screens.setup import SetupScreen
+from tests.tui.script import Script
+from tests.tui.stage import Stage, stage
+
+Check = Callable[[Stage, Action, str], Awaitable[None]]
+CASES: dict[str, Check] = {}
+SCENES: dict[str, Callable[[Script], object]] = {}
+
+
+def case(action_id: str) -> Callable[[Check], Check]:
+    """Register the check of an action."""
+
+    def keep(check: Check) -> Check:
+        CASES[action_id] = check
+        return check
+
+    return keep
+
+
+def many(script: Script) -> None:
+    """Play sixty exchanges on one connection."""
+    conn = script.connect("api.shop.test")
+    for number in range(60):
+        script.exchange("api.shop.test", "GET", f"/item/{number}", 200, "OK", conn=conn, body=b"x" * 100)
+
+
+def long_body(script: Script) -> None:
+    """Play one exchange with more text than a page."""
+    body = b"\n".join(b"line %d" % number for number in range(500))
+    script.exchange("api.shop.test", "GET", "/long", 200, "OK", body=body, content_type="text/plain")
+    script.exchange("api.shop.test", "GET", "/other", 200, "OK")
+
+
+def toasts(staged: Stage) -> str:
+    """Return what the app has told the person."""
+    return "\n".join(notice.message for notice in staged.app._notifications)
+
+
+async def in_detail(staged: Stage) -> None:
+    """Go into the detail."""
+    await staged.press("g", "enter")
+    assert staged.main.detail.text.has_focus
+
+
+# --- the list
+
+
+@case("list.open")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert staged.main.detail.text.has_focus
+
+
+@case("list.filter")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    await staged.type("item/1")
+    assert len(staged.main.model) == 11
+    assert "valid · 11 of 60" in staged.shown()
+
+
+@case("list.follow")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert not staged.main.list.following
+    many(staged.script)
+    await staged.settle()
+    assert "60 new below (G)" in staged.shown()
+    await staged.press(key)
+    assert staged.main.list.at_end
+
+
+@case("list.copy-url")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    await staged.until(lambda: "URL, 28 bytes" in toasts(staged))
+    assert "OSC 52" in toasts(staged)
+
+
+@case("list.kill")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    assert staged.control.killed == []
+    assert "ended already" in toasts(staged)
+    _, flow = staged.script.event_stream()
+    await staged.settle()
+    await staged.press("G", key)
+    await staged.until(lambda: staged.control.killed == [flow])
+
+
+@case("list.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key, key)
+    assert staged.main.list.position == 2
+
+
+@case("list.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    assert staged.main.list.position == 58
+    assert not staged.main.list.following
+
+
+@case("list.first")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    assert staged.main.list.position == 0
+    assert staged.main.list.top == 0
+
+
+@case("list.last")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert staged.main.list.position == 59
+    assert staged.main.list.following
+
+
+@case("list.half-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert staged.main.list.position == staged.main.list.page // 2
+
+
+@case("list.half-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    assert staged.main.list.position == 59 - staged.main.list.page // 2
+
+
+@case("list.page-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert staged.main.list.position == staged.main.list.page
+
+
+@case("list.page-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    assert staged.main.list.position == 59 - staged.main.list.page
+
+
+@case("list.clear")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("slash")
+    await staged.type("item/1")
+    await staged.press("enter")
+    assert len(staged.main.model) == 11
+    await staged.press(key)
+    assert len(staged.main.model) == 60
+    assert not staged.main.filter.has_class("-open")
+    await staged.press(key)
+    assert "no filter to clear" in toasts(staged)
+
+
+# --- the filter bar
+
+
+@case("filter.accept")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("slash")
+    await staged.type("item/1")
+    await staged.press(key)
+    assert staged.main.list.has_focus
+    assert len(staged.main.model) == 11
+
+
+@case("filter.clear")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("slash")
+    await staged.type("item/1")
+    await staged.press(key)
+    assert staged.main.list.has_focus
+    assert len(staged.main.model) == 60
+
+
+# --- the detail
+
+
+@case("detail.back")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert staged.main.list.has_focus
+
+
+@case("detail.next-tab")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert staged.main.detail.tab == 1
+
+
+@case("detail.previous-tab")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert staged.main.detail.tab == 2
+
+
+@case("detail.overview")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", key)
+    assert staged.main.detail.tab == 0
+    assert "decision" in staged.shown(staged.main.detail)
+
+
+@case("detail.request")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "curl/8.9.1" in staged.shown(staged.main.detail)
+
+
+@case("detail.response")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "nginx" in staged.shown(staged.main.detail)
+
+
+@case("detail.mode")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "one view only" in toasts(staged)
+    await staged.press("3", key, key, key)
+    assert "6c 69 6e 65" in staged.shown(staged.main.detail)
+
+
+@case("detail.zoom")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert not staged.main.list.region.area
+    await staged.press(key)
+    assert staged.main.list.region.area
+
+
+@case("detail.next-flow")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert staged.main.detail.showing == staged.main.model.flow_at(1)
+
+
+@case("detail.previous-flow")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("J", key)
+    assert staged.main.detail.showing == staged.main.model.flow_at(0)
+
+
+@case("detail.copy-url")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    await staged.until(lambda: "URL, 26 bytes" in toasts(staged))
+
+
+@case("detail.kill")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    _, flow = staged.script.event_stream()
+    await staged.settle()
+    await staged.press("G", "enter", key)
+    await staged.until(lambda: staged.control.killed == [flow])
+
+
+async def _at_long_body(staged: Stage) -> None:
+    await in_detail(staged)
+    await staged.press("3")
+
+
+@case("detail.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press(key)
+    assert staged.main.detail.text.top == 1
+
+
+@case("detail.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press("j", "j", key)
+    assert staged.main.detail.text.top == 1
+
+
+@case("detail.first")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press("G", key)
+    assert staged.main.detail.text.top == 0
+
+
+@case("detail.last")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press(key)
+    assert staged.main.detail.text.at_end
+    assert "line 499" in staged.shown(staged.main.detail)
+
+
+@case("detail.half-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press(key)
+    assert staged.main.detail.text.top == staged.main.detail.text.page // 2
+
+
+@case("detail.half-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press("ctrl+d", "ctrl+d", key)
+    assert staged.main.detail.text.top == staged.main.detail.text.page // 2
+
+
+@case("detail.page-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press(key)
+    assert staged.main.detail.text.top == staged.main.detail.text.page - 1
+
+
+@case("detail.page-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _at_long_body(staged)
+    await staged.press("pagedown", "pagedown", key)
+    assert staged.main.detail.text.top == staged.main.detail.text.page - 1
+
+
+# --- the set-up card and the help
+
+
+@case("setup.copy-try")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    assert "Listening on 127.0.0.1:8080" in staged.shown()
+    await staged.press(key)
+    await staged.until(lambda: "Command, 93 bytes" in toasts(staged))
+
+
+@case("setup.copy-run")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    await staged.until(lambda: "Command, 29 bytes" in toasts(staged))
+
+
+@case("setup.copy-browser")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    await staged.until(lambda: "Address, 16 bytes" in toasts(staged))
+
+
+@case("setup.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    staged.script.exchange("api.shop.test", "GET", "/", 200, "OK")
+    await staged.settle()
+    await staged.press("S")
+    opened = staged.screen
+    assert isinstance(opened, SetupScreen)
+    await staged.press(key)
+    assert staged.screen == staged.main
+
+
+@case("help.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("question_mark")
+    opened = staged.screen
+    assert isinstance(opened, HelpScreen)
+    await staged.press(key)
+    assert staged.screen == staged.main
+
+
+# --- everywhere
+
+
+@case("app.help")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Keep the newest flow in sight" in staged.shown()
+
+
+@case("app.commands")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    await staged.type("light")
+    await staged.until(lambda: "light or dark" in staged.shown())
+    await staged.press("enter")
+    await staged.until(lambda: staged.app.theme == "soth-light")
+
+
+@case("app.setup")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Listening on 127.0.0.1:8080" in staged.shown()
+
+
+@case("app.theme")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert staged.app.theme == "soth-light"
+    await staged.press(key)
+    assert staged.app.theme == "soth-dark"
+
+
+@case("app.quit")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.pilot.press(key)
+    await staged.until(lambda: staged.app.drained)
+    assert staged.control.drains == [5.0]
+
+
+for _id in CASES:
+    SCENES[_id] = many
+for _id in (
+    "detail.mode",
+    "detail.copy-url",
+    *(a.id for a in ACTIONS if a.group == "Move" and a.pane == "detail"),
+):
+    SCENES[_id] = long_body
+SCENES["detail.back"] = SCENES["detail.overview"] = many
+for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.close"):
+    SCENES[_id] = lambda script: None
+
+
+def test_every_action_has_a_case() -> None:
+    assert set(CASES) == {action.id for action in ACTIONS}
+
+
+@pytest.mark.parametrize(
+    ("action_id", "key"),
+    [(action.id, key) for action in ACTIONS for key in action.keys.split(",")],
+)
+async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> None:
+    async with stage(SCENES[action_id]) as staged:
+        await CASES[action_id](staged, named(action_id), key)
+
+
+def test_no_pane_gives_one_key_two_meanings() -> None:
+    for pane in ("list", "filter", "detail", "setup", "help"):
+        keys = [key for action in ACTIONS if action.pane == pane for key in action.keys.split(",")]
+        assert len(keys) == len(set(keys)), pane

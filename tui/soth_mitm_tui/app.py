@@ -1,0 +1,292 @@
+"""The application: it joins the record and the control to the screens, and knows how to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import takewhile
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+
+from textual.app import App
+
+from soth_mitm.clock import Clock, SystemClock
+from soth_mitm.record.worker import Worker
+from soth_mitm.text import printable
+from soth_mitm_tui import clipboard
+from soth_mitm_tui.actions import bindings, named
+from soth_mitm_tui.commands import ActionCommands
+from soth_mitm_tui.safe import ControlFilter
+from soth_mitm_tui.screens.help import HelpScreen
+from soth_mitm_tui.screens.main import MainScreen
+from soth_mitm_tui.screens.setup import SetupScreen
+from soth_mitm_tui.source import FlowStore
+from soth_mitm_tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.binding import BindingType
+    from textual.filter import LineFilter
+    from textual.notifications import SeverityLevel
+
+    from soth_mitm.config import Config
+    from soth_mitm.record.index import Index
+    from soth_mitm.record.session import NoticeLine
+    from soth_mitm_tui.widgets.bars import Bar
+    from soth_mitm_tui.widgets.setup_card import SetupCard
+
+TICK = 0.1
+"""Seconds between two looks at the record."""
+
+DRAIN_DEADLINE = 5.0
+
+_SEVERITIES: Final[dict[str, SeverityLevel]] = {
+    "info": "information",
+    "warning": "warning",
+    "error": "error",
+}
+
+_log = logging.getLogger("soth_mitm.app")
+
+
+class Control(Protocol):
+    """What the app may do to the proxy."""
+
+    async def drain(self, deadline: float, /) -> object:
+        """Accept nothing new, let open flows end, and close what is left after `deadline` seconds."""
+        ...
+
+    def kill(self, flow: int, /) -> object:
+        """End a flow now, on both sides."""
+        ...
+
+
+class Store(FlowStore, Protocol):
+    """The record, as far as the app reads it."""
+
+    @property
+    def index(self) -> Index: ...
+
+
+class Outcome(NamedTuple):
+    """How the app ended."""
+
+    failure: Exception | None
+    """The error that ended it; None where the person did."""
+    drained: bool
+    """Whether the proxy was drained before."""
+
+
+class SothApp(App[None]):
+    """Shows the flows of a store while they stream."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "soth-mitm"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    COMMANDS = {ActionCommands}  # noqa: RUF012 - Textual's own declaration has no ClassVar
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-xwide")]  # noqa: RUF012 - as above
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - as above
+
+    def __init__(
+        self,
+        store: Store,
+        control: Control,
+        *,
+        config: Config,
+        title: str = "soth-mitm",
+        clock: Clock | None = None,
+        light: bool = False,
+        local_clipboard: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self._store, self._control = store, control
+        self._config = config
+        self._product = title
+        self._clock: Clock = clock or SystemClock()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = LIGHT.name if light else DARK.name
+        self._local = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
+        self._worker = Worker()
+        self._control_filter = ControlFilter()
+        self._last_notice: NoticeLine | None = None
+        self._drain_until = 0
+        self._main = self._make_main()
+        self.failure: Exception | None = None
+        self.drained = False
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return the filters of every finished line: Textual's, and ours against control characters."""
+        return [*super().get_line_filters(), self._control_filter]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return our own variables for themes that do not know them."""
+        return {name: value for name, value in DARK.variables.items() if name.startswith("soth-")}
+
+    def get_default_screen(self) -> MainScreen:
+        """Return the screen the app starts with."""
+        return self._main
+
+    def _make_main(self) -> MainScreen:
+        return MainScreen(
+            self._store.index,
+            self._store,
+            self._worker,
+            config=self._config,
+            clock=self._clock,
+            title=self._product,
+        )
+
+    def on_mount(self) -> None:
+        """Begin to look at the record."""
+        self._last_notice = next(reversed(self._store.index.session.notices), None)
+        self.set_interval(TICK, self._tick)
+
+    def on_unmount(self) -> None:
+        """End the process for heavy reads."""
+        self._worker.close()
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        return self._main
+
+    def _tick(self) -> None:
+        main = self.main
+        if not main.is_running:
+            return
+        if self._drain_until:
+            main.draining = self._drain_words()
+        try:
+            main.tick()
+            self._show_notices()
+        except Exception as error:
+            _log.error("a tick of the app failed", exc_info=error)
+
+    def _show_notices(self) -> None:
+        notices = self._store.index.session.notices
+        if not notices or notices[-1] is self._last_notice:
+            return
+        fresh = list(takewhile(lambda notice: notice is not self._last_notice, reversed(notices)))
+        self._last_notice = notices[-1]
+        for notice in reversed(fresh[:3]):
+            self.notify(
+                printable(notice.text, 300), severity=_SEVERITIES.get(notice.level, "warning"), markup=False
+            )
+
+    # --- actions
+
+    def perform(self, action_id: str) -> None:
+        """Carry out an action by its id; what the palette does."""
+        action = named(action_id)
+        if action.pane != "app":
+            self.main.perform(action_id)
+        else:
+            self.run_worker(self.run_action(f"app.{action.verb}"), exit_on_error=False)
+
+    def on_bar_chosen(self, event: Bar.Chosen) -> None:
+        """A click on a part of a bar does what its key does."""
+        action = named(event.action)
+        pane = self.main.pane_of(self.main.focused)
+        if action.pane == "app" or pane is None:
+            self.perform(event.action)
+        else:
+            getattr(pane, f"action_{action.verb}")()
+
+    def on_setup_card_copied(self, event: SetupCard.Copied) -> None:
+        """Copy what was asked for, and say what went where."""
+        self.run_worker(self._copy(event.what, event.text), exit_on_error=False)
+
+    async def _copy(self, what: str, text: str) -> None:
+        write = self._driver.write if self._driver is not None else None
+        said = await clipboard.copy(what, text, write=write, local=self._local)
+        self.notify(printable(said), markup=False, timeout=4)
+
+    def action_help(self) -> None:
+        """Show every key of the focused pane."""
+        pane = self.main.pane_of(self.screen.focused)
+        self.push_screen(HelpScreen(getattr(pane, "PANE", "list")))
+
+    def action_commands(self) -> None:
+        """Find any command by name."""
+        self.action_command_palette()
+
+    def action_setup(self) -> None:
+        """Show how to send traffic through the proxy."""
+        main = self.main
+        if main.has_class("-empty"):
+            main.card.focus()
+        else:
+            self.push_screen(SetupScreen(main.setup_lines, main.commands))
+
+    def action_theme(self) -> None:
+        """Change between the light and the dark theme."""
+        self.theme = DARK.name if self.theme == LIGHT.name else LIGHT.name
+
+    def action_kill(self, flow: int) -> None:
+        """End a flow now."""
+        try:
+            self._control.kill(flow)
+        except Exception as error:
+            self.notify(
+                printable(f"The flow could not be ended: {error}", 300), severity="error", markup=False
+            )
+        else:
+            self.notify(f"Flow #{flow} ended: both sides closed", markup=False, timeout=3)
+
+    # --- leaving
+
+    async def action_quit(self) -> None:
+        """Drain the proxy and leave; a second time, leave at once."""
+        if self._drain_until:
+            self.exit()
+            return
+        self._drain_until = self._clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
+        self.main.draining = self._drain_words()
+        self.main.refresh_bars()
+        self.run_worker(self._drain(), group="drain", exit_on_error=False)
+
+    async def _drain(self) -> None:
+        try:
+            await self._control.drain(DRAIN_DEADLINE)
+            self.drained = True
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.failure = error
+        self.exit()
+
+    def _drain_words(self) -> str:
+        left = max(0, -(-(self._drain_until - self._clock.monotonic_ns()) // 1_000_000_000))
+        count = self._store.index.session.open_connections
+        open_ones = "1 open connection" if count == 1 else f"{count:,} open connections"
+        return f"■ stopping: {open_ones}, at most {left} s · q again leaves now"
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app without a traceback over the terminal; `failure` tells the caller."""
+        _log.error("the app failed", exc_info=error)
+        if self.failure is None:
+            self.failure = error
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.exit(return_code=1)
+
+
+async def run_app(
+    store: Store, control: Control, *, config: Config, title: str = "soth-mitm", light: bool = False
+) -> Outcome:
+    """Run the app on the caller's loop until it ends; never raises for a fault of the app.
+
+    The caller has bound the port and started the proxy before, and stops it after. Where `failure`
+    is set, it says what happened and where the record is.
+    """
+    app = SothApp(store, control, config=config, title=title, light=light)
+    try:
+        await app.run_async()
+    except Exception as error:
+        _log.error("the app failed", exc_info=error)
+        app.failure = app.failure or error
+    return Outcome(app.failure, app.drained)

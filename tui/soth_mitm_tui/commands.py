@@ -1,0 +1,59 @@
+"""The command palette: every action of the registry, with its key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from soth_mitm_tui.actions import ACTIONS, PANES, Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soth_mitm_tui.app import SothApp
+
+_OFFERED = ("list", "detail", "app")
+
+
+def offered() -> Iterator[Action]:
+    """Yield the actions that the palette offers: those of panes that are there, but for plain moves."""
+    for action in ACTIONS:
+        if action.pane in _OFFERED and action.id != "app.commands":
+            yield action
+
+
+def title(action: Action) -> str:
+    """Return the name of an action in the palette."""
+    where = "" if action.pane == "app" else f"{PANES[action.pane]}: "
+    return f"{where}{action.label}"
+
+
+class ActionCommands(Provider):
+    """Offers every action."""
+
+    def _hits(self) -> Iterator[tuple[Action, str]]:
+        for action in offered():
+            yield action, f"{title(action)}  ({action.shown_keys[0]})"
+
+    async def discover(self) -> Hits:
+        """Offer all, before anything is typed."""
+        app = cast("SothApp", self.app)
+        for action, text in self._hits():
+            yield DiscoveryHit(Text(text), lambda action=action: app.perform(action.id), text, action.help)
+
+    async def search(self, query: str) -> Hits:
+        """Offer those whose name is like `query`."""
+        app = cast("SothApp", self.app)
+        matcher = self.matcher(query)
+        for action, text in self._hits():
+            score = matcher.match(text)
+            if score > 0:
+                yield Hit(
+                    score,
+                    matcher.highlight(text),
+                    lambda action=action: app.perform(action.id),
+                    text,
+                    action.help,
+                )

@@ -1,0 +1,37 @@
+"""What the help says of a pane: its own keys by group, then those that work everywhere."""
+
+from __future__ import annotations
+
+from soth_mitm_tui.actions import PANES, Action, of_pane
+from soth_mitm_tui.lines import BLANK, Line, heading, line
+
+SIGNS: tuple[tuple[str, str, str], ...] = (
+    ("✕", "bad", "failed: the row says why, and its overview what to do"),
+    ("▲", "warn", "refused by a guard of the proxy"),
+    ("⇣", "accent", "still streaming"),
+    ("⇄", "accent", "switched to another protocol, or passed on without being decrypted"),
+    ("···", "accent", "no answer yet"),
+)
+
+
+def help_lines(pane: str) -> list[Line]:
+    """Return the help for a pane."""
+    lines: list[Line] = [BLANK]
+    for name in (pane, "app") if pane != "app" else ("app",):
+        lines += _section(PANES[name], of_pane(name))
+    lines.append(heading("Signs in the list"))
+    lines += [line((f"  {sign:<14}", tone), (words, "text"), indent=16) for sign, tone, words in SIGNS]
+    return lines
+
+
+def _section(title: str, actions: list[Action]) -> list[Line]:
+    lines: list[Line] = []
+    groups = list(dict.fromkeys(action.group for action in actions))
+    for group in groups:
+        lines.append(heading(title if len(groups) == 1 else f"{title}: {group.lower()}"))
+        for action in actions:
+            if action.group == group:
+                keys = " ".join(action.shown_keys)
+                lines.append(line((f"  {keys:<14}", "accent"), (action.help, "text"), indent=16))
+        lines.append(BLANK)
+    return lines

@@ -1,0 +1,167 @@
+"""A request or a response as lines: its start line, its fields aligned, its body, its trailers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.text import SafeText, human_size, printable
+from soth_mitm_tui.lines import BLANK, Line, Span, heading, line
+from soth_mitm_tui.tint import hex_tint, json_tint, line_tint, stream_tint
+from soth_mitm_tui.widgets.line_view import Content, Tint, plain
+
+if TYPE_CHECKING:
+    from soth_mitm.decode import Rendered
+    from soth_mitm.model.fields import Fields
+    from soth_mitm.record.rows import Row
+    from soth_mitm.record.view import FlowView, MessageView
+
+BODY_LIMIT: Final = 2 * 1024 * 1024
+"""Most bytes of a body that are fetched to be shown."""
+
+_PIECE: Final = 4000
+_NAME_LIMIT: Final = 28
+_NO_CONTENT: Final = frozenset({204, 304})
+
+
+def head_lines(message: MessageView, view: FlowView) -> list[Line]:
+    """Return the start line and the fields."""
+    lines = [BLANK, _start_line(message)]
+    if message.forwarded:
+        lines.append(line(("  the proxy changed this head as it must; shown as it came", "warn")))
+    lines += [BLANK, *field_lines(message.fields)]
+    if message.direction == "response":
+        for info in view.infos:
+            made = ", made by the proxy" if info.generated else ""
+            lines.append(line((f"  before it: {info.status}{made}", "muted")))
+    return [*lines, BLANK]
+
+
+def _start_line(message: MessageView) -> Line:
+    version = (f"  {printable(message.version, 20)}", "muted")
+    if message.direction == "request":
+        method = printable(message.method, 40)
+        return line(
+            (f"  {method} ", "strong"), (printable(message.target), "text"), version, indent=len(method) + 3
+        )
+    from soth_mitm_tui.columns import status_tone
+
+    made = ("  answered here, not by the upstream" if message.generated else "", "accent")
+    return line(
+        (f"  {message.status} {printable(message.reason, 200)}", status_tone(message.status)),
+        version,
+        made,
+        indent=2,
+    )
+
+
+def field_lines(fields: Fields) -> list[Line]:
+    """Return fields as an aligned list; long values go on under their beginning."""
+    names = [printable(name, 200) for name, _ in fields]
+    width = min(max((len(name) for name in names), default=0), _NAME_LIMIT)
+    lines: list[Line] = []
+    for name, (_, value) in zip(names, fields, strict=True):
+        spans: tuple[Span, ...] = ((f"  {name:<{width}}  ", "key"), (printable(value), "text"))
+        lines.append(Line(spans, width + 4))
+    return lines
+
+
+def trailer_lines(message: MessageView) -> list[Line]:
+    """Return the trailers, where there are any."""
+    if not message.trailers:
+        return []
+    return [BLANK, heading("Trailers"), *field_lines(message.trailers)]
+
+
+# --- body ---------------------------------------------------------------------------------------
+
+
+def absence(message: MessageView, view: FlowView, row: Row) -> str:
+    """Say why there is no body to show; empty where there is one."""
+    if message.captured_bytes:
+        return ""
+    if message.body_bytes:
+        size = human_size(message.body_bytes)
+        if row.metadata_only:
+            return f"{size} bytes passed and were not recorded: the policy for this host is metadata only"
+        return f"{size} bytes passed and were not recorded: over the capture limit, or lost from the record"
+    if message.direction == "response":
+        request = view.request
+        if request is not None and request.method == b"HEAD":
+            return "no body: an answer to HEAD has none"
+        if message.status in _NO_CONTENT:
+            return f"no body: a {message.status} has none"
+        if message.status == 101:
+            protocol = printable(view.upgraded, 40) or "another protocol"
+            return f"switched to {protocol}: what follows are bytes both ways"
+    if message.complete or row.state == "closed":
+        return "no body"
+    return "nothing of the body has come yet"
+
+
+def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
+    """Return what stands in a tab that has no message."""
+    if row.kind == "tunnel":
+        text = "Passed on without being decrypted, so there is no message to show. The overview says why."
+    elif row.kind == "bytes":
+        text = "These bytes are not HTTP. The overview has their number."
+    elif row.kind == "failed" or (row.error and not row.open):
+        why = row.outcome or "the flow failed before"
+        text = f"There was no {direction}: {why}. The overview says what to do."
+    elif row.open:
+        text = f"No {direction} yet."
+    else:
+        text = f"There was no {direction}."
+    return [BLANK, line((f"  {text}", "muted"), indent=2)]
+
+
+def body_heading(message: MessageView, rendered: Rendered, mode: str) -> list[Line]:
+    """Return the line over the body, and the notices about it."""
+    notes = [printable(note, 200) for note in rendered.notes]
+    size = (
+        f"{human_size(message.body_bytes)} bytes"
+        if message.body_bytes >= 1000
+        else f"{message.body_bytes} bytes"
+    )
+    if not message.complete:
+        size += " so far"
+    view = rendered.kind if mode == "auto" else mode
+    lines = [heading("Body", " · ".join([view, size, *notes]))]
+    shown = min(message.captured_bytes, BODY_LIMIT)
+    if rendered.truncated or message.captured_bytes > BODY_LIMIT:
+        lines.append(
+            line(
+                (f"  ▲ only the beginning is shown: out of {human_size(message.body_bytes)} bytes", "warn"),
+                indent=4,
+            )
+        )
+    missing = message.body_bytes - message.captured_bytes
+    if missing > 0 and shown:
+        lines.append(
+            line((f"  ▲ {human_size(missing)} bytes passed and were not recorded", "warn"), indent=4)
+        )
+    return lines
+
+
+def body_lines(rendered: Rendered) -> list[Content]:
+    """Return the lines of a body; overlong ones in pieces, so that no single one is expensive."""
+    lines: list[Content] = []
+    for text in rendered.lines:
+        if len(text) <= _PIECE:
+            lines.append(text)
+        else:
+            lines += [SafeText(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
+    return lines
+
+
+def tint_for(rendered: Rendered, content_type: bytes) -> Tint:
+    """Choose the colours for a body."""
+    if rendered.kind == "hex":
+        return hex_tint
+    if rendered.kind == "json":
+        return json_tint
+    essence = content_type.partition(b";")[0].strip().lower()
+    if essence == b"text/event-stream":
+        return stream_tint
+    if essence.endswith(b"json") or essence in (b"application/x-ndjson", b"application/jsonl"):
+        return line_tint
+    return plain

@@ -1,0 +1,246 @@
+"""The overview of a flow: what happened, what to do about it, and how it was carried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.reasons import WORDS
+from soth_mitm.text import human_size, printable
+from soth_mitm_tui import columns
+from soth_mitm_tui.certificates import expiry, facts
+from soth_mitm_tui.lines import BLANK, Line, Span, fact, heading, line
+from soth_mitm_tui.timing import timing_lines
+
+if TYPE_CHECKING:
+    from soth_mitm.record.rows import Row
+    from soth_mitm.record.view import ConnView, FlowView, MessageView
+
+DOT: Span = (" · ", "muted")
+
+_WENT_ON = {"open": "went on without it", "closed": "ended the flow"}
+
+TITLE_ROOM = 18
+"""Cells of the pane's title that are not the address; one that fits there is not said twice."""
+
+
+def url(row: Row, view: FlowView | None = None) -> str:
+    """Return the address of what was asked for, in full where the view has it."""
+    request = view.request if view is not None else None
+    path = printable(request.path) if request is not None and request.path else row.path
+    usual = {"https": 443, "http": 80}.get(row.scheme)
+    host = f"[{row.host}]" if ":" in row.host else row.host
+    authority = host if row.port in (usual, 0) else f"{host}:{row.port}"
+    return f"{row.scheme or 'https'}://{authority}{path if path.startswith('/') else ''}"
+
+
+def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int) -> list[Line]:
+    """Return the overview; `width` is for the timing bars."""
+    lines = [BLANK, *_outcome(view, row, width), BLANK]
+    lines += _sizes(view, row)
+    lines += timing_lines(view, width)
+    lines += _policy(view, row)
+    lines += _conn("Client", view.client, now_wall_ns, fallback=row.client)
+    lines += _hello(view)
+    lines += _upstream(view, row, now_wall_ns)
+    lines += _notes(view)
+    return lines
+
+
+# --- outcome ------------------------------------------------------------------------------------
+
+
+def verdict(view: FlowView, row: Row) -> tuple[Span, ...]:
+    """Return how the flow stands, in words."""
+    if row.tls_reason or (row.error and not row.status):
+        return (("✕ ", "bad"), (row.outcome or WORDS.get(row.reason, row.reason), "bad"))
+    spans: list[Span] = []
+    if row.status:
+        reason = printable(view.response.reason, 60) if view.response else ""
+        spans.append((f"{row.status} {reason}".strip(), columns.status_tone(row.status)))
+    if row.outcome:
+        spans += [DOT] if spans else []
+        spans.append((row.outcome, "bad" if row.error else "warn"))
+    if row.generated:
+        spans += [DOT, ("answered here, not by the upstream", "accent")]
+    spans += [DOT] if spans else []
+    if row.state == "streaming":
+        spans.append(("⇣ streaming", "accent"))
+    elif row.open:
+        spans.append(("waiting for the answer" if row.kind == "http" else "open", "accent"))
+    else:
+        words = WORDS.get(row.reason, row.reason)
+        spans.append((words, "muted"))
+    return tuple(spans)
+
+
+def _outcome(view: FlowView, row: Row, width: int) -> list[Line]:
+    name, address = columns.method(row), url(row, view)
+    lines = [line("  ", *verdict(view, row), indent=2)]
+    if len(name) + len(address) > width - TITLE_ROOM:
+        lines.insert(0, line((f"  {name} ", "strong"), (address, "text"), indent=len(name) + 3))
+    why = _why(view)
+    if why:
+        lines.append(line((f"  {why}", "text"), indent=2))
+    if row.hint:
+        lines.append(line(("  → ", "accent"), (row.hint, "text"), indent=4))
+    if row.repeats:
+        lines.append(line((f"  the same happened {row.repeats + 1:,} times within a minute", "muted")))
+    return lines
+
+
+def _why(view: FlowView) -> str:
+    failure = view.failure
+    if failure is not None:
+        sure = "" if failure.confidence == "authoritative" else " (concluded, not said by the peer)"
+        return printable(f"{failure.peer}: {failure.detail}{sure}", 400)
+    if view.dial_failed is not None:
+        return printable(view.dial_failed.detail, 400)
+    if view.guard is not None:
+        return printable(view.guard.detail, 400)
+    if view.refused is not None:
+        return printable(view.refused.detail, 400)
+    return printable(view.closed_detail, 400)
+
+
+# --- sizes and policy ---------------------------------------------------------------------------
+
+
+def _size_text(message: MessageView | None) -> tuple[Span, ...]:
+    if message is None:
+        return (("none", "muted"),)
+    spans: list[Span] = [(f"{message.body_bytes:,} bytes", "text")]
+    if message.content_encoding:
+        spans.append((f" as {printable(message.content_encoding, 40)}", "muted"))
+    missing = message.body_bytes - message.captured_bytes
+    if missing > 0:
+        spans += [DOT, (f"{human_size(missing)} of it not recorded", "warn")]
+    if message.trailers:
+        spans += [DOT, (f"{len(message.trailers)} trailers", "muted")]
+    if not message.complete:
+        spans += [DOT, ("so far", "accent")]
+    return tuple(spans)
+
+
+def _sizes(view: FlowView, row: Row) -> list[Line]:
+    if row.kind == "failed" and view.request is None:
+        return []
+    lines = [heading("Size")]
+    if row.kind == "http":
+        lines += [fact("request", *_size_text(view.request)), fact("response", *_size_text(view.response))]
+    if row.kind != "http" or view.upgraded:
+        lines.append(fact("from client", f"{view.from_client:,} bytes"))
+        lines.append(fact("from upstream", f"{view.from_upstream:,} bytes"))
+    return [*lines, BLANK]
+
+
+def _policy(view: FlowView, row: Row) -> list[Line]:
+    policy = view.client.policy if view.client else None
+    if policy is None:
+        return []
+    spans: list[Span] = [(printable(policy.action), "strong"), DOT, (printable(policy.reason), "text")]
+    if policy.rule:
+        spans += [DOT, (f"rule {printable(policy.rule)}", "text")]
+    lines = [heading("Policy"), fact("decision", *spans)]
+    if policy.overrides:
+        lines.append(fact("overrides", printable(", ".join(policy.overrides))))
+    if row.metadata_only:
+        lines.append(fact("recorded", "heads, sizes and times; no bodies"))
+    return [*lines, BLANK]
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+def _tls_fact(conn: ConnView) -> Line | None:
+    tls = conn.tls
+    if tls is None:
+        return None
+    spans: list[Span] = [(printable(tls.version), "text"), DOT, (printable(tls.cipher), "text")]
+    spans += [DOT, (printable(tls.alpn) if tls.alpn else "no ALPN", "text")]
+    if tls.resumed:
+        spans += [DOT, ("resumed", "muted")]
+    if conn.opened is not None and conn.opened.side == "upstream":
+        spans += [DOT, ("verified", "good") if tls.verified else ("not verified", "warn")]
+    return fact("TLS", *spans)
+
+
+def _conn(title: str, conn: ConnView | None, now_wall_ns: int, *, fallback: str = "") -> list[Line]:
+    peer = (conn.peer if conn else "") or fallback
+    if conn is None and not peer:
+        return []
+    note = f"connection #{conn.conn}" if conn else ""
+    lines = [heading(title, note)]
+    if peer:
+        lines.append(fact("address", printable(peer)))
+    if conn is None:
+        return [*lines, BLANK]
+    tls = _tls_fact(conn)
+    if tls is not None:
+        lines.append(tls)
+    if conn.issued is not None:
+        source = "from the cache" if conn.issued.cached else "made for it"
+        lines.append(fact("shown it", f"a certificate for {printable(conn.issued.host)}, {source}"))
+    for number, der in enumerate(conn.chain):
+        lines += _certificate(number, der, now_wall_ns)
+    return [*lines, BLANK]
+
+
+def _certificate(number: int, der: bytes, now_wall_ns: int) -> list[Line]:
+    label = "certificate" if number == 0 else "signed by"
+    known = facts(der)
+    if known is None:
+        return [fact(label, ("cannot be read", "warn"))]
+    lines = [fact(label, (known.subject, "text"), DOT, expiry(known.not_after, now_wall_ns))]
+    if number == 0:
+        lines.append(fact("issuer", (known.issuer, "text")))
+        if known.names:
+            more = f" and {len(known.names) - 6} more" if len(known.names) > 6 else ""
+            lines.append(fact("valid for", (", ".join(known.names[:6]) + more, "text")))
+    return lines
+
+
+def _hello(view: FlowView) -> list[Line]:
+    hello = view.client.hello if view.client else None
+    if hello is None:
+        return []
+    lines = [heading("Client hello")]
+    lines.append(fact("SNI", printable(hello.sni) if hello.sni else ("none", "muted")))
+    lines.append(fact("ALPN", printable(", ".join(hello.alpn)) if hello.alpn else ("none", "muted")))
+    if hello.versions:
+        lines.append(fact("versions", printable(", ".join(hello.versions))))
+    if hello.ja4:
+        lines.append(fact("JA4", printable(hello.ja4)))
+    if hello.early_data:
+        lines.append(fact("early data", ("offered; not passed on", "warn")))
+    return [*lines, BLANK]
+
+
+def _upstream(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
+    address = view.bound.address if view.bound else ""
+    lines = _conn("Upstream", view.upstream, now_wall_ns, fallback=address)
+    resolved = view.upstream.resolved if view.upstream else None
+    if lines and resolved is not None and len(resolved.addresses) > 1:
+        lines.insert(2, fact("resolved to", printable(", ".join(resolved.addresses), 300)))
+    if lines and row.reused:
+        lines.insert(1, fact("reused", "it had carried a flow before"))
+    return lines
+
+
+def _notes(view: FlowView) -> list[Line]:
+    told: list[tuple[str, str, str]] = [
+        *((note.code.replace("_", " "), note.detail, "text") for note in view.notes),
+        *(
+            ("let through", f"{odd.code.replace('_', ' ')} in the {odd.direction}  {odd.detail}", "warn")
+            for odd in view.anomalies
+        ),
+        *(("handler", f"{act.hook}: {act.action} {act.detail}", "accent") for act in view.actions),
+        *(
+            ("handler", f"{bad.hook} failed: {bad.error}; {_WENT_ON[bad.outcome]}", "bad")
+            for bad in view.handler_failures
+        ),
+        *(("sent again", retry.cause, "text") for retry in view.retries),
+    ]
+    lines = [fact(printable(name, 24), (printable(words, 300), tone)) for name, words, tone in told]
+    if view.omitted:
+        lines.append(fact("left out", f"{view.omitted:,} more entries"))
+    return [heading("Notes"), *lines, BLANK] if lines else []

@@ -1,0 +1,122 @@
+"""The set-up card as lines: where the proxy listens, three ways to use it, what it has seen so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from soth_mitm.text import printable
+from soth_mitm_tui.lines import BLANK, Line, Span, line
+
+if TYPE_CHECKING:
+    from soth_mitm.config import Config
+    from soth_mitm.record.session import SessionFacts
+
+
+class Commands(NamedTuple):
+    """The three one-liners, as they are copied."""
+
+    try_out: str
+    run: str
+    browser: str
+
+
+def listening(facts: SessionFacts, config: Config) -> tuple[str, int]:
+    """Return the address the proxy listens on, or is going to."""
+    if facts.listeners:
+        host, port = facts.listeners[0][0], facts.listeners[0][1]
+        return host, port
+    return config.listen_host, config.listen_port
+
+
+def address_text(host: str, port: int) -> str:
+    """Return `host:port`, an IPv6 address in brackets."""
+    return printable(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def commands(facts: SessionFacts, config: Config) -> Commands:
+    """Return the one-liners for this proxy."""
+    host, port = listening(facts, config)
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    address = address_text(reachable, port)
+    ca = printable(facts.ca.path) if facts.ca else "ca.pem"
+    quoted = f"'{ca}'" if " " in ca else ca
+    return Commands(
+        f"curl -x http://{address} --cacert {quoted} https://example.com",
+        "soth-mitm run -- your-program",
+        f"http://{config.magic_host}",
+    )
+
+
+def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line]:
+    """Return the card. Steps that have happened are green; what went wrong says what to do."""
+    host, port = listening(facts, config)
+    address = address_text(host, port)
+    tools = commands(facts, config)
+    lines = [
+        BLANK,
+        line(("  ● ", "good"), ("Listening on ", "text"), (address, "strong")),
+        BLANK,
+        _offer("1", "Try it", tools.try_out, ""),
+        _offer("2", "One program", tools.run, "proxy and CA are set for it alone"),
+        _offer("3", "A browser", tools.browser, f"with {address} as its proxy; this page installs the CA"),
+        BLANK,
+        *_steps(facts, flows=flows),
+        BLANK,
+        *_authority(facts),
+    ]
+    return lines
+
+
+def _offer(key: str, title: str, text: str, note: str) -> Line:
+    spans: list[Span] = [(f"  {key} ", "accent"), (f"{title:<13}", "text"), (text, "strong")]
+    if note:
+        spans.append((f"   {note}", "muted"))
+    return Line(tuple(spans), 17)
+
+
+def _steps(facts: SessionFacts, *, flows: int) -> list[Line]:
+    steps = [
+        (facts.connections > 0, "a client connected", "waiting for the first connection"),
+        (facts.connects > 0 or flows > 0, "a request was seen", "waiting for the first request"),
+        (facts.trusting > 0, "a client trusts the CA", "waiting for a client that trusts the CA"),
+        (facts.decrypted > 0, "HTTPS is decrypted", "waiting for the first decrypted exchange"),
+    ]
+    lines: list[Line] = []
+    waiting = True
+    for done, happened, expected in steps:
+        if done:
+            lines.append(line(("  ✓ ", "good"), (happened, "good")))
+        else:
+            lines.append(
+                line(
+                    ("  ◌ " if waiting else "  · ", "accent" if waiting else "muted"),
+                    (expected, "text" if waiting else "muted"),
+                )
+            )
+            waiting = False
+    if facts.refused and not facts.trusting:
+        lines.append(
+            line(
+                ("  ✕ ", "bad"),
+                ("a client refused our certificate: it does not trust the CA yet. ", "bad"),
+                ("Give it the CA as shown above, or open the row to see which client it was.", "text"),
+                indent=4,
+            )
+        )
+    return lines
+
+
+def _authority(facts: SessionFacts) -> list[Line]:
+    ca = facts.ca
+    if ca is None:
+        return [line(("  CA  ", "muted"), ("not loaded yet", "muted"))]
+    made = "made just now" if ca.created else "loaded"
+    return [
+        line(
+            ("  CA  ", "muted"),
+            (f"{made} · {printable(ca.key)} · only you can read its key", "text"),
+            indent=6,
+        ),
+        line(("      ", "muted"), (printable(ca.path), "text"), indent=6),
+        line(("      SHA-256 ", "muted"), (printable(ca.fingerprint_sha256), "muted"), indent=14),
+    ]

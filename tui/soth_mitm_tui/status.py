@@ -1,0 +1,71 @@
+"""The status bar as parts: where the proxy listens, how much it does, and what is not as it should be."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from soth_mitm_tui.setup import address_text, listening
+from soth_mitm_tui.widgets.bars import Part
+
+if TYPE_CHECKING:
+    from soth_mitm.config import Config
+    from soth_mitm.record.session import SessionFacts
+
+WINDOW_NS = 3_000_000_000
+
+
+class Rate:
+    """Flows a second over the last three seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int]] = deque()
+
+    def update(self, now_ns: int, total: int) -> float:
+        """Take the number of flows at a time; return the rate."""
+        if self._marks and self._marks[-1][0] == now_ns:
+            self._marks.pop()
+        self._marks.append((now_ns, total))
+        while len(self._marks) > 2 and self._marks[0][0] < now_ns - WINDOW_NS:
+            self._marks.popleft()
+        then, before = self._marks[0]
+        span = max(now_ns - then, 1_000_000_000)
+        return (total - before) * 1e9 / span
+
+
+def status_parts(
+    facts: SessionFacts, config: Config, *, title: str, flows: int, dropped: int, rate: float, draining: str
+) -> tuple[Part, ...]:
+    """Return the parts, the most important ones first."""
+    address = address_text(*listening(facts, config))
+    up = bool(facts.listeners)
+    parts = [
+        Part(
+            ((f"{title}  ", "strong"), ("● " if up else "○ ", "good" if up else "muted"), (address, "text")),
+            "app.setup",
+        )
+    ]
+    if draining:
+        parts.append(Part(((draining, "warn"),), "app.quit"))
+    parts.append(Part(((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))))
+    if rate >= 0.05:
+        parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
+    parts += _troubles(facts, dropped)
+    if facts.trusting:
+        clients = "1 client" if facts.trusting == 1 else f"{facts.trusting:,} clients"
+        parts.append(Part((("✓ ", "good"), (f"CA trusted by {clients}", "muted")), "app.setup"))
+    return tuple(parts)
+
+
+def _troubles(facts: SessionFacts, dropped: int) -> list[Part]:
+    troubles: list[tuple[str, str]] = []
+    if facts.refused:
+        troubles.append((f"{facts.refused:,} TLS refused", "bad"))
+    if facts.gaps:
+        troubles.append((f"{facts.gaps:,} capture gap{'' if facts.gaps == 1 else 's'}", "bad"))
+    hits = sum(facts.limits.values())
+    if hits:
+        troubles.append((f"{hits:,} limit{'' if hits == 1 else 's'} reached", "warn"))
+    if dropped:
+        troubles.append((f"{dropped:,} oldest dropped", "warn"))
+    return [Part((("▲ ", tone), (text, tone))) for text, tone in troubles]

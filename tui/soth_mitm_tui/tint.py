@@ -1,0 +1,69 @@
+"""Colours for lines of JSON, hex and event streams, made line by line as they come into sight."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.lines import Span
+
+_JSON: Final = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*"?)(?P<colon>\s*:)?'
+    r"|(?P<number>-?\b\d[\d.eE+-]*)|(?P<word>\b(?:true|false|null)\b)|(?P<punct>[{}\[\],]+)"
+)
+_FIELD: Final = re.compile(r"^(data|event|id|retry)(:)( ?)(.*)$|^(:.*)$")
+
+
+@lru_cache(maxsize=1024)
+def json_tint(text: str) -> tuple[Span, ...]:
+    """Colour keys, strings, numbers and words of JSON; anything else stays plain."""
+    spans: list[Span] = []
+    at = 0
+    for match in _JSON.finditer(text):
+        start, stop = match.span()
+        if start > at:
+            spans.append((text[at:start], "text"))
+        at = stop
+        if match["string"] is not None:
+            colon = match["colon"]
+            if colon is None:
+                spans.append((match["string"], "string"))
+            else:
+                spans += [(match["string"], "key"), (colon, "muted")]
+        elif match["punct"] is not None:
+            spans.append((match["punct"], "muted"))
+        else:
+            spans.append((match.group(), "number" if match["number"] is not None else "word"))
+    if at < len(text):
+        spans.append((text[at:], "text"))
+    return tuple(spans)
+
+
+@lru_cache(maxsize=1024)
+def stream_tint(text: str) -> tuple[Span, ...]:
+    """Colour a line of an event stream: its field name, and JSON in its data."""
+    match = _FIELD.match(text)
+    if match is None:
+        return ((text, "text"),)
+    if match[5] is not None:
+        return ((text, "muted"),)
+    name, colon, gap, value = match[1], match[2], match[3], match[4]
+    lead: tuple[Span, ...] = ((name + colon + gap, "accent" if name == "event" else "muted"),)
+    if name == "event":
+        return (*lead, (value, "strong"))
+    if name == "data" and value[:1] in ("{", "["):
+        return lead + json_tint(value)
+    return (*lead, (value, "text"))
+
+
+def hex_tint(text: str) -> tuple[Span, ...]:
+    """Colour a line of hex: the offset is quiet."""
+    offset, gap, rest = text.partition("  ")
+    return ((offset + gap, "muted"), (rest, "text"))
+
+
+def line_tint(text: str) -> tuple[Span, ...]:
+    """Colour a line that is a value of its own, such as one of NDJSON."""
+    return json_tint(text) if text[:1] in ("{", "[") else ((text, "text"),)

@@ -1,0 +1,77 @@
+"""The set-up card: how to send traffic through the proxy, turning green as it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.message import Message
+
+from soth_mitm_tui.actions import bindings
+from soth_mitm_tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soth_mitm_tui.lines import Line
+    from soth_mitm_tui.setup import Commands
+
+
+class SetupCard(LineView):
+    """Shows the card, and copies its one-liners."""
+
+    class Copied(Message):
+        """A one-liner is to be copied."""
+
+        def __init__(self, what: str, text: str) -> None:
+            super().__init__()
+            self.what, self.text = what, text
+
+    class Closed(Message):
+        """The card is to go away."""
+
+    PANE: ClassVar[str] = "setup"
+    BINDINGS = bindings("setup")
+    title = "The set-up card"
+
+    def __init__(
+        self,
+        content: Callable[[], list[Line]],
+        commands: Callable[[], Commands],
+        *,
+        standing: bool,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._content, self._commands = content, commands
+        self._standing = standing
+
+    def on_mount(self) -> None:
+        """Fill in the card."""
+        self.update()
+
+    def update(self) -> None:
+        """Show the facts as they are now."""
+        lines = self._content()
+        if list(self.lines) != lines:
+            self.extend(lines)
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why an action does not work now; empty where it does."""
+        return "The list opens with the first flow" if self._standing and action_id == "setup.close" else ""
+
+    def action_copy_try(self) -> None:
+        """Copy the command that sends one request through."""
+        self.post_message(self.Copied("Command", self._commands().try_out))
+
+    def action_copy_run(self) -> None:
+        """Copy the command that starts a program set up."""
+        self.post_message(self.Copied("Command", self._commands().run))
+
+    def action_copy_browser(self) -> None:
+        """Copy the address that installs the CA."""
+        self.post_message(self.Copied("Address", self._commands().browser))
+
+    def action_close(self) -> None:
+        """Close the card, where it lies over something."""
+        if not self._standing:
+            self.post_message(self.Closed())
