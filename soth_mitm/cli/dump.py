@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.cli import settings
 from soth_mitm.cli.output import Output, say
-from soth_mitm.cli.running import Prepared, announce
+from soth_mitm.cli.running import Around, Prepared, announce, nothing_around
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
 from soth_mitm.export.jsonl import JsonPrinter
@@ -50,9 +50,9 @@ async def serve(
     config: Config,
     *,
     resolver: Override | None = None,
-    started: Callable[[str], None] | None = None,
+    around: Around = nothing_around,
 ) -> int:
-    """Run a proxy that prints its flows; `started` is told of its URL."""
+    """Run a proxy that prints its flows, inside what `around` makes of it."""
     if arguments.write == "-" and not arguments.quiet:
         raise ConfigError("-w - needs -q: lines and the recording cannot share standard output")
     prepared = Prepared(arguments, config)
@@ -64,9 +64,8 @@ async def serve(
     async with prepared.run(resolver) as running:
         running.stop = stop
         announce(running)
-        if started is not None:
-            started(running.address)
-        await stop.wait()
+        async with around(running):
+            await stop.wait()
     await output.close()
     if output.dropped:
         say(f"{output.dropped} lines were dropped: standard output was not read fast enough")

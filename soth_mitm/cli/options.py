@@ -61,7 +61,7 @@ def _module(name: str, parsed: argparse.Namespace) -> str:
         parsed.read = parsed.read or parsed.file
         if parsed.dump:
             return "read" if parsed.read is not None else "dump"
-    return {"run": "child", "env": "environment", "ca": "authority"}.get(name, name)
+    return {"run": "child", "env": "environment", "ca": "authority", "demo": "demonstration"}.get(name, name)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,15 @@ class Prepared:
         finally:
             if self.recorder is not None:
                 await self.recorder.close()
+
+
+Around = Callable[[Running], contextlib.AbstractAsyncContextManager[None]]
+"""What a caller wraps around a running proxy; it ends before the proxy drains."""
+
+
+def nothing_around(running: Running) -> contextlib.AbstractAsyncContextManager[None]:
+    """Wrap nothing around it."""
+    return contextlib.nullcontext()
 
 
 def announce(running: Running) -> None:

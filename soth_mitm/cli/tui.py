@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.cli import options, settings
 from soth_mitm.cli.output import say
-from soth_mitm.cli.running import Prepared
+from soth_mitm.cli.running import Around, Prepared, nothing_around
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
 from soth_mitm.net.tasks import start
@@ -17,7 +17,6 @@ from soth_mitm.record.store import Store
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
@@ -28,7 +27,9 @@ DRAIN = 5.0
 def command(arguments: argparse.Namespace) -> int:
     """Open the app; return the exit code."""
     if not options.is_terminal():
-        raise ConfigError("the app needs a terminal on standard input and standard error; use --dump without one")
+        raise ConfigError(
+            "the app needs a terminal on standard input and standard error; use --dump without one"
+        )
     config = settings.of(arguments)
     if arguments.read is not None:
         if arguments.read == "-":
@@ -42,9 +43,9 @@ async def serve(
     config: Config,
     *,
     resolver: Override | None = None,
-    started: Callable[[str], None] | None = None,
+    around: Around = nothing_around,
 ) -> int:
-    """Run a proxy under the app: the port is bound before the screen opens; `started` gets its URL."""
+    """Run a proxy under the app, inside what `around` makes of it; the port is bound before the screen."""
     from soth_mitm_tui.app import run_app
 
     prepared = Prepared(arguments, config, log=False)
@@ -58,9 +59,7 @@ async def serve(
     )
     failure: Exception | None = None
     try:
-        async with prepared.run(resolver) as running:
-            if started is not None:
-                started(running.address)
+        async with prepared.run(resolver) as running, around(running):
             app = start(run_app(store, running.proxy.control, config=running.proxy.config), "app")
             stop = start(running.stop.wait(), "stop")
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)
