@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.003
 """How long the loop is kept at a time."""
 
-_BLOCKS_AT_ONCE = 8
 _EVENTS_AT_ONCE = 64
 
 Progress = Callable[[int, int], None]
@@ -79,14 +77,16 @@ class DumpStore(Store):
         blocks = self._reader.blocks(growing=growing)
         total = self.size_bytes
         while True:
-            some = await asyncio.to_thread(_take, blocks)
-            for block in some:
-                await self._index_block(block)
-                self._done_bytes += block.length
+            # One at a time: what the reader knows of its place holds for the block it gave last.
+            block = await asyncio.to_thread(next, blocks, None)
+            if block is None:
+                break
+            await self._index_block(block)
+            self._done_bytes += block.length
             if progress is not None:
-                progress(min(self._done_bytes, total) if some else total, total)
-            if not some:
-                return
+                progress(min(self._done_bytes, total), total)
+        if progress is not None:
+            progress(total, total)
 
     async def _index_block(self, block: Block) -> None:
         number = self._place(block)
@@ -120,6 +120,9 @@ class DumpStore(Store):
             self._block_runs.append((number, run_id))
             self._runs.begin(run_id, number)
         return number
+
+    def catch_up(self) -> None:
+        """Do nothing: what has been read has been indexed."""
 
     def block_numbers(self) -> range:
         """See `Store.block_numbers`."""
@@ -157,7 +160,3 @@ class DumpStore(Store):
     async def close(self, *, delete: bool = False) -> None:
         """Close the file. A dump is the person's: `delete` is not looked at."""
         self._reader.close()
-
-
-def _take(blocks: Iterator[Block]) -> list[Block]:
-    return list(islice(blocks, _BLOCKS_AT_ONCE))

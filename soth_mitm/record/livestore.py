@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from soth_mitm.record.bus import Bus
     from soth_mitm.record.layout import BlockInfo
     from soth_mitm.record.spill import Spill
-    from soth_mitm.record.view import FlowView
 
 FOLD_SECONDS = 0.05
 """How long an event waits at most before the index knows it."""
@@ -74,16 +73,20 @@ class LiveStore(Store):
     def _take(self, event: Event) -> None:
         block = self.recorder.last_block
         if block != self._waiting_block:
-            self.index_now()
+            self._index_waiting()
             self._waiting_block = block
         self._waiting.append(event)
         if len(self._waiting) >= FOLD_EVENTS:
-            self.index_now()
+            self._index_waiting()
         elif self._timer is None:
-            self._timer = self._loop.call_later(FOLD_SECONDS, self.index_now)
+            self._timer = self._loop.call_later(FOLD_SECONDS, self._index_waiting)
 
-    def index_now(self) -> None:
-        """Have the index know every event so far. Belongs to the loop of the bus."""
+    def catch_up(self) -> None:
+        """Have the index know every event so far; it does so by itself when asked on another thread."""
+        if threading.get_ident() == self._thread:
+            self._index_waiting()
+
+    def _index_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -110,20 +113,6 @@ class LiveStore(Store):
         }
 
     # --- reading ----------------------------------------------------------------------------------
-
-    async def view(self, flow: int) -> FlowView | None:
-        """See `Store.view`."""
-        self._catch_up()
-        return await super().view(flow)
-
-    async def refresh(self, view: FlowView) -> bool:
-        """See `Store.refresh`."""
-        self._catch_up()
-        return await super().refresh(view)
-
-    def _catch_up(self) -> None:
-        if threading.get_ident() == self._thread:
-            self.index_now()
 
     def block_numbers(self) -> range:
         """See `Store.block_numbers`."""
@@ -158,7 +147,7 @@ class LiveStore(Store):
             DumpError: not everything could be written; the spill is kept then.
         """
         self._detach()
-        self.index_now()
+        self._index_waiting()
         await self.recorder.close()
         if self._spill is not None:
             self._spill.close(delete=delete)

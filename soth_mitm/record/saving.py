@@ -67,7 +67,7 @@ async def save(
         DumpError: it exists and is not to be overwritten, or cannot be written.
     """
     part = path.with_name(path.name + ".part")
-    target = await _in_thread(lambda: _open(path, part, overwrite))
+    target = _open(path, part, overwrite)
     try:
         try:
             size = await _Copy(target, blocks, index, runs).run(flows)

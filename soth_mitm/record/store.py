@@ -61,11 +61,13 @@ class Store(ABC):
 
         Asked again, it is the same object, and only what is new is read.
         """
+        self.catch_up()
         found = await self._viewer.view(flow)
         return None if found is None else found[0]
 
     async def refresh(self, view: FlowView) -> bool:
         """Bring a view up to date; return whether that changed it."""
+        self.catch_up()
         found = await self._viewer.view(view.flow)
         return found is not None and found[1]
 
@@ -74,10 +76,12 @@ class Store(ABC):
 
         Fewer come at the end of the body and before a gap; none where the gap is at `start`.
         """
+        self.catch_up()
         return await self._viewer.body(flow, direction, start, length)
 
     async def body_refs(self, flow: int, direction: Direction) -> BodyRefs:
         """Return where the recorded bytes of a body lie."""
+        self.catch_up()
         return await self._viewer.refs(flow, direction)
 
     async def save(self, path: Path, flows: Iterable[int] | None = None, *, overwrite: bool = False) -> int:
@@ -89,10 +93,15 @@ class Store(ABC):
             DumpError: it exists and is not to be overwritten, it is what is being read, or it cannot
                 be written.
         """
+        self.catch_up()
         if self.holds(path):
             raise DumpError(f"cannot save to {path}: this is where the flows come from; give another name")
         chosen = None if flows is None else set(flows)
         return await save(path, chosen, blocks=self, index=self.index, runs=self._runs, overwrite=overwrite)
+
+    @abstractmethod
+    def catch_up(self) -> None:
+        """Have the index know every event so far, where some wait for it."""
 
     # --- the blocks -------------------------------------------------------------------------------
 
