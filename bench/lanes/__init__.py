@@ -1,0 +1,23 @@
+"""The lanes, in the order in which they run. Each module says how it measures and what must hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.lanes import app, fresh, http, inside, latency, memory, sse, startup, tunnel
+
+if TYPE_CHECKING:
+    from bench.lane import Lane
+
+LANES: tuple[Lane, ...] = (
+    *http.LANES,
+    *fresh.LANES,
+    *tunnel.LANES,
+    *sse.LANES,
+    *latency.LANES,
+    *memory.LANES,
+    *app.LANES,
+    *startup.LANES,
+    *inside.LANES,
+)
+"""Every lane there is."""

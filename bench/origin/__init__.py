@@ -1,0 +1,1 @@
+"""The origins: nginx where it is installed, and a small one of our own."""

@@ -1,0 +1,112 @@
+"""The bench's own origin: `python -m bench.origin.server CHAIN KEY HTTP_PORT HTTPS_PORT`.
+
+GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/sse`
+is an event stream: `EVENTS` events, one each `INTERVAL` seconds, each holding the monotonic time at
+which it was written, in nanoseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import sys
+import time
+from typing import cast
+
+from soth_mitm.net.loops import run
+
+EVENTS = 50
+INTERVAL = 0.1
+BULK = b"/bulk"
+SIZES = {b"/1k": 1024, b"/64k": 65_536, b"/100m": 100_000_000, BULK: 1_073_741_824}
+_PIECE = os.urandom(262_144)
+_SSE_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+    b"Connection: close\r\n\r\n"
+)
+
+
+def _response(size: int) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + (_PIECE[:size] if size <= len(_PIECE) else b"")
+
+
+_RESPONSES = {path: _response(size) for path, size in SIZES.items()}
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: answers each request head as soon as it is whole."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._left = 0
+        self._paused = False
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A transport of uvloop is one in all but name.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._left = 0
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        data = self._held + data
+        head, end, rest = data.partition(b"\r\n\r\n")
+        if not end:
+            self._held = data
+            return
+        self._held = rest
+        path = head.split(b" ", 2)[1]
+        self._closing = b"\r\nconnection: close" in head.lower()
+        if path == b"/sse":
+            self._transport.write(_SSE_HEAD)
+            self._event(0)
+            return
+        self._transport.write(_RESPONSES.get(path, _NOT_FOUND))
+        size = SIZES.get(path, 0)
+        self._left = size if size > len(_PIECE) else 0
+        self._pump()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._pump()
+
+    def _pump(self) -> None:
+        """Write a large body as far as the connection takes it, then close where that was asked."""
+        while self._left and not self._paused:
+            piece = _PIECE if self._left >= len(_PIECE) else _PIECE[: self._left]
+            self._left -= len(piece)
+            self._transport.write(piece)
+        if self._closing and not self._left:
+            self._transport.close()
+
+    def _event(self, number: int) -> None:
+        self._transport.write(b"data: %d\n\n" % time.monotonic_ns())
+        loop = asyncio.get_running_loop()
+        if number + 1 == EVENTS:
+            self._transport.close()
+        else:
+            self._timer = loop.call_later(INTERVAL, self._event, number + 1)
+
+
+async def serve(chain: str, key: str, http_port: int, https_port: int) -> None:
+    """Serve on both ports until the process is ended."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    loop = asyncio.get_running_loop()
+    plain = await loop.create_server(_Connection, "127.0.0.1", http_port, backlog=1024)
+    secure = await loop.create_server(_Connection, "127.0.0.1", https_port, ssl=context, backlog=1024)
+    await asyncio.gather(plain.serve_forever(), secure.serve_forever())
+
+
+if __name__ == "__main__":
+    run(serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
