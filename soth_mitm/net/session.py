@@ -177,6 +177,8 @@ class ClientSession(asyncio.BufferedProtocol):
         if self.stream is not None:
             return self.stream.client_ended()
         exchange = self.exchange
+        if exchange is None:
+            self._cut_in_head()
         if exchange is None or self.tls:
             return False
         self._ended = True
@@ -194,6 +196,8 @@ class ClientSession(asyncio.BufferedProtocol):
             self.stream.finish(ended, detail)
         if self.tls and not self._received:
             self._maybe_rejected(exc)
+        if self.exchange is None and self.stream is None and self._end[0] == CloseReason.COMPLETED:
+            self._cut_in_head()
         self.origin.close()
         reason, why = self._end
         self.life.close(reason, why or detail, received=self._received, sent=self._sent)
@@ -302,6 +306,13 @@ class ClientSession(asyncio.BufferedProtocol):
         self._end = (CloseReason.HTTP_ERROR, error.code)
         self.write(head + body)
         self.linger()
+
+    def _cut_in_head(self) -> None:
+        """Leave a row where the client left inside a head."""
+        try:
+            self.reader.eof()
+        except Http1Error as error:
+            self._refuse(error)
 
     def _is_foreign(self, data: bytes) -> bool:
         """Switch to a byte stream when the first decrypted bytes are not HTTP."""
