@@ -20,6 +20,9 @@ from soth_mitm.record.target import DirectoryTarget
 FREE_SHARE = 10
 """The spill takes at most one part in this many of what was free on the disk when it began."""
 
+LEAST_BYTES = 4 * 1024 * 1024
+"""What the spill may take even where the disk is all but full."""
+
 _LOCK = "lock"
 _OFFERED = "offered"
 _SEGMENTS = "*.soth"
@@ -85,7 +88,7 @@ def open_spill(run_id: str, *, limits: Limits, root: Path | None = None) -> Spil
             f"cannot make the spill directory {path}: {error.strerror or error}; "
             "make it writable, or keep the recording in memory with --no-spill"
         ) from error
-    return Spill(path, lock, keep_bytes=min(limits.spill_bytes, free // FREE_SHARE))
+    return Spill(path, lock, keep_bytes=min(limits.spill_bytes, max(free // FREE_SHARE, LEAST_BYTES)))
 
 
 def find_crashed(root: Path | None = None) -> list[CrashedSpill]:

@@ -15,9 +15,19 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from soth_mitm.errors import DumpError
-from soth_mitm.record.format import MAGIC_SIZE, SEGMENT_MAGIC
+from soth_mitm.record.format import (
+    MAGIC_SIZE,
+    SEGMENT_MAGIC,
+    VERSION,
+    LayoutError,
+    NewerVersion,
+    decode_segment_header,
+)
 
 Bytes = bytes | bytearray
+
+_HEADER_BYTES = 64 * 1024
+"""More than a segment header takes, unless its filter is a book."""
 
 
 class Target(Protocol):
@@ -77,6 +87,20 @@ def _write_all(fd: int, data: Bytes) -> None:
         raise
 
 
+def _why_not_ours(beginning: bytes) -> str:
+    """Say why a segment may not follow a file that begins so; empty where it may."""
+    if beginning[:MAGIC_SIZE] != SEGMENT_MAGIC:
+        return "it does not begin as a .soth file"
+    try:
+        decode_segment_header(beginning)
+    except NewerVersion as error:
+        return f"it is of format version {error.version}, and this soth-mitm writes {VERSION}"
+    except LayoutError:
+        # Damage does not matter here: readers pass over it, and what is appended stands for itself.
+        pass
+    return ""
+
+
 def _read_at(path: Path, offset: int, length: int) -> bytes:
     with path.open("rb", buffering=0) as file:
         file.seek(offset)
@@ -110,10 +134,11 @@ class FileTarget:
         if append:
             end = os.lseek(fd, 0, os.SEEK_END)
             os.lseek(fd, 0, os.SEEK_SET)
-            if end and os.read(fd, MAGIC_SIZE) != SEGMENT_MAGIC:
+            why = _why_not_ours(os.read(fd, _HEADER_BYTES)) if end else ""
+            if why:
                 os.close(fd)
                 raise DumpError(
-                    f"cannot append to {self.path}: at offset 0 it does not begin as a .soth file; "
+                    f"cannot append to {self.path}: at offset 0 {why}; "
                     "give another name, or --overwrite to replace it"
                 )
             os.lseek(fd, 0, os.SEEK_END)

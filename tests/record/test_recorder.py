@@ -7,10 +7,12 @@ import errno
 import io
 import os
 import stat
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +44,13 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.checkpoint import OpenState
-from soth_mitm.record.format import BLOCK_BYTES, BLOCK_CHECKPOINT, BLOCK_HEADER_SIZE, FLUSH_BYTES
+from soth_mitm.record.format import (
+    BLOCK_BYTES,
+    BLOCK_CHECKPOINT,
+    BLOCK_HEADER_SIZE,
+    FLUSH_BYTES,
+    SEGMENT_MAGIC,
+)
 from soth_mitm.record.frames import chunk_data, events_of, frames_in
 from soth_mitm.record.layout import BlockInfo
 from soth_mitm.record.reader import DumpReader
@@ -211,6 +219,16 @@ async def test_a_file_that_exists_is_refused_unless_told_otherwise(tmp_path: Pat
     bus.publish(Noted("a"), 1, 1, 1)
     await recorder.close()
     assert len(read(path)) == 1
+
+
+def test_a_file_of_a_newer_version_is_not_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "a.soth"
+    head = SEGMENT_MAGIC + struct.pack("<HHI", 2, 0, 0)
+    path.write_bytes(head + struct.pack("<I", zlib.crc32(head)))
+    with pytest.raises(DumpError, match=r"cannot append to .*a\.soth: at offset 0 it is of format version 2"):
+        FileTarget(path, append=True)
+    path.write_bytes(head + b"????")
+    FileTarget(path, append=True).close()
 
 
 def test_a_file_that_cannot_be_made_says_why(tmp_path: Path) -> None:

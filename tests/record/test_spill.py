@@ -68,6 +68,10 @@ def test_the_spill_is_capped_by_its_limit_and_by_a_tenth_of_the_free_disk(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000_000))
     small = open_spill("small", limits=Limits(), root=root)
     assert (small.keep_bytes, small.segment_bytes) == (100_000_000, 25_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    least = open_spill("least", limits=Limits(), root=root)
+    assert (least.keep_bytes, least.segment_bytes) == (4 << 20, 1 << 20)
+    least.close(delete=True)
     large.close(delete=True)
     small.close(delete=True)
 
