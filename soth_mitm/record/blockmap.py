@@ -11,6 +11,9 @@ _SPREAD = 65_536
 _FAR = 65_536
 """Most of those."""
 
+_SPAN = 1_000_000
+"""Most conns in the table while older ones can be taken out of it."""
+
 
 class ConnBlocks:
     """First and last block of each conn in two arrays, and those between for the few that have more."""
@@ -35,6 +38,7 @@ class ConnBlocks:
             self._first.extend([_NONE] * missing)
             self._last.extend([_NONE] * missing)
         elif at < 0:
+            self._note_far(conn, block)
             return
         last = self._last[at]
         if last == block:
@@ -63,12 +67,21 @@ class ConnBlocks:
         return [first, *self._between.get(conn, ()), last]
 
     def drop_before(self, block: int) -> None:
-        """Forget the conns at the head of the table whose last block is older than `block`."""
+        """Forget conns whose last block is older than `block`, and keep the table short.
+
+        A conn that stays open for long must not keep all behind it in the table: it is taken out.
+        """
+        for conn in [conn for conn, blocks in self._far.items() if blocks[-1] < block]:
+            del self._far[conn]
         count = 0
-        while count < len(self._last) and (self._last[count] == _NONE or self._last[count] < block):
-            self._between.pop(self._base + count, None)
+        while count < len(self._last):
+            conn, last = self._base + count, self._last[count]
+            if last != _NONE and last >= block:
+                if len(self._last) - count <= _SPAN:
+                    break
+                if len(self._far) < _FAR:
+                    self._far[conn] = self.of(conn)
+            self._between.pop(conn, None)
             count += 1
         del self._first[:count], self._last[:count]
         self._base += count
-        for conn in [conn for conn, blocks in self._far.items() if blocks[-1] < block]:
-            del self._far[conn]

@@ -76,9 +76,8 @@ class Index:
                 row = fold(event)
                 if row is not None:
                     touched[row.flow] = row
-                    if not row.tls_reason:
-                        continue
-                elif event.conn and not event.flow and block != NO_BLOCK:
+                    continue
+                if event.conn and not event.flow and block != NO_BLOCK:
                     conns.note(event.conn, block)
                 session(event)
             numbers = {self._settle(row, block) for row in touched.values()}
@@ -96,6 +95,8 @@ class Index:
             if row.number < 0:
                 self._add(row)
             return row.number
+        if row.tls_peer == "client":
+            self._session.facts.refused += 1
         if row.number < 0:
             equal = self._equal_failure(row) if row.kind == "failed" else -1
             if equal >= 0:
@@ -116,8 +117,8 @@ class Index:
 
     def _add(self, row: Row) -> None:
         """Put a row at the end."""
-        if row.intercepted:
-            self._session.facts.decrypted += 1
+        if row.intercepted and row.kind != "failed":
+            self._session.decrypted(row.client)
         number = row.number = self.end
         self.end = number + 1
         if number // PAGE_ROWS - self._first_page >= len(self._pages):

@@ -34,6 +34,26 @@ _WHOLE_ADDRESS = 0x1_0000
 _LARGEST = 2**63 - 1
 _LARGEST_ID = 2**64 - 1
 
+
+class _Clients(dict[str, tuple[str, int]]):
+    """Client addresses, split into what repeats and the port; emptied when full."""
+
+    def __missing__(self, address: str) -> tuple[str, int]:
+        host, colon, port = address.rpartition(":")
+        number = (
+            int(port) if colon and port.isascii() and port.isdigit() and len(port) < 6 else _WHOLE_ADDRESS
+        )
+        if number >= _WHOLE_ADDRESS or str(number) != port:
+            host, number = address, _WHOLE_ADDRESS
+        if len(self) >= _CLIENTS_KEPT:
+            self.clear()
+        self[address] = host, number
+        return host, number
+
+
+_CLIENTS = _Clients()
+_CLIENTS_KEPT = 4096
+
 _Site = tuple[str, str, str, int, str, bool, bool]
 _Result = tuple[Any, ...]
 
@@ -66,12 +86,7 @@ class Page:
 
     def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
         """Keep a closed row in an empty slot."""
-        host, colon, port = row.client.rpartition(":")
-        client = (
-            int(port) if colon and port.isascii() and port.isdigit() and len(port) < 6 else _WHOLE_ADDRESS
-        )
-        if client >= _WHOLE_ADDRESS or (port[0] == "0" and port != "0"):
-            host, client = row.client, _WHOLE_ADDRESS
+        host, client = _CLIENTS[row.client]
         site = (host, row.scheme, row.host, row.port, row.sni, row.intercepted, row.metadata_only)
         result = (
             row.kind,
@@ -87,6 +102,7 @@ class Page:
             row.modified,
             row.rewritten,
             row.tls_reason,
+            row.tls_peer,
             row.guard,
             row.hint,
         )
@@ -116,8 +132,10 @@ class Page:
             _RECORD.pack_into(self._records, slot * _SIZE, *values)
         except struct.error:
             _RECORD.pack_into(self._records, slot * _SIZE, *_clamped(values))
-        self._lowest = min(self._lowest, row.flow)
-        self._highest = max(self._highest, row.flow)
+        if row.flow < self._lowest:
+            self._lowest = row.flow
+        if row.flow > self._highest:
+            self._highest = row.flow
         self._filled += 1
         if self._filled == PAGE_ROWS:
             self._seal()
@@ -177,6 +195,7 @@ class Page:
             modified,
             rewritten,
             tls_reason,
+            tls_peer,
             guard,
             hint,
         ) = self._results[result]
@@ -212,6 +231,7 @@ class Page:
             modified=modified,
             rewritten=rewritten,
             tls_reason=tls_reason,
+            tls_peer=tls_peer,
             guard=guard,
             hint=hint,
             repeats=repeats,

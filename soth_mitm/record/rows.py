@@ -86,6 +86,8 @@ class Row(msgspec.Struct, gc=False):
     """The proxy itself changed bytes as it must: the form of the target, a field for proxies, a 100."""
     tls_reason: str = ""
     """Reason code of a failed handshake."""
+    tls_peer: str = ""
+    """On whose side it failed: `client` or `upstream`."""
     guard: str = ""
     """Reason code of the guard that refused a message."""
     hint: str = ""
@@ -181,15 +183,16 @@ def _response_head(row: Row, event: e.Event, body: e.ResponseHead) -> None:
     row.content_type = _TYPES[body.content_type] if body.content_type else ""
     row.ttfb_ns = event.mono_ns - row.started_mono_ns
     row.state = STREAMING
-    row.generated = body.generated
-    if not body.generated:
+    if body.generated:
+        row.generated = True
+    elif row.outcome:
         # The upstream answered after all: an earlier attempt that failed explains nothing any more.
-        row.outcome = row.hint = row.tls_reason = ""
+        row.outcome = row.hint = row.tls_reason = row.tls_peer = ""
 
 
 def _chunk(row: Row, event: e.Event, body: e.BodyChunk) -> None:
     end = body.offset + body.length
-    if body.direction == "response":
+    if body.direction is _RESPONSE:
         if end > row.response_bytes:
             row.response_bytes = end
     elif end > row.request_bytes:
@@ -197,11 +200,13 @@ def _chunk(row: Row, event: e.Event, body: e.BodyChunk) -> None:
 
 
 def _request_end(row: Row, event: e.Event, body: e.RequestEnd) -> None:
-    row.request_bytes = max(row.request_bytes, body.body_bytes)
+    if body.body_bytes > row.request_bytes:
+        row.request_bytes = body.body_bytes
 
 
 def _response_end(row: Row, event: e.Event, body: e.ResponseEnd) -> None:
-    row.response_bytes = max(row.response_bytes, body.body_bytes)
+    if body.body_bytes > row.response_bytes:
+        row.response_bytes = body.body_bytes
     row.state = OPEN
 
 
@@ -229,6 +234,7 @@ def _hello(row: Row, event: e.Event, body: e.HelloReceived) -> None:
 def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
     failure = body.failure
     row.tls_reason = _SHORTS[failure.reason]
+    row.tls_peer = failure.peer
     row.outcome = tls_words(failure)
     row.hint = printable(failure.hint, _HINT_LIMIT)
 
@@ -252,13 +258,11 @@ def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
 
 
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
-    reason = body.reason
-    left_while_streaming = reason == CloseReason.CLIENT_CLOSED and row.ttfb_ns > 0
     row.state = CLOSED
-    row.reason = _SHORTS[reason]
-    row.error = reason in FAILURES and not left_while_streaming
+    reason = row.reason = _SHORTS[body.reason]
+    row.error = reason in _ERRORS and not (reason == _CLIENT_CLOSED and row.ttfb_ns > 0)
     if not row.outcome and reason not in _NEEDS_NO_WORDS:
-        row.outcome = WORDS.get(reason) or row.reason.replace("_", " ")
+        row.outcome = _WORDS.get(reason) or reason.replace("_", " ")
     _count_opaque(row, body.from_client, body.from_upstream)
 
 
@@ -269,7 +273,14 @@ def _count_opaque(row: Row, from_client: int, from_upstream: int) -> None:
         row.response_bytes = max(row.response_bytes, from_upstream)
 
 
-_NEEDS_NO_WORDS = frozenset({CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF})
+# Plain strings, because an enum is compared and hashed in Python.
+_RESPONSE = e.Direction.RESPONSE
+_CLIENT_CLOSED = CloseReason.CLIENT_CLOSED.value
+_ERRORS = frozenset(reason.value for reason in FAILURES)
+_NEEDS_NO_WORDS = frozenset(
+    reason.value for reason in (CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF)
+)
+_WORDS = {str(reason): words for reason, words in WORDS.items()}
 
 
 def _touched(row: Row, event: e.Event, body: e.Body) -> None:

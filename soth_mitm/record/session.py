@@ -48,11 +48,11 @@ class SessionFacts(msgspec.Struct):
     decrypted: int = 0
     """Flows inside an intercepted connection."""
     handshakes: int = 0
-    """TLS handshakes that clients completed with us."""
+    """TLS handshakes that clients completed with us; some refuse the certificate only after that."""
     trusting: int = 0
-    """Client addresses that completed one, so that trust the CA."""
+    """Client addresses that have sent anything through one, and so trust the CA."""
     refused: int = 0
-    """TLS handshakes that failed on a client's side."""
+    """Flows that ended because TLS failed on the client's side."""
     gaps: int = 0
     """Places where something was not recorded."""
     gap_bytes: int = 0
@@ -64,15 +64,14 @@ class SessionFacts(msgspec.Struct):
 
 
 class SessionFold:
-    """Fold session and conn events into `facts`."""
+    """Fold session and conn events into `facts`; the index tells what it learns from rows."""
 
-    __slots__ = ("_clients", "_refused_conn", "_trusting", "facts")
+    __slots__ = ("_clients", "_trusting", "facts")
 
     def __init__(self) -> None:
         self.facts = SessionFacts()
-        self._clients: dict[int, str] = {}
+        self._clients: dict[int, None] = {}
         self._trusting: set[str] = set()
-        self._refused_conn = 0
 
     def apply(self, event: e.Event) -> None:
         """Take one event; those of no interest are passed over."""
@@ -124,30 +123,27 @@ class SessionFold:
             self.facts.connections += 1
             if len(self._clients) >= _CONNS:
                 del self._clients[next(iter(self._clients))]
-            self._clients[event.conn] = body.peer.rpartition(":")[0]
+            self._clients[event.conn] = None
             self.facts.open_connections = len(self._clients)
 
     def _conn_closed(self, event: e.Event, body: e.ConnClosed) -> None:
-        if self._clients.pop(event.conn, None) is not None:
+        if event.conn in self._clients:
+            del self._clients[event.conn]
             self.facts.open_connections = len(self._clients)
 
     def _connect(self, event: e.Event, body: e.ConnectReceived) -> None:
         self.facts.connects += 1
 
     def _tls(self, event: e.Event, body: e.TlsEstablished) -> None:
-        if body.side != e.Side.CLIENT:
-            return
-        self.facts.handshakes += 1
-        client = self._clients.get(event.conn, "")
-        if client and len(self._trusting) < _CLIENTS:
-            self._trusting.add(client)
-            self.facts.trusting = len(self._trusting)
+        if body.side == e.Side.CLIENT:
+            self.facts.handshakes += 1
 
-    def _tls_failed(self, event: e.Event, body: e.TlsFailed) -> None:
-        # The same failure may be told twice: once of the conn, once of the flow that it ended.
-        if body.side == e.Side.CLIENT and event.conn != self._refused_conn:
-            self._refused_conn = event.conn
-            self.facts.refused += 1
+    def decrypted(self, client: str) -> None:
+        """A flow came through an intercepted connection; only that proves that its client trusts the CA."""
+        self.facts.decrypted += 1
+        if len(self._trusting) < _CLIENTS:
+            self._trusting.add(client.rpartition(":")[0])
+            self.facts.trusting = len(self._trusting)
 
 
 _STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
@@ -163,5 +159,4 @@ _STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
     e.ConnClosed: SessionFold._conn_closed,
     e.ConnectReceived: SessionFold._connect,
     e.TlsEstablished: SessionFold._tls,
-    e.TlsFailed: SessionFold._tls_failed,
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from soth_mitm.model import events as e
 from soth_mitm.policy.filters import compile_words
+from soth_mitm.record import blockmap
 from soth_mitm.record.changes import MARKS, TOUCHED
 from soth_mitm.record.index import Index
 from soth_mitm.record.pages import PAGE_ROWS
@@ -337,6 +338,19 @@ def test_conn_numbers_that_lie_far_apart_cost_no_memory() -> None:
     assert index.blocks_of_conn(2**60) == []
 
 
+def test_a_conn_that_stays_open_does_not_keep_the_table_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blockmap, "_SPAN", 10)
+    blocks = blockmap.ConnBlocks()
+    for conn in range(1, 101):
+        blocks.note(conn, conn)
+    blocks.note(1, 100)
+    blocks.drop_before(60)
+    assert len(blocks._last) <= 41
+    assert (blocks.of(1), blocks.of(2), blocks.of(100)) == ([1, 100], [], [100])
+    blocks.note(1, 101)
+    assert blocks.of(1) == [1, 100, 101]
+
+
 def test_a_checkpoint_counts_among_the_blocks_of_what_is_open() -> None:
     stream = streams.Stream()
     flow = streams.sse(stream, finished=False)
@@ -382,7 +396,7 @@ def test_the_session_knows_what_the_status_bar_shows() -> None:
     assert session.ca is not None
     assert session.listeners == []
     assert (session.connections, session.open_connections, session.connects) == (10, 0, 9)
-    assert (session.handshakes, session.trusting, session.refused, session.decrypted) == (5, 1, 1, 5)
+    assert (session.handshakes, session.trusting, session.refused, session.decrypted) == (5, 2, 1, 5)
     assert (session.gaps, session.gap_bytes, session.gap_events) == (1, 100, 3)
     assert session.limits == {"spill_bytes": 1}
     assert "\x1b" not in session.notices[-1].text
@@ -395,6 +409,19 @@ def test_a_failed_handshake_that_is_told_of_conn_and_flow_counts_once() -> None:
     at = stream.events.index(told)
     stream.events.insert(at, e.Event(told.seq, told.conn, 0, 0, told.mono_ns, told.wall_ns, told.body))
     assert indexed(stream).session.refused == 1
+
+
+def test_a_client_that_refuses_after_the_handshake_is_not_counted_as_trusting() -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    told = streams.Stream()
+    streams.tls_refused(told)
+    failure = next(event.body for event in told.events if isinstance(event.body, e.TlsFailed))
+    opened = e.FlowOpened(e.FlowKind.FAILED, "https", pair.host, 443, pair.client, True)
+    for body in (opened, failure, e.FlowClosed("tls_handshake_failed")):
+        stream.add(body, conn=pair.conn, flow=1)
+    session = indexed(stream).session
+    assert (session.handshakes, session.trusting, session.refused, session.decrypted) == (1, 0, 1, 0)
 
 
 def test_listeners_come_and_go() -> None:
