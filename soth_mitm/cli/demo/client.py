@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
 from typing import NamedTuple
 
@@ -11,12 +9,9 @@ import h11
 import msgspec
 
 from soth_mitm.cli.demo.message import Fields
-from soth_mitm.cli.demo.origin import close
+from soth_mitm.cli.demo.wire import Wire
 
 Address = tuple[str, int]
-_READ = 65_536
-_CLOSING = 1.0
-"""Seconds that the proxy has to answer the end of TLS."""
 
 
 class Site(NamedTuple):
@@ -62,10 +57,9 @@ class Refused(ConnectionError):
 class Link:
     """A connection to one site, for one request after the other."""
 
-    def __init__(self, site: Site, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, site: Site, wire: Wire) -> None:
         self.site = site
-        self._reader = reader
-        self._writer = writer
+        self._wire = wire
         self._http = h11.Connection(h11.CLIENT)
         self.uses = 0
 
@@ -76,30 +70,23 @@ class Link:
         Raises:
             Refused: the proxy refuses the tunnel; ssl.SSLError: it is not trusted; OSError: it is gone.
         """
-        if site.scheme == "http":
-            return cls(site, *await asyncio.open_connection(*proxy, limit=_READ))
-        sock = await _tunnel(site, proxy)
+        wire = await Wire.connect(proxy)
         try:
-            streams = await asyncio.open_connection(
-                sock=sock,
-                ssl=context,
-                server_hostname=site.host,
-                limit=_READ,
-                ssl_shutdown_timeout=_CLOSING,
-            )
-        except BaseException:
-            sock.close()
+            if site.scheme == "https":
+                await _tunnel(wire, site)
+                await wire.start_tls(context, site.host)
+        except OSError:
+            await wire.end()
             raise
-        return cls(site, *streams)
+        except BaseException:
+            wire.close()
+            raise
+        return cls(site, wire)
 
     @property
     def usable(self) -> bool:
         """Whether another request can be made on it, as far as is known here."""
-        return (
-            self._http.our_state is h11.IDLE
-            and not self._reader.at_eof()
-            and not self._writer.transport.is_closing()
-        )
+        return self._http.our_state is h11.IDLE and self._wire.quiet
 
     async def ask(self, ask: Ask, *, persona: Persona) -> int:
         """Make a request, read the response to its end, and return its status.
@@ -119,14 +106,13 @@ class Link:
             self._http.start_next_cycle()
         return status
 
-    async def close(self) -> None:
+    async def end(self) -> None:
         """Close in order."""
-        await close(self._writer)
+        await self._wire.end()
 
-    async def abort(self) -> None:
+    def close(self) -> None:
         """Close at once, whatever is under way."""
-        self._writer.transport.abort()
-        await close(self._writer)
+        self._wire.close()
 
     def _head(self, ask: Ask, persona: Persona) -> h11.Request:
         site = ask.site
@@ -158,52 +144,43 @@ class Link:
             elif isinstance(event, h11.Data):
                 received += len(event.data)
                 if patience and received >= patience:
-                    await self.abort()
+                    self.close()
                     return status
             elif isinstance(event, h11.EndOfMessage):
                 return status
 
     async def _event(self) -> h11.Event:
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the connection ended before a response")
-            if isinstance(event, h11.Event):
-                return event
-            if event is h11.PAUSED:
-                raise ConnectionAbortedError("the site left HTTP/1.1")
-            self._http.receive_data(await self._reader.read(_READ))
+        return await _next_event(self._http, self._wire)
 
     async def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
         if data:
-            self._writer.write(data)
-            await self._writer.drain()
+            await self._wire.write(data)
 
 
-async def _tunnel(site: Site, proxy: Address) -> socket.socket:
-    """Return a socket on which the proxy has accepted a CONNECT (RFC 9110 section 9.3.6)."""
-    loop = asyncio.get_running_loop()
-    sock = socket.socket(socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        await loop.sock_connect(sock, proxy)
-        http = h11.Connection(h11.CLIENT)
-        authority = f"{site.host}:{site.port}"
-        head = http.send(h11.Request(method="CONNECT", target=authority, headers=[("Host", authority)]))
-        await loop.sock_sendall(sock, head or b"")
-        while True:
-            event = http.next_event()
-            if isinstance(event, h11.Response):
-                break
-            if event is h11.NEED_DATA:
-                # The server of a tunnel to TLS says nothing before our hello: no byte of it is read here.
-                http.receive_data(await loop.sock_recv(sock, _READ))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the proxy closed the connection")
-        if not 200 <= event.status_code < 300:
-            raise Refused(event.status_code)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+async def _tunnel(wire: Wire, site: Site) -> None:
+    """Have the proxy accept a CONNECT (RFC 9110 section 9.3.6).
+
+    No byte of TLS is read here, because its server says nothing before our hello.
+    """
+    http = h11.Connection(h11.CLIENT)
+    authority = f"{site.host}:{site.port}"
+    await wire.write(
+        http.send(h11.Request(method="CONNECT", target=authority, headers=[("Host", authority)])) or b""
+    )
+    while not isinstance(event := await _next_event(http, wire), h11.Response):
+        continue
+    if not 200 <= event.status_code < 300:
+        raise Refused(event.status_code)
+
+
+async def _next_event(http: h11.Connection, wire: Wire) -> h11.Event:
+    while True:
+        event = http.next_event()
+        if isinstance(event, h11.ConnectionClosed):
+            raise ConnectionResetError("the connection ended before a response")
+        if isinstance(event, h11.Event):
+            return event
+        if event is h11.PAUSED:
+            raise ConnectionAbortedError("the site left HTTP/1.1")
+        http.receive_data(await wire.read())

@@ -65,7 +65,7 @@ class Traffic:
         finally:
             for links in self._idle.values():
                 for link in links:
-                    await link.abort()
+                    link.close()
             self._idle.clear()
 
     async def _play(self, turn: Turn) -> None:
@@ -85,7 +85,7 @@ class Traffic:
                 try:
                     await link.ask(ask, persona=persona)
                 except BaseException:
-                    await link.abort()
+                    link.close()
                     raise
         except (OSError, h11.RemoteProtocolError) as error:
             self.unanswered = [*self.unanswered[-99:], (ask, f"{type(error).__name__}: {error}")]
@@ -99,7 +99,7 @@ class Traffic:
             link = idle.pop()
             if link.usable:
                 return link
-            await link.close()
+            await link.end()
         return await Link.open(site, proxy=self._proxy, context=self._contexts[persona.pins])
 
     async def _put_back(self, persona: Persona, link: Link) -> None:
@@ -107,7 +107,7 @@ class Traffic:
         if link.usable and link.uses < _USES and len(idle) < _IDLE:
             idle.append(link)
         else:
-            await link.close()
+            await link.end()
 
 
 def _trusting(roots: Path) -> ssl.SSLContext:
