@@ -109,12 +109,10 @@ def figure_rows(done: Done) -> list[list[str]]:
 def tail_rows(done: Done) -> list[list[str]]:
     """Return the latencies of each side of each lane, the median of the rounds."""
     rows = []
-    for lane, rounds, missing in done:
+    for lane, rounds, _ in done:
         for side in lane.sides:
             samples = [sample for sample in rounds[side] if sample]
             notes = dict.fromkeys(sample.note for sample in samples if sample.note)
-            if side in missing and missing[side] != LEFT_OUT:
-                notes[f"not run: {missing[side]}"] = None
             middle = [
                 short(
                     found.median
@@ -127,6 +125,16 @@ def tail_rows(done: Done) -> list[list[str]]:
             if notes or any(text != "-" for text in middle):
                 rows.append([lane.name, side, *middle, client or "-", "; ".join(notes)])
     return rows
+
+
+def not_run(done: Done) -> list[str]:
+    """Return one line for each reason why sides of lanes did not run, with the lanes it hit."""
+    hit: dict[tuple[str, str], list[str]] = {}
+    for lane, _, missing in done:
+        for side, why in missing.items():
+            if why != LEFT_OUT:
+                hit.setdefault((side, why), []).append(lane.name)
+    return [f"{side} in {', '.join(lanes)}: {why}" for (side, why), lanes in hit.items()]
 
 
 def verdicts(done: Done) -> list[tuple[str, Goal, Verdict]]:
@@ -144,6 +152,8 @@ def text(done: Done, facts: Mapping[str, str], command: str) -> str:
             "Latency of a request (of an event for sse-delay), median of the rounds\n"
             + table(TAILS_HEAD, tails)
         )
+    if absent := not_run(done):
+        parts.append("Not run\n" + "\n".join(absent))
     judged = verdicts(done)
     short_of = [f"{name} ({goal.figure})" for name, goal, verdict in judged if verdict is Verdict.SHORT]
     met = sum(verdict in (Verdict.AIM, Verdict.MUST) for _, _, verdict in judged)

@@ -51,11 +51,9 @@ def opened() -> Iterator[tuple[int, Screen]]:
     import fcntl
     import termios
 
-    near, far = os.openpty()
+    far, near = os.openpty()
     fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     screen = Screen(far)
-    # openpty() returns the program's end second.
-    near, far = far, near
     try:
         yield near, screen
     finally:

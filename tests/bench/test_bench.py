@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.lane import DIRECT, OURS, PEER, Goal, Lane, Relation, Rounds, Sample, Verdict
-from bench.report import HEAD, document, figure_rows, table, tail_rows
+from bench.report import HEAD, document, figure_rows, not_run, table, tail_rows
 from bench.setting import Bench
 from bench.stats import differences, percentile, ratios, short, spread, tails
 
@@ -119,7 +119,8 @@ def test_the_report_shows_a_figure_its_goal_and_why_a_side_is_missing() -> None:
     (row,) = figure_rows(done)
     assert row[:6] == ["a-lane", "req/s", "10,000", "500", "-", "-"]
     assert row[6:] == ["x mitmproxy", "20.0", "20.0 .. 20.0", ">= 12", ">= 25", "must"]
-    assert tail_rows(done)[-1][-1] == "not run: no origin"
+    assert [line[:3] for line in tail_rows(done)] == [["a-lane", side, "1.00"] for side in (OURS, PEER)]
+    assert not_run(done) == ["direct in a-lane: no origin"]
     (entry,) = json.loads(json.dumps(document(done, {}, "command")))["lanes"]
     assert entry["rounds"][OURS][0]["figures"] == {"req/s": 10000.0}
     assert entry["goals"][0]["verdict"] == "must"
