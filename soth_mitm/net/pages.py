@@ -46,15 +46,19 @@ def respond(raw: bytes, shared: Shared) -> tuple[int, bytes, bytes]:
     if request.method not in (b"GET", b"HEAD"):
         body = b"soth-mitm: this is the proxy itself; its pages can only be read (GET)\n"
         return _write(server, 405, "text/plain; charset=utf-8", body, ((b"Allow", b"GET, HEAD"),))
-    path = _path(request.target)
+    status, content_type, body, fields = _page(_path(request.target), shared)
+    return _write(server, status, content_type, body, fields, head_only=request.method == b"HEAD")
+
+
+def _page(path: str, shared: Shared) -> tuple[int, str, bytes, tuple[tuple[bytes, bytes], ...]]:
     if path in _KINDS:
         kind, content_type, name = _KINDS[path]
         disposition = (b"Content-Disposition", f'attachment; filename="{name}"'.encode())
-        return _write(server, 200, content_type, shared.ca.export(kind), (disposition,))  # type: ignore[arg-type]
+        return 200, content_type, shared.ca.export(kind), (disposition,)  # type: ignore[arg-type]
     if path == "/":
-        return _write(server, 200, "text/html; charset=utf-8", _index(shared).encode(), ())
+        return 200, "text/html; charset=utf-8", _index(shared).encode(), ()
     body = b"soth-mitm: no such page; / shows how to set up a client, /ca.pem is the certificate\n"
-    return _write(server, 404, "text/plain; charset=utf-8", body, ())
+    return 404, "text/plain; charset=utf-8", body, ()
 
 
 def _path(target: bytes) -> str:
@@ -70,6 +74,8 @@ def _write(
     content_type: str,
     body: bytes,
     fields: tuple[tuple[bytes, bytes], ...],
+    *,
+    head_only: bool = False,
 ) -> tuple[int, bytes, bytes]:
     headers = [
         (b"Content-Type", content_type.encode()),
@@ -80,8 +86,9 @@ def _write(
         *fields,
     ]
     head = server.send(h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase))
-    sent = server.send(h11.Data(data=body)) or b""
-    return status, head or b"", sent
+    if head_only:
+        return status, head or b"", b""
+    return status, head or b"", server.send(h11.Data(data=body)) or b""
 
 
 def _index(shared: Shared) -> str:

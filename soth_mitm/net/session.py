@@ -196,7 +196,7 @@ class ClientSession(asyncio.BufferedProtocol):
             self.stream.finish(ended, detail)
         if self.tls and not self._received:
             self._maybe_rejected(exc)
-        if self.exchange is None and self.stream is None and self._end[0] == CloseReason.COMPLETED:
+        if self.exchange is None and self.stream is None and not self._lingering:
             self._cut_in_head()
         self.origin.close()
         reason, why = self._end
@@ -309,6 +309,8 @@ class ClientSession(asyncio.BufferedProtocol):
 
     def _cut_in_head(self) -> None:
         """Leave a row where the client left inside a head."""
+        if self._end[0] != CloseReason.COMPLETED:
+            return
         try:
             self.reader.eof()
         except Http1Error as error:
