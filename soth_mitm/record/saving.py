@@ -146,8 +146,12 @@ class _Copy:
     async def _chosen(self, flows: Collection[int]) -> set[int]:
         """Return the blocks of some flows and of their conns, which are noted."""
         numbers: set[int] = set()
+        started = perf_counter()
         for flow in flows:
             numbers.update(self._index.blocks_of(flow))
+            if perf_counter() - started > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                started = perf_counter()
         async for number, frame, payload in self._frames(sorted(numbers)):
             shift = self._runs.shift_of(number)
             if not frame.flow or frame.flow + shift.flow not in flows:
