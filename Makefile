@@ -54,7 +54,7 @@ types: $(DEV_STAMP)  ## mypy --strict
 
 .PHONY: contracts
 contracts: $(DEV_STAMP)  ## which layer may import which (`make unit` holds it too)
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 # The workers are named in full because they would not inherit -bb.
 .PHONY: unit
