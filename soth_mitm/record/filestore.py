@@ -14,6 +14,7 @@ from soth_mitm.record.index import Index
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
 from soth_mitm.record.runs import Runs
 from soth_mitm.record.store import Store
+from soth_mitm.record.threads import in_thread
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
@@ -54,7 +55,8 @@ class DumpStore(Store):
     async def load(self, progress: Progress | None = None, *, growing: bool = False) -> None:
         """Read up to the end, in slices of a few milliseconds; rows can be looked at meanwhile.
 
-        Flows that are open at the end are shown as cut off, unless the file is `growing`.
+        Flows that are open at the end are shown as cut off, unless the file is `growing`. When it is
+        cancelled, what was read stays.
 
         Raises:
             DumpError: it cannot be read, or is no `.soth`, or of a newer version.
@@ -78,7 +80,7 @@ class DumpStore(Store):
         total = self.size_bytes
         while True:
             # One at a time: what the reader knows of its place holds for the block it gave last.
-            block = await asyncio.to_thread(next, blocks, None)
+            block = await in_thread(lambda: next(blocks, None))
             if block is None:
                 break
             await self._index_block(block)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import FlowBound
@@ -16,6 +16,7 @@ from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTE
 from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, decode_frame, frames_in
 from soth_mitm.record.layout import Layout
 from soth_mitm.record.target import Bytes, FileTarget, Target
+from soth_mitm.record.threads import in_thread
 
 if TYPE_CHECKING:
     from soth_mitm.record.index import Index
@@ -27,7 +28,6 @@ SLICE_SECONDS = 0.002
 _ROOM = bytes(BLOCK_HEADER_SIZE)
 _FULL = BLOCK_HEADER_SIZE + FLUSH_BYTES
 _BOUND = FlowBound.KIND
-_T = TypeVar("_T")
 
 
 class Blocks(Protocol):
@@ -71,7 +71,7 @@ async def save(
     try:
         try:
             size = await _Copy(target, blocks, index, runs).run(flows)
-            await _in_thread(target.sync)
+            await in_thread(target.sync)
         finally:
             target.close()
         os.replace(part, path)
@@ -87,16 +87,6 @@ def _open(path: Path, part: Path, overwrite: bool) -> FileTarget:
     if path.exists() and not overwrite:
         raise DumpError(f"cannot save to {path}: it exists already; give another name")
     return FileTarget(part, overwrite=True)
-
-
-async def _in_thread(step: Callable[[], _T]) -> _T:
-    """Run a blocking step in a thread; a cancelled caller goes on once it has ended."""
-    future = asyncio.get_running_loop().run_in_executor(None, step)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
 
 
 class _Copy:
@@ -188,7 +178,7 @@ class _Copy:
 
     async def _read(self, number: int) -> bytes:
         try:
-            return await _in_thread(lambda: self._blocks.read_block(number))
+            return await in_thread(lambda: self._blocks.read_block(number))
         except DumpError:
             return b""
 
@@ -229,5 +219,5 @@ class _Copy:
             await self._write(self._layout.end_segment())
 
     async def _write(self, data: Bytes) -> None:
-        await _in_thread(lambda: self._target.write(data))
+        await in_thread(lambda: self._target.write(data))
         self._size += len(data)

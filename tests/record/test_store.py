@@ -345,6 +345,23 @@ async def test_loading_tells_its_progress_and_never_keeps_the_loop_for_long(tmp_
     await store.close()
 
 
+async def test_a_load_that_is_cancelled_keeps_what_it_has_read(tmp_path: Path) -> None:
+    stream = streams.Stream()
+    streams.many(stream, 2000)
+    store = Store.open_dump(await recorded(tmp_path / "a.soth", stream))
+    loading = asyncio.get_running_loop().create_task(store.load())
+    async with asyncio.timeout(10):
+        while len(store.index) < 100:
+            await asyncio.sleep(0)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    assert 100 <= len(store.index) < 2000
+    flow = store.index.row(50).flow
+    assert await store.body(flow, RESPONSE) == b'{"items": [1, 2, 3]}'
+    await store.close()
+
+
 async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     bus = Bus(ManualClock())
     stream = streams.Stream(bus.publish)
