@@ -193,3 +193,37 @@ async def wrap(
         sock.close()
         raise
     return wire
+
+
+class Handshake:
+    """TLS over a wire, record by record, for what a transport would not let us do or see."""
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext, *, name: str) -> None:
+        self._wire = wire
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+
+    def hello(self) -> bytes:
+        """Begin, and return the ClientHello."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return self._outgoing.read()
+        raise AssertionError("a handshake needs its peer")
+
+    async def run(self) -> None:
+        """Go on to the end; an alert is sent before its error is raised."""
+        while True:
+            try:
+                self.tls.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                self.flush()
+                self._incoming.write(await self._wire.exactly(1))
+                self._incoming.write(await self._wire.exactly(len(self._wire.unread)))
+            finally:
+                self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        self._wire.send(self._outgoing.read())

@@ -25,7 +25,8 @@ async def test_absolute_form_becomes_origin_form_and_proxy_fields_go(lab: Lab) -
     link = await lab.link("plain")
     link.client.send(
         b"GET http://" + link.site + b"/a?b#c HTTP/1.1\r\nhost: " + link.site + b"\r\n"
-        b"Proxy-Connection: keep-alive\r\nproxy-AUTHORIZATION: Basic eDp5\r\nX-Proxy: stays\r\nVia:1.1 me\r\n\r\n"
+        b"Proxy-Connection: keep-alive\r\nproxy-AUTHORIZATION: Basic eDp5\r\n"
+        b"X-Proxy: stays\r\nVia:1.1 me\r\n\r\n"
     )
     wanted = b"GET /a?b#c HTTP/1.1\r\nhost: " + link.site + b"\r\nX-Proxy: stays\r\nVia:1.1 me\r\n\r\n"
     server = await link.server()

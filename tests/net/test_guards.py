@@ -17,6 +17,8 @@ from soth_mitm.model.events import (
 from tests.helpers.net import OK, Lab
 
 H = b"Host: site.test\r\n"
+P = b"POST {} HTTP/1.1\r\n" + H
+E = b"HTTP/1.1 103 Early Hints\r\nX: " + b"x" * 1000 + b"\r\n\r\n"
 
 HEADS: list[tuple[str, bytes, bytes]] = [
     ("bare_lf", b"GET {} HTTP/1.1\nHost: site.test\r\n\r\n", b"400"),
@@ -36,14 +38,14 @@ HEADS: list[tuple[str, bytes, bytes]] = [
     ("missing_host", b"GET {} HTTP/1.1\r\nX: y\r\n\r\n", b"400"),
     ("duplicate_host", b"GET {} HTTP/1.1\r\n" + H + H + b"\r\n", b"400"),
     ("invalid_host", b"GET {} HTTP/1.1\r\nHost: a b\r\n\r\n", b"400"),
-    ("te_and_cl", b"POST {} HTTP/1.1\r\n" + H + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
-    ("cl_conflict", b"POST {} HTTP/1.1\r\n" + H + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", b"400"),
-    ("cl_invalid", b"POST {} HTTP/1.1\r\n" + H + b"Content-Length: +3\r\n\r\nabc", b"400"),
-    ("cl_overflow", b"POST {} HTTP/1.1\r\n" + H + b"Content-Length: 99999999999999999999\r\n\r\n", b"400"),
-    ("te_malformed", b"POST {} HTTP/1.1\r\n" + H + b"Transfer-Encoding: chun ked\r\n\r\n", b"400"),
-    ("te_unsupported", b"POST {} HTTP/1.1\r\n" + H + b"Transfer-Encoding: br\r\n\r\n", b"501"),
-    ("te_chunked_repeated", b"POST {} HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked, chunked\r\n\r\n", b"400"),
-    ("te_chunked_not_last", b"POST {} HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked, gzip\r\n\r\n", b"400"),
+    ("te_and_cl", P + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+    ("cl_conflict", P + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", b"400"),
+    ("cl_invalid", P + b"Content-Length: +3\r\n\r\nabc", b"400"),
+    ("cl_overflow", P + b"Content-Length: 99999999999999999999\r\n\r\n", b"400"),
+    ("te_malformed", P + b"Transfer-Encoding: chun ked\r\n\r\n", b"400"),
+    ("te_unsupported", P + b"Transfer-Encoding: br\r\n\r\n", b"501"),
+    ("te_chunked_repeated", P + b"Transfer-Encoding: chunked, chunked\r\n\r\n", b"400"),
+    ("te_chunked_not_last", P + b"Transfer-Encoding: chunked, gzip\r\n\r\n", b"400"),
     ("te_in_http10", b"POST {} HTTP/1.0\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n", b"400"),
     ("header_too_large", b"GET {} HTTP/1.1\r\n" + H + b"X: " + b"x" * 5000 + b"\r\n\r\n", b"431"),
 ]  # fmt: skip
@@ -151,7 +153,7 @@ RESPONSES: list[tuple[str, bytes]] = [
     ("te_chunked_repeated", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n"),
     ("invalid_status_line", b"ICY 200 OK\r\n\r\nmusic"),
     ("header_too_large", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 5000 + b"\r\n\r\n"),
-    ("too_many_interim", b"HTTP/1.1 103 Early\r\nX: " + b"x" * 1000 + b"\r\n\r\n" + 5 * (b"HTTP/1.1 103 E\r\nX: " + b"x" * 1000 + b"\r\n\r\n")),
+    ("too_many_interim", E * 6),
 ]  # fmt: skip
 
 

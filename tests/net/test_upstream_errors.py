@@ -1,0 +1,216 @@
+"""An upstream that cannot be reached, or that goes away: what the client gets, and what the row says."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from soth_mitm.model.events import (
+    ConnClosed,
+    DialFailed,
+    FlowBound,
+    FlowClosed,
+    Noted,
+    ResponseEnd,
+    Retried,
+)
+from tests.helpers.net import OK, Lab
+from tests.helpers.wire import eventually
+
+
+async def test_a_refused_connection_is_a_502_that_names_it(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("plain")
+    link.origin.close()
+    link.ask(link.get())
+    answer = await link.client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"nothing listens on that port" in answer
+    assert b"reason code: connect_refused\n" in answer
+    assert b'error=connection_refused; details="connect_refused"' in answer
+    failed = lab.all(DialFailed, flow=1)
+    assert [(dial.stage, dial.code) for dial in failed] == [("connect", "connect_refused")]
+    assert (await lab.one(FlowClosed)).reason == "upstream_connect_failed"
+
+
+async def test_a_name_that_does_not_resolve_is_a_502_that_names_it(lab: Lab) -> None:
+    await lab.start(resolver=lambda host, port: None)
+    client = await lab.client()
+    name = b"x" * 64  # longer than a label may be: no name server is asked
+    client.send(b"GET http://" + name + b".test/ HTTP/1.1\r\nHost: " + name + b".test\r\n\r\n")
+    answer = await client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"the name does not resolve" in answer
+    closed = await lab.one(FlowClosed)
+    assert (closed.reason, closed.detail) == ("upstream_connect_failed", "dns_not_found")
+
+
+async def test_an_address_that_never_answers_is_a_502_after_the_limit(lab: Lab) -> None:
+    # Nobody accepts here, and the queue of connections is full: the next SYN gets no answer.
+    with socket.socket() as deaf, socket.socket() as filler:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        filler.connect(deaf.getsockname())
+        await lab.start(limits={"connect_timeout": 0.1})
+        port = deaf.getsockname()[1]
+        client = await lab.client()
+        client.send(b"GET http://deaf.test:%d/ HTTP/1.1\r\nHost: deaf.test:%d\r\n\r\n" % (port, port))
+        answer = await client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert (await lab.one(FlowClosed)).detail == "connect_timeout"
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_an_upstream_that_leaves_before_it_answers_is_a_502(lab: Lab, route: str, how: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    server = await link.pass_request(link.get())
+    server.reset() if how == "reset" else server.close()
+    answer = await link.client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"reason code: upstream_closed\n" in answer
+    assert (await lab.one(FlowClosed)).reason == "upstream_closed"
+    assert (await lab.one(Noted)).code == "eof_before_head"
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_an_upstream_that_leaves_inside_its_head_is_a_502(lab: Lab, route: str, how: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    server = await link.pass_request(link.get())
+    server.send(b"HTTP/1.1 200 OK\r\nContent-")
+    await eventually(lambda: server.transport.get_write_buffer_size() == 0)
+    server.reset() if how == "reset" else server.close()
+    answer = await link.client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert (await lab.one(FlowClosed)).reason == "upstream_closed"
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf",
+    ],
+)
+async def test_a_body_that_is_cut_never_looks_whole(lab: Lab, route: str, start: bytes, how: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    server = await link.pass_request(link.get())
+    server.send(start)
+    await link.client.same(start)
+    server.reset() if how == "reset" else server.close()
+    assert await link.client.rest() == b""
+    closed = await lab.one(FlowClosed)
+    assert closed.reason == "upstream_closed"
+    assert (await lab.one(Noted)).code == "eof_in_body"
+    assert not lab.all(ResponseEnd)
+
+
+async def test_a_client_that_leaves_ends_its_upstream(lab: Lab, route: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    server = await link.pass_request(link.get())
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+    await link.client.until(b"half")
+    link.client.reset()
+    await server.closed()
+    await lab.settled()
+    assert (await lab.one(FlowClosed)).reason == "client_closed"
+
+
+async def test_a_client_that_leaves_inside_its_request_ends_its_upstream(lab: Lab, route: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    server = await link.pass_request(b"POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nhalf")
+    link.client.close()
+    assert await server.rest() == b""
+    await lab.settled()
+    assert (await lab.one(FlowClosed)).reason == "client_closed"
+
+
+async def stale(lab: Lab, request: bytes) -> tuple[bytes, int]:
+    """Have a pooled connection close exactly when it gets its second request; return the answer."""
+    await lab.start()
+    link = await lab.link("plain")
+    server = await link.pass_request(link.get(b"/1"))
+    await link.pass_response(OK)
+    link.ask(request)
+    await server.same(request)
+    server.close()
+    if request.startswith(b"GET"):
+        fresh = await link.origin.accept()
+        await fresh.same(request)
+        fresh.send(OK)
+        return await link.client.exactly(len(OK)), len(link.origin.wires)
+    return await link.client.rest(), len(link.origin.wires)
+
+
+async def test_a_get_on_a_stale_connection_is_sent_once_more(lab: Lab) -> None:
+    answer, connections = await stale(lab, b"GET /2 HTTP/1.1\r\nHost: site.test\r\n\r\n")
+    assert (answer, connections) == (OK, 2)
+    await lab.settled()
+    assert len(lab.all(Retried, flow=2)) == 1
+    assert [bound.reused for bound in lab.all(FlowBound, flow=2)] == [True, False]
+    assert lab.all(FlowClosed)[1].reason == "completed"
+
+
+async def test_a_post_on_a_stale_connection_is_never_sent_twice(lab: Lab) -> None:
+    request = b"POST /2 HTTP/1.1\r\nHost: site.test\r\nContent-Length: 1\r\n\r\nx"
+    answer, connections = await stale(lab, request)
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert connections == 1
+    assert not lab.all(Retried)
+    assert lab.all(FlowClosed)[1].reason == "upstream_closed"
+
+
+async def test_a_get_is_retried_only_once(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("plain")
+    server = await link.pass_request(link.get(b"/1"))
+    await link.pass_response(OK)
+    request = link.get(b"/2")
+    link.ask(request)
+    await server.same(request)
+    server.close()
+    fresh = await link.origin.accept()
+    await fresh.same(request)
+    fresh.close()
+    assert (await link.client.rest()).startswith(b"HTTP/1.1 502 ")
+    assert len(link.origin.wires) == 2
+    assert len(lab.all(Retried)) == 1
+
+
+async def test_a_request_is_not_retried_after_a_byte_of_the_answer(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("plain")
+    server = await link.pass_request(link.get(b"/1"))
+    await link.pass_response(OK)
+    request = link.get(b"/2")
+    link.ask(request)
+    await server.same(request)
+    server.send(b"HTTP/1.1 2")
+    server.close()
+    assert (await link.client.rest()).startswith(b"HTTP/1.1 502 ")
+    assert not lab.all(Retried)
+
+
+async def test_an_idle_upstream_that_closes_is_not_used_again(lab: Lab) -> None:
+    proxy = await lab.start()
+    link = await lab.link("plain")
+    server = await link.pass_request(link.get(b"/1"))
+    await link.pass_response(OK)
+    await lab.settled()
+    server.close()
+    await eventually(lambda: len(proxy._shared.pool) == 0)
+    request = link.get(b"/2")
+    link.ask(request)
+    fresh = await link.origin.accept()
+    await fresh.same(request)
+    fresh.send(OK)
+    await link.client.same(OK)
+    assert not lab.all(Retried)
+    assert "upstream_closed" in {closed.reason for closed in lab.all(ConnClosed)}
