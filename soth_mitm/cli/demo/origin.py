@@ -1,8 +1,9 @@
-"""An HTTP/1.1 origin over asyncio streams; h11 is its engine."""
+"""An HTTP/1.1 origin over real sockets; h11 is its engine."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from soth_mitm.cli.demo.message import Answer, Request
+from soth_mitm.cli.demo.wire import Wire
 
 if TYPE_CHECKING:
     from soth_mitm.net.tasks import TaskGroup
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 _READ = 65_536
 _LARGEST_BODY = 16 * 1024 * 1024
-_CLOSING = 1.0
-"""Seconds that a peer has to answer the end of TLS."""
 _IDLE = 60.0
 """Seconds that a connection may wait for its next request."""
 
@@ -33,55 +33,57 @@ class Origin:
         self._content = content
         self._tasks = tasks
         self._pace = pace
-        self._server: asyncio.Server | None = None
+        self._context: ssl.SSLContext | None = None
+        self._listening: socket.socket | None = None
         self.port = 0
 
-    async def open(self, context: ssl.SSLContext | None = None) -> None:
+    def open(self, context: ssl.SSLContext | None = None) -> None:
         """Listen, inside TLS where a context is given."""
-        timeouts = {"ssl_shutdown_timeout": _CLOSING} if context is not None else {}
-        self._server = await asyncio.start_server(
-            self._accepted, LOOPBACK, 0, ssl=context, limit=_READ, **timeouts
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._context = context
+        self._listening = socket.create_server((LOOPBACK, 0), backlog=128)
+        self._listening.setblocking(False)
+        self.port = self._listening.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
 
     def close(self) -> None:
         """Stop listening. Connections that are open end with the group of tasks."""
-        if self._server is not None:
-            self._server.close()
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
 
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(reader, writer, content=self._content, pace=self._pace)
-        self._tasks.spawn(connection.serve(), "demo origin connection")
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            sock, _ = listening.accept()
+        except OSError:
+            return  # the client has left already
+        sock.setblocking(False)
+        wire = Wire(sock)
+        connection = _Connection(wire, content=self._content, pace=self._pace)
+        task = self._tasks.spawn(connection.serve(self._context), "demo origin connection")
+        # A task that is cancelled before its first step runs no line of its own.
+        task.add_done_callback(lambda _: wire.close())
 
 
 class _Connection:
     """One connection from a client, for as many requests as it sends."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        *,
-        content: Callable[[Request], Answer],
-        pace: float,
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, wire: Wire, *, content: Callable[[Request], Answer], pace: float) -> None:
+        self._wire = wire
         self._content = content
         self._pace = pace
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
 
-    async def serve(self) -> None:
+    async def serve(self, context: ssl.SSLContext | None) -> None:
         """Answer requests until a side closes. A peer that leaves or stays silent just ends it."""
         try:
+            if context is not None:
+                async with asyncio.timeout(_IDLE):
+                    await self._wire.accept_tls(context)
             await self._exchanges()
         except (OSError, h11.RemoteProtocolError):
-            self._writer.transport.abort()  # the peer left, or does not speak HTTP
-        except BaseException:
-            self._writer.transport.abort()
-            raise
-        finally:
-            await close(self._writer)
+            return  # the peer left, or does not speak HTTP
+        await self._wire.end()
 
     async def _exchanges(self) -> None:
         while True:
@@ -119,7 +121,7 @@ class _Connection:
                 raise ConnectionAbortedError("the client left HTTP/1.1")
             if self._http.they_are_waiting_for_100_continue:
                 await self._send(h11.InformationalResponse(status_code=100, headers=[]))
-            self._http.receive_data(await self._reader.read(_READ))
+            self._http.receive_data(await self._wire.read())
 
     async def _respond(self, answer: Answer, *, bodiless: bool) -> None:
         await self._pause(answer.wait)
@@ -141,21 +143,11 @@ class _Connection:
     async def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
         if data:
-            self._writer.write(data)
-            await self._writer.drain()
+            await self._wire.write(data)
 
     async def _pause(self, seconds: float) -> None:
         if seconds:
             await asyncio.sleep(seconds * self._pace)
-
-
-async def close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, and wait until its socket is gone."""
-    writer.close()
-    try:
-        await writer.wait_closed()
-    except OSError:
-        return  # it broke before it could end in order
 
 
 def _as_request(head: h11.Request, body: bytes) -> Request:

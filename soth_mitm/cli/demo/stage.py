@@ -65,8 +65,8 @@ class Stage:
             now = datetime.fromtimestamp(self._clock.wall_ns() // 1_000_000_000, UTC)
             self._authority = Authority(self._directory, now=now)
             context = self._authority.server_context(sites=content.SITES, expired=(content.EXPIRED,))
-            await self._secure.open(context)
-            await self._plain.open()
+            self._secure.open(context)
+            self._plain.open()
             self._nobody.bind((LOOPBACK, 0))  # a port that is taken, and where nobody listens
         except BaseException:
             await self.stop()

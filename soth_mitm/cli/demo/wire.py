@@ -1,7 +1,8 @@
-"""A client's connection as plain reads and writes, with TLS or without.
+"""One end of a connection as reads and writes that one task awaits, with TLS or without.
 
 A client that refuses a certificate says so with an alert (RFC 8446 section 6.2). The transports of
-the event loops drop that alert, so TLS is done here, over the socket.
+the event loops drop that alert, and their servers own connections whose handshake is under way; so
+TLS is done here, over the socket, and whatever is open belongs to a task that can be cancelled.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class Wire:
             ssl.SSLError: a side refused, and the other has been told; OSError: the connection broke.
         """
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        await self._drive(self._tls.do_handshake)
+
+    async def accept_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands as a server. Raises as `start_tls` does."""
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         await self._drive(self._tls.do_handshake)
 
     @property
