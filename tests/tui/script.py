@@ -28,6 +28,7 @@ def certificate(host: str, *, days: int = 60) -> bytes:
             x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Test Trust"),
         ]
     )
+    name = host.encode("ascii", "replace").decode()
     now = datetime.fromtimestamp(START_NS / 1e9, UTC)
     built = (
         x509.CertificateBuilder()
@@ -38,7 +39,7 @@ def certificate(host: str, *, days: int = 60) -> bytes:
         .not_valid_before(now - timedelta(days=30))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host), x509.DNSName(f"www.{host}")]), critical=False
+            x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName(f"www.{name}")]), critical=False
         )
     )
     return built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)

@@ -34,9 +34,10 @@ class Control:
         if self.stuck:
             await asyncio.Event().wait()
 
-    def kill(self, flow: int, /) -> None:
+    async def kill(self, flow: int, /) -> bool:
         """Remember the flow."""
         self.killed.append(flow)
+        return True
 
 
 CONFIG = Config()
@@ -63,7 +64,7 @@ class Stage:
 
     async def settle(self) -> None:
         """Wait until the app shows what the store holds."""
-        self.store.index_now()
+        self.store.catch_up()
         await self.until(self._settled)
 
     def _settled(self) -> bool:
@@ -115,7 +116,7 @@ async def stage(
     store = Store.live(script.bus, run_id="run-1", limits=CONFIG.limits)
     script.session()
     scene(script)
-    store.index_now()
+    store.catch_up()
     app = SothApp(store, control, config=CONFIG, clock=script.clock, light=light, local_clipboard=False)
     try:
         async with app.run_test(size=size) as pilot:

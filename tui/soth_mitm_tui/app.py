@@ -56,8 +56,8 @@ class Control(Protocol):
         """Accept nothing new, let open flows end, and close what is left after `deadline` seconds."""
         ...
 
-    def kill(self, flow: int, /) -> object:
-        """End a flow now, on both sides."""
+    async def kill(self, flow: int, /) -> bool:
+        """End a flow now, on both sides; False where it is not open."""
         ...
 
 
@@ -225,16 +225,17 @@ class SothApp(App[None]):
         """Change between the light and the dark theme."""
         self.theme = DARK.name if self.theme == LIGHT.name else LIGHT.name
 
-    def action_kill(self, flow: int) -> None:
+    async def action_kill(self, flow: int) -> None:
         """End a flow now."""
         try:
-            self._control.kill(flow)
+            killed = await self._control.kill(flow)
         except Exception as error:
             self.notify(
                 printable(f"The flow could not be ended: {error}", 300), severity="error", markup=False
             )
         else:
-            self.notify(f"Flow #{flow} ended: both sides closed", markup=False, timeout=3)
+            said = "ended: both sides are closed" if killed else "had ended already"
+            self.notify(f"Flow #{flow} {said}", markup=False, timeout=3)
 
     # --- leaving
 

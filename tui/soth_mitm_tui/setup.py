@@ -54,7 +54,9 @@ def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line
     tools = commands(facts, config)
     lines = [
         BLANK,
-        line(("  ● ", "good"), ("Listening on ", "text"), (address, "strong")),
+        line(("  ● ", "good"), ("Listening on ", "text"), (address, "strong"))
+        if facts.listeners
+        else line(("  ○ ", "muted"), ("Not listening", "text")),
         BLANK,
         _offer("1", "Try it", tools.try_out, ""),
         _offer("2", "One program", tools.run, "proxy and CA are set for it alone"),

@@ -37,8 +37,8 @@ def status_parts(
     facts: SessionFacts, config: Config, *, title: str, flows: int, dropped: int, rate: float, draining: str
 ) -> tuple[Part, ...]:
     """Return the parts, the most important ones first."""
-    address = address_text(*listening(facts, config))
     up = bool(facts.listeners)
+    address = address_text(*listening(facts, config)) if up else "not listening"
     parts = [
         Part(
             ((f"{title}  ", "strong"), ("● " if up else "○ ", "good" if up else "muted"), (address, "text")),
