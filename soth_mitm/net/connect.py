@@ -82,6 +82,8 @@ class Connect:
         self._host = ""
         self._port = 0
         self._hello: ClientHello | None = None
+        self._upstream_taken = False
+        """The dialled socket belongs to a transport, which alone may close it."""
 
     async def serve(self, request: ConnectRequest) -> bool:
         """Serve it; return True when a session has taken over the socket and the conn."""
@@ -118,7 +120,7 @@ class Connect:
                 self._left_in_hello(error)
             raise
         except BaseException:
-            if not upstream_life.closed:
+            if not upstream_life.closed and not self._upstream_taken:
                 dialled.sock.close()
                 upstream_life.close(CloseReason.CLIENT_CLOSED)
             raise
@@ -297,6 +299,7 @@ class Connect:
         why = None
         try:
             conn = await upstream.start(self._shared, upstream_life, peer=peer, dialled=dialled)
+            self._upstream_taken = True
         except UpstreamTlsError as error:
             why = error.failure
         origin = FixedOrigin(self._shared, peer=peer, decision=decision, conn=conn, failure=why)
