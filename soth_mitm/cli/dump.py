@@ -14,6 +14,7 @@ from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.export.lines import TextPrinter
+from soth_mitm.record.rows import RowFold
 
 if TYPE_CHECKING:
     import argparse
@@ -36,9 +37,11 @@ def printer(arguments: argparse.Namespace, config: Config, write: Callable[[str]
     matcher = settings.matcher(arguments)
     detail = min(arguments.verbose, 2)
     if arguments.format == "jsonl":
-        return JsonPrinter(write, detail=detail, redact=config.redact, matcher=matcher)
+        return JsonPrinter(write, fold=RowFold(), detail=detail, redact=config.redact, matcher=matcher)
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return TextPrinter(write, detail=detail, color=color, redact=config.redact, matcher=matcher)
+    return TextPrinter(
+        write, fold=RowFold(), detail=detail, color=color, redact=config.redact, matcher=matcher
+    )
 
 
 async def _main(arguments: argparse.Namespace, config: Config) -> int:

@@ -1,0 +1,88 @@
+"""Heads and bodies below the line of a flow, indented: `>` is what went up, `<` what came down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.decode import render
+from soth_mitm.export import redact
+from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
+from soth_mitm.model.fields import Fields
+from soth_mitm.text import human_size, printable
+
+if TYPE_CHECKING:
+    from soth_mitm.export.style import Palette
+
+INDENT = "    "
+
+RENDERED = 4 * BODY_BYTES
+"""Characters of one body that are printed at most, its content codings undone."""
+
+
+class Details:
+    """Lays out messages line by line; every line is safe, and ends with a line end."""
+
+    def __init__(self, palette: Palette, *, redact: bool, bodies: bool) -> None:
+        self._tones = palette
+        self._redact = redact
+        self._bodies = bodies
+
+    def heads(self, exchange: Exchange) -> str:
+        """Return the heads of both messages, with the interim responses between them."""
+        parts = [self._head(exchange.request.raw, ">")]
+        parts += [self._head(info.raw, "<") for info in exchange.infos]
+        parts.append(self._head(exchange.response.raw, "<"))
+        return "".join(parts)
+
+    def rest(self, exchange: Exchange) -> str:
+        """Return what comes behind the heads: bodies where they were asked for, and trailers."""
+        return "".join(
+            self._body(message, mark) + self._fields(Fields.parse(message.trailers), mark)
+            for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
+        )
+
+    def _head(self, raw: bytes, mark: str) -> str:
+        if not raw:
+            return ""
+        line = printable(raw.partition(b"\n")[0].removesuffix(b"\r"))
+        shown = redact.url(line) if self._redact else line
+        tones = self._tones
+        return f"{INDENT}{tones.quiet(mark)} {tones.strong(shown)}\n{self._fields(Fields.of_head(raw), mark)}"
+
+    def _fields(self, fields: Fields, mark: str) -> str:
+        tones = self._tones
+        lead = f"{INDENT}{tones.quiet(mark)} "
+        lines: list[str] = []
+        for raw_name, raw_value in fields:
+            name, value = printable(raw_name), printable(raw_value)
+            shown = redact.field(name, value) if self._redact else value
+            lines.append(f"{lead}{tones.field(name)}: {shown}\n")
+        return "".join(lines)
+
+    def _body(self, message: Message, mark: str) -> str:
+        if not self._bodies or not message.body_bytes:
+            return ""
+        whole = message.complete and len(message.body) >= message.body_bytes
+        shown = render(
+            bytes(message.body),
+            content_type=message.content_type,
+            content_encoding=message.coding,
+            complete=whole,
+            max_output=RENDERED,
+        )
+        texts: list[str] = list(shown.lines)
+        if self._redact:
+            texts = redact.lines(texts, shown.kind)
+        notes: list[str] = [printable(note) for note in shown.notes]
+        if shown.error:
+            notes.append(shown.error)
+        if not message.body:
+            notes.append(f"{human_size(message.body_bytes)} bytes, not kept")
+        elif shown.truncated or len(message.body) < message.body_bytes:
+            notes.append(f"only the beginning of {human_size(message.body_bytes)} bytes")
+        quiet = self._tones.quiet
+        lead = f"{INDENT}{quiet(mark)} "
+        empty = f"{INDENT}{quiet(mark)}\n"
+        out = empty + "".join(f"{lead}{text}\n" if text else empty for text in texts)
+        note = "; ".join(notes)
+        return out + (f"{lead}{quiet(f'({note})')}\n" if notes else "")

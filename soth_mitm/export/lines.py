@@ -1,0 +1,231 @@
+"""Flows as lines of text: what `--dump` prints.
+
+One line a flow when it ends: time, status, method, URL, size, duration, and what else there is to
+say. One more, marked `…`, when something long-lived (an event stream, an upgrade, a tunnel) begins.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from soth_mitm.export import redact as masking
+from soth_mitm.export.collect import Collector
+from soth_mitm.export.details import Details
+from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, begins, site, url
+from soth_mitm.export.style import palette
+from soth_mitm.model.events import Event, Noted, RequestHead, ResponseHead, Upgraded
+from soth_mitm.text import human_duration, human_size, printable
+
+if TYPE_CHECKING:
+    from soth_mitm.policy.filters import Matcher
+
+HINT_LIMIT = 160
+"""Most characters of a hint in a line; the most detailed output has all of it."""
+
+_WORDS = {
+    "blocked": "no",
+    "connect_parse_failed": "bad",
+    "self_loop": "bad",
+    "upstream_connect_failed": "net",
+    "tls_handshake_failed": "tls",
+    "relay_error": "cut",
+    "client_closed": "cut",
+    "upstream_closed": "cut",
+    "http_error": "bad",
+    "idle_timeout": "out",
+    "stage_timeout": "out",
+    "limit_reached": "max",
+    "killed": "end",
+    "shutdown": "end",
+    "internal_error": "bug",
+}
+"""What stands in the column of the status where there is none, per reason code."""
+
+_KINDS = {"tunnel": "tun", "bytes": "raw"}
+
+
+class TextPrinter:
+    """A subscriber of the stream that writes lines; `detail` 1 adds heads, 2 bodies and whole hints.
+
+    `fold` is for its use alone. `write` gets whole lines, with their ends, a flow at a time.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        fold: Fold,
+        detail: int = 0,
+        color: bool = False,
+        redact: bool = True,
+        matcher: Matcher | None = None,
+    ) -> None:
+        self.flows = 0
+        """Flows printed that have ended."""
+        self._write = write
+        self._fold = fold
+        self._apply = fold.apply
+        self._detail = detail
+        self._redact = redact
+        self._matcher = matcher
+        self._palette = palette(color=color)
+        self._details = Details(self._palette, redact=redact, bodies=detail > 1)
+        self._collector = Collector(bodies=detail > 1) if detail else None
+        self._begun: set[int] = set()
+        """Flows whose first line is out, with their heads."""
+        self._long_paths: dict[int, str] = {}
+        self._causes: dict[int, str] = {}
+        """Why tunnels are none that are decrypted, and to what others were upgraded."""
+        self._second = -1
+        self._clock = ""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        row = self._apply(event)
+        if row is None:
+            return
+        if self._collector is not None:
+            self._collector.apply(event)
+        if row.state == "closed":
+            self._ended(row)
+            return
+        step = _STEPS.get(type(event.body))
+        if step is not None:
+            step(self, row, event)
+
+    def finish(self) -> None:
+        """Print the flows that are still open: those that the end of a file cuts off."""
+        for row in sorted(self._fold.open_rows.values(), key=lambda row: row.flow):
+            self._ended(row)
+
+    # --- what happens to a flow -------------------------------------------------------------------
+
+    def _request(self, row: FlowRow, event: Event) -> None:
+        head = event.body
+        if isinstance(head, RequestHead) and row.path.endswith("…"):
+            self._long_paths[row.flow] = printable(head.path or head.target, URL_LIMIT)
+
+    def _response(self, row: FlowRow, event: Event) -> None:
+        if begins(row):
+            self._began(row)
+
+    def _upgraded(self, row: FlowRow, event: Event) -> None:
+        if row.kind == "http" and isinstance(event.body, Upgraded):
+            protocol = printable(event.body.protocol, 40) or "another protocol"
+            self._causes[row.flow] = f"upgrade: {protocol}"
+            self._began(row)
+
+    def _noted(self, row: FlowRow, event: Event) -> None:
+        if row.kind in _KINDS and row.flow not in self._causes and isinstance(event.body, Noted):
+            what = "tunnel" if row.kind == "tunnel" else "bytes"
+            self._causes[row.flow] = f"{what}: {printable(event.body.code.replace('_', ' '), 60)}"
+            self._began(row)
+
+    def _began(self, row: FlowRow) -> None:
+        if row.flow in self._begun or (self._matcher is not None and not self._matcher(row)):
+            return
+        self._begun.add(row.flow)
+        text = self._line(row, "…", self._causes.get(row.flow, "streaming"))
+        if self._collector is not None:
+            text += self._details.heads(self._collector.look(row.flow))
+        self._write(text)
+
+    def _ended(self, row: FlowRow) -> None:
+        flow = row.flow
+        matcher = self._matcher
+        if matcher is None or matcher(row):
+            self.flows += 1
+            text = self._line(row, _size(row), self._note(row))
+            if self._collector is not None:
+                exchange = self._collector.look(flow)
+                if flow not in self._begun:
+                    text += self._details.heads(exchange)
+                text += self._details.rest(exchange)
+            self._write(text)
+        if self._collector is not None:
+            self._collector.take(flow)
+        self._begun.discard(flow)
+        if self._long_paths:
+            self._long_paths.pop(flow, None)
+        if self._causes:
+            self._causes.pop(flow, None)
+
+    # --- one line ---------------------------------------------------------------------------------
+
+    def _line(self, row: FlowRow, size: str, note: str) -> str:
+        second = (row.started_wall_ns + row.duration_ns) // 1_000_000_000
+        if second != self._second:
+            self._second, self._clock = second, _clock(second)
+        result = str(row.status) if row.status else _result(row)
+        method, where = self._where(row)
+        duration = human_duration(row.duration_ns)
+        if note:
+            note = f"  {note}"
+        tones = self._palette
+        if not tones.colored:
+            return f"{self._clock}  {result:<3}  {method:<7}  {where}  {size}  {duration}{note}\n"
+        tone = tones.failed if row.error else tones.of_status(row.status)
+        shown = (tones.failed if row.error else tones.quiet)(note)
+        return (
+            f"{tones.quiet(self._clock)}  {tone(f'{result:<3}')}  {method:<7}  {where}  {size}"
+            f"  {tones.quiet(duration)}{shown}\n"
+        )
+
+    def _where(self, row: FlowRow) -> tuple[str, str]:
+        """Return the method and the URL; of what is no exchange, CONNECT and the site."""
+        if row.method and row.kind == "http":
+            path = (self._long_paths.get(row.flow) if self._long_paths else None) or row.path
+            return row.method, url(row, masking.url(path) if self._redact else path)
+        if row.host:
+            return row.method or "CONNECT", site(row.host, row.port)
+        return row.method or "-", f"from {row.client}"
+
+    def _note(self, row: FlowRow) -> str:
+        parts: list[str] = []
+        if row.outcome:
+            parts.append(row.outcome)
+        if row.hint:
+            cut = self._detail < 2 and len(row.hint) > HINT_LIMIT
+            parts.append(f"{row.hint[: HINT_LIMIT - 1]}…" if cut else row.hint)
+        if self._causes and row.flow in self._causes:
+            parts.append(self._causes[row.flow])
+        if row.state != "closed":
+            parts.append("cut off")
+        if row.modified:
+            parts.append("changed")
+        if row.generated:
+            parts.append("answered here")
+        return " · ".join(parts)
+
+
+_STEPS: dict[type, Callable[[TextPrinter, FlowRow, Event], None]] = {
+    RequestHead: TextPrinter._request,
+    ResponseHead: TextPrinter._response,
+    Upgraded: TextPrinter._upgraded,
+    Noted: TextPrinter._noted,
+}
+
+
+def _clock(second: int) -> str:
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(second))
+    except (OverflowError, ValueError, OSError):
+        return "--:--:--"
+
+
+def _result(row: FlowRow) -> str:
+    """Return the word that stands in for the status of a flow that has none."""
+    word = _WORDS.get(row.reason)
+    if word is not None and (row.error or row.kind not in _KINDS):
+        return word
+    return _KINDS.get(row.kind, "err" if row.error else "-")
+
+
+def _size(row: FlowRow) -> str:
+    if row.kind == "http" and row.status != 101:
+        return human_size(row.response_bytes)
+    if not (row.request_bytes or row.response_bytes):
+        return "0"
+    return f"{human_size(row.request_bytes)} up {human_size(row.response_bytes)} down"

@@ -1,0 +1,103 @@
+"""Mask secrets in what leaves the proxy as text: fields, query parameters, members of JSON.
+
+A name decides, never a value: `Authorization`, cookies, and whatever is called a key, a token, a
+password or a signature. Masking keeps what helps to debug (the scheme, a cookie's name and
+attributes, the parameter's name). It is a courtesy for logs, not a proof: a secret in a path, or
+under a harmless name, stays.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote_plus
+
+MASK = "***"
+
+_SECRET_NAMES = frozenset({
+    "key", "sig", "auth", "authorization", "pass", "passwd", "pwd", "pin", "otp", "jwt", "sid",
+    "assertion", "session", "jsessionid", "phpsessid", "codeverifier",
+})  # fmt: skip
+_SECRET_ENDS = (
+    "token", "secret", "password", "passphrase", "signature", "credential", "credentials", "apikey",
+    "accesskey", "accesskeyid", "secretkey", "authkey", "privatekey", "subscriptionkey", "functionskey",
+    "sessionkey", "sessionid", "sharedkey", "signingkey", "accountkey",
+)  # fmt: skip
+_HARMLESS = frozenset({"pagetoken", "nextpagetoken", "nexttoken", "continuationtoken", "synctoken"})
+"""Names that end like a secret and only say where a listing goes on."""
+
+_SCHEMED = frozenset({"authorization", "proxy-authorization"})
+_COOKIES = frozenset({"cookie", "cookie2"})
+_SET_COOKIES = frozenset({"set-cookie", "set-cookie2"})
+
+_NOISE = re.compile(r"[^a-z0-9]")
+_LONGEST_NAME = 200
+_PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=([^&;#\s\"'<>]+)")
+_MEMBER = re.compile(r'("([^"\\]{1,100})"\s{0,100}:\s{0,100})"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
+_USERINFO = re.compile(r"([a-zA-Z0-9+.-]://)[^\s/?#@]{1,2000}@")
+
+
+@lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Return whether a field, parameter or member of this name holds a secret."""
+    plain = _NOISE.sub("", unquote_plus(name[:_LONGEST_NAME]).lower())
+    if plain in _SECRET_NAMES:
+        return True
+    return plain.endswith(_SECRET_ENDS) and plain not in _HARMLESS
+
+
+def url(text: str) -> str:
+    """Mask the values of secret parameters in a URL, a query or a form, and a password before a host."""
+    if "@" in text:
+        text = _USERINFO.sub(rf"\1{MASK}@", text)
+    return _PARAMETER.sub(_parameter, text) if "=" in text else text
+
+
+def _parameter(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}={MASK}" if is_secret(match[2]) else match[0]
+
+
+def field(name: str, value: str) -> str:
+    """Mask the value of a field where its name, or a URL in it, asks for that."""
+    lower = name.strip().lower()
+    if lower in _SCHEMED:
+        scheme, space, _ = value.strip().partition(" ")
+        return f"{scheme} {MASK}" if space else MASK
+    if lower in _COOKIES:
+        return ";".join(_cookie(part) for part in value.split(";"))
+    if lower in _SET_COOKIES:
+        cookie, semicolon, attributes = value.partition(";")
+        return _cookie(cookie) + semicolon + attributes
+    if is_secret(lower):
+        return MASK
+    return url(value)
+
+
+def _cookie(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    return f"{name}={MASK}" if equals else MASK
+
+
+def body(text: str, kind: str) -> str:
+    """Mask secrets in the text of a body: the parameters of a form, the text members of any JSON in it."""
+    if kind == "form":
+        return url(text)
+    return _MEMBER.sub(_member, text) if '"' in text else text
+
+
+def _member(match: re.Match[str]) -> str:
+    return f'{match[1]}"{MASK}"' if is_secret(match[2]) else match[0]
+
+
+def lines(texts: list[str], kind: str) -> list[str]:
+    """Do the same to a body that is laid out as lines; a line of a form is `name = value`."""
+    if kind == "hex":
+        return texts
+    if kind != "form":
+        return [body(text, kind) for text in texts]
+    return [_form_line(text) for text in texts]
+
+
+def _form_line(text: str) -> str:
+    name, equals, _ = text.partition(" = ")
+    return f"{name} = {MASK}" if equals and is_secret(name) else text
