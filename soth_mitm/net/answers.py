@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.events import DialFailed, Direction, GuardTripped, Noted, Side, TlsFailed
+from soth_mitm.model.events import (
+    DialFailed,
+    Direction,
+    FlowKind,
+    FlowOpened,
+    GuardTripped,
+    Noted,
+    RequestHead,
+    ResponseHead,
+    Side,
+    TlsFailed,
+)
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import replies
+from soth_mitm.proto.connect import ConnectError, parse_absolute
 from soth_mitm.proto.http1.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
+    from soth_mitm.errors import ProtocolError
     from soth_mitm.model.tls import TlsFailure
     from soth_mitm.net.dial import DialError
     from soth_mitm.net.exchange import Exchange
+    from soth_mitm.net.session import ClientSession
     from soth_mitm.proto.http1 import Http1Error
 
 
@@ -57,3 +73,37 @@ def upstream_tls_failed(exchange: Exchange, why: TlsFailure) -> None:
     words = why.reason.replace("_", " ")
     text = f"TLS to {exchange.place.host}:{exchange.place.port} failed: {words} ({why.detail})"
     exchange.reply(502, code, text=text, hint=why.hint, reason=CloseReason.TLS_HANDSHAKE_FAILED)
+
+
+def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> None:
+    """Refuse a request for its head: a row with what came, the guard, our answer; nothing goes upstream."""
+    words = REASONS.get(error.code, Reason(error.detail, ""))
+    status = int(getattr(error, "status", 400))
+    method, target = _start_line(raw)
+    host, port, path = session.host, session.port, target
+    if not session.intercepted:
+        with contextlib.suppress(ConnectError):
+            _, (host, port), path = _parts(target)
+    flow = session.shared.new_flow(session.life.number)
+    flow.emit(FlowOpened(FlowKind.FAILED, session.scheme, host, port, session.client, session.intercepted))
+    if method:
+        flow.emit(RequestHead(method, target, "", raw, path))
+    flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, words.advice))
+    text = words.text if words.text == error.detail else f"{words.text} ({error.detail})"
+    head, body = replies.error(status, error.code, text=text, hint=words.advice)
+    flow.emit(ResponseHead(status, replies.phrase(status), "1.1", head, b"text/plain", generated=True))
+    flow.close(CloseReason.HTTP_ERROR, error.code)
+    session.refused(error.code, head + body)
+
+
+def _parts(target: bytes) -> tuple[str, tuple[str, int], bytes]:
+    scheme, authority, path = parse_absolute(target)
+    return scheme, (authority.host, authority.port), path
+
+
+def _start_line(raw: bytes) -> tuple[bytes, bytes]:
+    """Return what stands where method and target should be, as evidence: it is not valid."""
+    words = raw.lstrip(b"\r\n").split(b"\n", 1)[0].strip(b"\r").split(b" ", 2)
+    if len(words) < 2:
+        return words[0][:32], b""
+    return words[0][:32], words[1][:2048]

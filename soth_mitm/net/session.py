@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 from soth_mitm.errors import ProtocolError
 from soth_mitm.model.events import (
-    Direction,
     FlowKind,
     FlowOpened,
-    GuardTripped,
-    ResponseHead,
     Side,
     TlsFailed,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, pages, replies
+from soth_mitm.net import answers, pages
 from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
@@ -28,7 +25,6 @@ from soth_mitm.net.upstream import established
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
 from soth_mitm.proto.http1 import Http1Error, Item, RequestHead, RequestReader
-from soth_mitm.proto.http1.reasons import REASONS
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
@@ -76,7 +72,7 @@ class ClientSession(asyncio.BufferedProtocol):
         self.stream: ByteStream | None = None
         self.touched = True
         self.client_full = False
-        self._host, self._port = host, port
+        self.host, self.port = host, port
         self._on_end = on_end
         self._info = info
         self.gate = ReadGate()
@@ -228,7 +224,7 @@ class ClientSession(asyncio.BufferedProtocol):
         try:
             place = self.origin.locate(head)
         except ConnectError as error:
-            self._refuse(error)
+            self._refuse(error, head.raw)
             return
         self._exchanges += 1
         exchange = self.exchange = Exchange(self, head, place)
@@ -260,6 +256,12 @@ class ClientSession(asyncio.BufferedProtocol):
             return True
         return False
 
+    def refused(self, code: str, answer: bytes) -> None:
+        """Send the answer to a head that was refused, and close."""
+        self._end = (CloseReason.HTTP_ERROR, code)
+        self.write(answer)
+        self.linger()
+
     def _own_page(self, exchange: Exchange) -> None:
         status, head, body = pages.respond(exchange.head.raw, self.shared)
         exchange.answer(head, body, status=status, reason=CloseReason.RESPONDED)
@@ -286,26 +288,13 @@ class ClientSession(asyncio.BufferedProtocol):
             self.close_when_sent()
         self.gate.open(Why.PIPELINED)
 
-    def _refuse(self, error: ProtocolError) -> None:
+    def _refuse(self, error: ProtocolError, raw: bytes | None = None) -> None:
         """Refuse a message that breaks the rules; nothing of it goes upstream."""
         if self.exchange is not None and isinstance(error, Http1Error):
             if not self.exchange.finished:
                 answers.request_refused(self.exchange, error)
             return
-        words = REASONS.get(error.code)
-        text, hint = (words.text, words.advice) if words else (error.detail, "")
-        status = int(getattr(error, "status", 400))
-        flow = self.shared.new_flow(self.life.number)
-        flow.emit(
-            FlowOpened(FlowKind.FAILED, self.scheme, self._host, self._port, self.client, self.intercepted)
-        )
-        flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, hint))
-        head, body = replies.error(status, error.code, text=f"{text} ({error.detail})", hint=hint)
-        flow.emit(ResponseHead(status, replies.phrase(status), "1.1", head, b"text/plain", generated=True))
-        flow.close(CloseReason.HTTP_ERROR, error.code)
-        self._end = (CloseReason.HTTP_ERROR, error.code)
-        self.write(head + body)
-        self.linger()
+        answers.head_refused(self, error, self.reader.release() if raw is None else raw)
 
     def _cut_in_head(self) -> None:
         """Leave a row where the client left inside a head."""
@@ -328,7 +317,7 @@ class ClientSession(asyncio.BufferedProtocol):
             self._start_stream(b"")
 
     def _start_stream(self, first: bytes) -> None:
-        place = Place(self.scheme, self._host, self._port, b"", b"", self.decision)
+        place = Place(self.scheme, self.host, self.port, b"", b"", self.decision)
         self.stream = ByteStream(self, place)
         self.stream.start(first)
 
@@ -429,13 +418,13 @@ class ClientSession(asyncio.BufferedProtocol):
             return
         why = failure.classify_client(
             exc or ConnectionResetError("closed without a byte"),
-            sni=self._host,
-            host=self._host,
+            sni=self.host,
+            host=self.host,
             handshake_done=True,
             bytes_after=0,
         )
         flow = self.shared.new_flow(self.life.number)
-        flow.emit(FlowOpened(FlowKind.FAILED, "https", self._host, self._port, self.client, True))
+        flow.emit(FlowOpened(FlowKind.FAILED, "https", self.host, self.port, self.client, True))
         flow.emit(TlsFailed(Side.CLIENT, why))
         flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
         if self.shared.hooks.tls_failure:

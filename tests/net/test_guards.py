@@ -85,7 +85,7 @@ async def test_a_request_that_breaks_the_rules_is_refused_before_the_origin(
     tripped = await lab.one(GuardTripped)
     assert (tripped.code, tripped.status) == (code, int(status))
     assert tripped.hint
-    assert not lab.all(RequestHead)
+    assert [head.version for head in lab.all(RequestHead)] in ([], [""])  # evidence, not a request
     assert (await lab.one(FlowClosed)).reason == "http_error"
     generated = await lab.one(ResponseHead)
     assert generated.generated
