@@ -76,6 +76,6 @@ def running() -> list[Running]:
 
 
 def _lives(pid: int) -> bool:
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     return pid == os.getpid() or psutil.pid_exists(pid)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(arguments: argparse.Namespace) -> int:
     """Print a dump; damage is survived, and told on standard error."""
     config = settings.of(arguments)
-    lines = printer(arguments, config, sys.stdout.write)
+    lines = printer(arguments, config, _write)
     name = arguments.read
     if name == "-":
         reader = DumpReader(sys.stdin.buffer, name="standard input")
@@ -39,3 +39,7 @@ def command(arguments: argparse.Namespace) -> int:
                 say(f"{name}: {reader.report.text()}")
     sys.stdout.flush()
     return 0
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

@@ -10,9 +10,8 @@ from soth_mitm.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
-    from soth_mitm.record.rows import Row
+    from soth_mitm.policy.filters import Matcher
 
 _NAMES = (
     "listen_host",
@@ -51,7 +50,7 @@ def _file(arguments: argparse.Namespace) -> Path | None:
     return path if path.is_file() else None
 
 
-def matcher(arguments: argparse.Namespace) -> Callable[[Row], bool] | None:
+def matcher(arguments: argparse.Namespace) -> Matcher | None:
     """Return the row matcher of `--filter`.
 
     Raises:
