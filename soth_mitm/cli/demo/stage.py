@@ -52,7 +52,8 @@ class Stage:
         self._playing = TaskGroup(self._failed)
         self._secure = Origin(content.answer, tasks=self._serving, pace=pace)
         self._plain = Origin(content.answer, tasks=self._serving, pace=pace)
-        self._nobody = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._nobody: socket.socket | None = None
+        self._nowhere: Address = (LOOPBACK, 0)
         self.traffic: Traffic | None = None
         """The clients, once they were started."""
         self.faults: list[str] = []
@@ -67,7 +68,10 @@ class Stage:
             context = self._authority.server_context(sites=content.SITES, expired=(content.EXPIRED,))
             self._secure.open(context)
             self._plain.open()
-            self._nobody.bind((LOOPBACK, 0))  # a port that is taken, and where nobody listens
+            # A port that is taken, and where nobody listens.
+            self._nobody = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._nobody.bind((LOOPBACK, 0))
+            self._nowhere = self._nobody.getsockname()
         except BaseException:
             await self.stop()
             raise
@@ -98,7 +102,7 @@ class Stage:
         known = host.lower() in (*content.SITES, content.EXPIRED)
         if known and port in origins:
             return [(LOOPBACK, origins[port].port)]
-        return [(LOOPBACK, self._nobody.getsockname()[1])]
+        return [self._nowhere]
 
     async def start_traffic(self, proxy: Address, ca_pem_path: Path, *, rate: float = 6.0) -> None:
         """Let the clients loose on a proxy, at `rate` requests a second; they trust the CA of that file."""
@@ -126,7 +130,8 @@ class Stage:
         self._plain.close()
         while len(self._serving):
             await self._serving.cancel()
-        self._nobody.close()
+        if self._nobody is not None:
+            self._nobody.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
