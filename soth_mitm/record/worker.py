@@ -7,8 +7,10 @@ bodies are rendered where they are, because asking another process would take lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -69,7 +71,10 @@ class Worker:
             return _render(data, content_type, content_encoding, mode, complete)
         call = partial(_render, data, content_type, content_encoding, mode, complete)
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._running(), call)
+            # A screen may have put something without a file descriptor in the place of stderr, and
+            # a child process can inherit no such thing.
+            with contextlib.redirect_stderr(sys.__stderr__):
+                future = asyncio.get_running_loop().run_in_executor(self._running(), call)
             return await asyncio.wait_for(future, self._deadline)
         except TimeoutError:
             self.close()

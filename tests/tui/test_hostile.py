@@ -14,8 +14,12 @@ from soth_mitm_tui.safe import ControlFilter
 from tests.tui.script import HOSTILE, Script
 from tests.tui.stage import Stage, stage
 
-BYTES = st.one_of(st.binary(max_size=80), st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")))
-FORBIDDEN = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+BYTES = st.one_of(
+    st.binary(max_size=80), st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace"))
+)
+FORBIDDEN = {
+    chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 def emitted(staged: Stage) -> str:

@@ -80,8 +80,11 @@ def _steps(facts: SessionFacts, *, flows: int) -> list[Line]:
     steps = [
         (facts.connections > 0, "a client connected", "waiting for the first connection"),
         (facts.connects > 0 or flows > 0, "a request was seen", "waiting for the first request"),
-        (facts.trusting > 0, "a client trusts the CA", "waiting for a client that trusts the CA"),
-        (facts.decrypted > 0, "HTTPS is decrypted", "waiting for the first decrypted exchange"),
+        (
+            facts.decrypted > 0,
+            "a client trusts the CA: HTTPS is decrypted",
+            "waiting for a client that trusts the CA",
+        ),
     ]
     lines: list[Line] = []
     waiting = True

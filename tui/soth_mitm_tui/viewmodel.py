@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from soth_mitm.record.index import RowFilter
     from soth_mitm.record.rows import Row
 
-SLICE_NS = 4_000_000
+SLICE_NS = 3_000_000
 """How long one slice of a scan may take; a handler of the app has 5 ms."""
-_BATCH = 1024
+_BATCH = 512
 
 
 class RowIndex(Protocol):

@@ -1,0 +1,166 @@
+"""The detail: bodies that grow, what is absent and why, and views of large ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from soth_mitm.model import events as e
+from soth_mitm.record.worker import Worker
+from soth_mitm_tui.lines import line
+from soth_mitm_tui.timing import bar
+from soth_mitm_tui.tint import json_tint, stream_tint
+from soth_mitm_tui.widgets.line_view import break_points, cut_spans
+from tests.tui.script import Script
+from tests.tui.stage import Stage, stage
+
+
+def response(status: int, reason: str, method: str = "GET") -> object:
+    """Return a scene of one exchange without a body."""
+    return lambda script: script.exchange("a.test", method, "/", status, reason)
+
+
+async def at_response(staged: Stage) -> None:
+    """Go to the response tab."""
+    await staged.press("G", "enter", "3")
+
+
+async def test_a_streaming_body_grows_and_the_end_stays_in_sight() -> None:
+    scenes: list[tuple[int, int]] = []
+    async with stage(lambda script: scenes.append(script.event_stream(events=40))) as staged:
+        await at_response(staged)
+        await staged.press("G")
+        conn, flow = scenes[0]
+        offset = staged.main.model.row_at(0).response_bytes
+        offset = staged.script.stream_event(conn, flow, offset, {"text": "freshly come"})
+        await staged.settle()
+        await staged.until(lambda: "freshly come" in staged.shown(staged.main.detail))
+        await staged.press("g")
+        staged.script.stream_event(conn, flow, offset, {"text": "and one more"})
+        await staged.settle()
+        await staged.until(lambda: any("and one more" in str(each) for each in staged.main.detail.text.lines))
+        assert staged.main.detail.text.top == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "method", "words"),
+    [
+        (204, "No Content", "GET", "a 204 has none"),
+        (304, "Not Modified", "GET", "a 304 has none"),
+        (200, "OK", "HEAD", "an answer to HEAD has none"),
+        (200, "OK", "GET", "no body"),
+    ],
+)
+async def test_an_absent_body_says_why(status: int, reason: str, method: str, words: str) -> None:
+    async with stage(lambda script: script.exchange("a.test", method, "/", status, reason)) as staged:
+        await at_response(staged)
+        assert words in staged.shown(staged.main.detail)
+
+
+async def test_a_body_that_was_not_recorded_says_how_much() -> None:
+    def scene(script: Script) -> None:
+        conn = script.connect("a.test")
+        flow = script.request(conn, "a.test", "GET", "/")
+        script.respond(conn, flow, 200, "OK", content_type="text/plain", close=False)
+        script.publish(e.BodyChunk(e.Direction.RESPONSE, 0, 60_000), conn=conn, flow=flow)
+
+    async with stage(scene) as staged:
+        await at_response(staged)
+        assert "60k bytes passed and were not recorded" in staged.shown(staged.main.detail)
+
+
+async def test_a_tunnel_says_that_it_was_not_decrypted() -> None:
+    async with stage(lambda script: script.tunnel()) as staged:
+        await at_response(staged)
+        assert "without being decrypted" in staged.shown(staged.main.detail)
+        await staged.press("1")
+        assert "the rule --tunnel *.os.test matches" in staged.shown(staged.main.detail)
+
+
+async def test_a_flow_that_waits_says_so() -> None:
+    def scene(script: Script) -> None:
+        script.request(script.connect("a.test"), "a.test", "GET", "/")
+
+    async with stage(scene) as staged:
+        await at_response(staged)
+        assert "No response yet." in staged.shown(staged.main.detail)
+
+
+async def test_a_large_body_of_one_line_is_cut_and_can_be_walked() -> None:
+    body = b"[" + b"7," * 1_500_000 + b"7]"
+
+    def scene(script: Script) -> None:
+        script.exchange("a.test", "GET", "/", 200, "OK", body=body, content_type="text/plain")
+
+    async with stage(scene) as staged:
+        await at_response(staged)
+        assert "only the beginning is shown" in staged.shown(staged.main.detail)
+        await staged.press("G")
+        assert staged.main.detail.text.at_end
+        assert "7,7,7,7" in staged.shown(staged.main.detail)
+
+
+async def test_narrow_shows_one_pane_and_wide_two() -> None:
+    async with stage(size=(80, 24)) as staged:
+        flows, detail = staged.main.list, staged.main.detail
+        assert (flows.region.area > 0, detail.region.area > 0) == (True, False)
+        await staged.press("enter")
+        assert (flows.region.area > 0, detail.region.area > 0) == (False, True)
+        await staged.press("escape")
+        assert (flows.region.area > 0, detail.region.area > 0) == (True, False)
+        await staged.pilot.resize_terminal(170, 40)
+        await staged.until(lambda: staged.main.detail.region.area)
+        assert staged.main.detail.region.x > 60
+
+
+async def test_a_click_on_a_tab_shows_it() -> None:
+    async with stage() as staged:
+        await staged.pilot.click("#detail-tabs", offset=(14, 0))
+        await staged.settle()
+        assert staged.main.detail.tab == 1
+
+
+async def test_a_worker_process_renders_as_the_caller_does() -> None:
+    worker = Worker(here_limit=10)
+    try:
+        kind = b"application/json"
+        near = await Worker().render(
+            b'{"a": 1}' * 3, content_type=kind, content_encoding=b"", mode="raw", complete=True
+        )
+        far = await worker.render(
+            b'{"a": 1}' * 3, content_type=kind, content_encoding=b"", mode="raw", complete=True
+        )
+        assert near == far
+    finally:
+        worker.close()
+
+
+def test_rows_break_by_cells_and_hang() -> None:
+    assert break_points("abcdefghij", 4, 2) == [0, 4, 6, 8]
+    assert break_points("漢字漢字", 5, 0) == [0, 2]
+    assert break_points("one two three", 8, 0, words=True) == [0, 8]
+
+
+def test_spans_are_cut_by_characters() -> None:
+    spans = line("abc", ("def", "bad")).spans
+    assert cut_spans(spans, 2, 5) == [("c", "text"), ("de", "bad")]
+
+
+def test_tints_lose_no_character() -> None:
+    for text in (
+        '  "key": "va\\"lue", -1.5e3, true, null]',
+        '"open',
+        "plain",
+        'data: {"a": 1}',
+        "event: x",
+        ": note",
+    ):
+        assert "".join(part for part, _ in json_tint(text)) == text
+        assert "".join(part for part, _ in stream_tint(text)) == text
+
+
+def test_bars_stay_within_their_width() -> None:
+    for start in (0.0, 0.5, 0.999, 1.0):
+        for length in (0.0, 0.001, 0.5, 1.0):
+            drawn = bar(start, length, 20)
+            assert len(drawn) == 20
+            assert drawn.strip()
