@@ -16,6 +16,25 @@ COMMANDS = {
     "ca": "show or export the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",
 }
+PRINTING = {
+    "format": "--format",
+    "filter": "--filter",
+    "verbose": "-v",
+    "quiet": "-q",
+    "count": "--count",
+    "redact": "--redact",
+}
+PROXYING = {
+    "listen_port": "--listen-port",
+    "listen_host": "--listen-host",
+    "insecure": "--insecure",
+    "tunnel": "--tunnel",
+    "block": "--block",
+    "write": "--write",
+    "strict_capture": "--strict-capture",
+    "spill": "--no-spill",
+}
+WRITING = {"append": "--append", "overwrite": "--overwrite"}
 EPILOG = """\
 commands:
 """ + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
@@ -59,9 +78,31 @@ def _module(name: str, parsed: argparse.Namespace) -> str:
         if parsed.read is not None and parsed.file is not None:
             raise ConfigError("give the dump once: as FILE or by -r")
         parsed.read = parsed.read or parsed.file
-        if parsed.dump:
-            return "read" if parsed.read is not None else "dump"
+    _refuse_idle(parsed)
+    if name == "tui" and parsed.dump:
+        return "read" if parsed.read is not None else "dump"
     return {"run": "child", "env": "environment", "ca": "authority", "demo": "demonstration"}.get(name, name)
+
+
+def _refuse_idle(parsed: argparse.Namespace) -> None:
+    """Raise where an option was given that would have no effect beside the others."""
+    given = {name for name, value in vars(parsed).items() if value not in (None, False, 0)}
+    if "dump" in parsed and not parsed.dump:
+        given |= {"redact"} if parsed.redact is not None else set()
+        _refuse(given, PRINTING, "is about what --dump prints: add --dump, or leave it out")
+    if "read" in given:
+        given |= {name for name in ("listen_port", "spill") if getattr(parsed, name) is not None}
+        _refuse(given, PROXYING, "is for a proxy that runs, and reading a dump starts none: leave it out")
+    if "write" not in given:
+        _refuse(
+            given, {"append": "--append", "overwrite": "--overwrite"}, "says what to do with the file of -w"
+        )
+
+
+def _refuse(given: set[str], options: dict[str, str], why: str) -> None:
+    for name, option in options.items():
+        if name in given:
+            raise ConfigError(f"{option} {why}")
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -94,20 +135,23 @@ def build(name: str, *, top: bool = False) -> Parser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30),
     )
     if top:
-        parser.add_argument("--version", action="version", version=_Version())
+        parser.add_argument("--version", action=_Version, help="print the version and exit")
     {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo}[name](parser)
     return parser
 
 
-class _Version(str):
-    """The version, looked up only when it is asked for."""
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
 
-    __slots__ = ()
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
 
-    def __mod__(self, values: object) -> str:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print it and exit."""
         from soth_mitm._version import __version__
 
-        return f"soth-mitm {__version__}"
+        sys.stdout.write(f"soth-mitm {__version__}\n")
+        parser.exit()
 
 
 def _tui(parser: Parser) -> None:
@@ -202,7 +246,7 @@ def _recording(parser: Parser) -> None:
 
 def _printing(parser: Parser) -> None:
     group = parser.add_argument_group("printing (--dump)")
-    group.add_argument("--format", choices=("text", "jsonl"), default="text", help="of the lines (text)")
+    group.add_argument("--format", choices=("text", "jsonl"), help="of the lines (text)")
     group.add_argument("--filter", metavar="EXPR", help="print only flows that match: words, /regex/, !word")
     group.add_argument("-v", "--verbose", action="count", default=0, help="heads too; -vv: bodies too")
     group.add_argument("-q", "--quiet", action="store_true", help="print no flows")
