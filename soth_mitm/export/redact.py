@@ -32,7 +32,7 @@ _SET_COOKIES = frozenset({"set-cookie", "set-cookie2"})
 
 _NOISE = re.compile(r"[^a-z0-9]")
 _LONGEST_NAME = 200
-_PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=([^&;#\s\"'<>]+)")
+_PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=[^&#\s]+")
 _MEMBER = re.compile(r'("([^"\\]{1,100})"\s{0,100}:\s{0,100})"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
 _USERINFO = re.compile(r"([a-zA-Z0-9+.-]://)[^\s/?#@]{1,2000}@")
 
@@ -81,8 +81,13 @@ def _cookie(part: str) -> str:
 def body(text: str, kind: str) -> str:
     """Mask secrets in the text of a body: the parameters of a form, the text members of any JSON in it."""
     if kind == "form":
-        return url(text)
+        return "&".join(map(_pair, text.split("&")))
     return _MEMBER.sub(_member, text) if '"' in text else text
+
+
+def _pair(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    return f"{name}={MASK}" if equals and is_secret(name) else text
 
 
 def _member(match: re.Match[str]) -> str:

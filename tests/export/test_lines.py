@@ -1,0 +1,226 @@
+"""The lines of `--dump`."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+
+from soth_mitm.export.lines import TextPrinter
+from soth_mitm.model import events as e
+from soth_mitm.policy.filters import compile_words
+from soth_mitm.record.rows import RowFold
+from tests.export.printing import text_of
+from tests.helpers import streams
+from tests.helpers.streams import Stream
+
+
+def test_an_exchange_is_one_line_when_it_ends() -> None:
+    stream = Stream()
+    streams.https_exchange(stream)
+    assert text_of(stream) == "00:00:05  200  GET      https://api.shop.test/v1/items?page=2  20  20ms\n"
+
+
+def test_a_stream_shows_while_it_runs_and_again_at_its_end() -> None:
+    running, ended = Stream(), Stream()
+    streams.sse(running, finished=False)
+    streams.sse(ended)
+    first = "00:00:05  200  POST     https://api.llm.test/v1/messages  …  612ms  streaming\n"
+    assert text_of(running) == first
+    assert text_of(ended) == first + "00:00:06  200  POST     https://api.llm.test/v1/messages  290  1.6s\n"
+
+
+def test_a_tunnel_shows_when_it_opens_with_its_cause() -> None:
+    stream = Stream()
+    streams.tunnel(stream)
+    opened, closed = text_of(stream).splitlines()
+    assert opened == "00:00:05  tun  CONNECT  pinned.test:443  …  0.1ms  tunnel: tunnel option"
+    assert closed == "00:00:06  tun  CONNECT  pinned.test:443  1.2k up 90k down  1.5s  tunnel: tunnel option"
+
+
+def test_an_upgrade_shows_when_it_begins() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, path=b"/socket")
+    streams.response(pair, flow, status=101, content_type=b"")
+    stream.add(e.Upgraded("websocket"), conn=pair.conn, flow=flow)
+    (line,) = text_of(stream).splitlines()
+    assert line.endswith("https://api.shop.test/socket  …  20ms  upgrade: websocket")
+
+
+def test_a_failure_has_a_word_for_a_status_the_cause_and_what_to_do() -> None:
+    stream = Stream()
+    streams.tls_refused(stream)
+    streams.dial_failed(stream)
+    tls, dial = text_of(stream).splitlines()
+    assert "  tls  CONNECT  pin.bank.test:443  " in tls
+    assert "client refused CA · The client does not trust this proxy's CA for pin.bank.test" in tls
+    assert "  net  CONNECT  down.test:443  " in dial
+    assert "upstream refused · Nothing listens at down.test:443" in dial
+
+
+def test_a_refusal_that_named_no_host_says_where_it_came_from() -> None:
+    stream = Stream()
+    stream.add(e.FlowOpened(e.FlowKind.FAILED, "tcp", "", 0, "127.0.0.1:4000"), conn=1, flow=1)
+    stream.add(e.ConnectRefused("not_http", "binary"), conn=1, flow=1)
+    stream.add(e.FlowClosed("connect_parse_failed", "not_http"), conn=1, flow=1)
+    assert "  400  -        from 127.0.0.1:4000  0  " in text_of(stream)
+
+
+def test_an_answer_of_our_own_and_a_change_are_noted() -> None:
+    stream = Stream()
+    streams.guarded(stream)
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    stream.add(e.HandlerActed("on_request", "modify"), conn=pair.conn, flow=flow)
+    streams.response(pair, flow)
+    streams.close(pair, flow)
+    guarded, changed = text_of(stream).splitlines()
+    assert guarded.endswith("te and cl · Fix the sender. · answered here")
+    assert changed.endswith("  changed")
+
+
+def test_a_long_url_is_whole_up_to_2000_characters() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    streams.exchange(pair, path=b"/" + b"a" * 1500)
+    streams.exchange(pair, path=b"/" + b"b" * 5000)
+    whole, cut = (line.split()[3] for line in text_of(stream).splitlines())
+    assert whole == "https://api.shop.test/" + "a" * 1500
+    assert cut == "https://api.shop.test/" + "b" * 1998 + "…"
+
+
+def test_a_secret_in_the_url_is_masked_unless_asked() -> None:
+    stream = Stream()
+    streams.https_exchange(stream, path=b"/a?access_token=s3cret&x=1")
+    assert "/a?access_token=***&x=1  " in text_of(stream)
+    assert "s3cret" in text_of(stream, redact=False)
+
+
+def test_detail_1_adds_heads_as_they_came_and_masks_them() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, path=b"/x?key=abc", fields=b"x-ODD:  v \r\nAuthorization: Bearer t0p\r\n")
+    streams.response(pair, flow, fields=b"Set-Cookie: sid=t0p; Path=/\r\n")
+    stream.add(e.ResponseEnd(0, 0, b"X-Sum: 12\r\n"), conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    assert text_of(stream, detail=1).splitlines()[1:] == [
+        "    > GET /x?key=*** HTTP/1.1",
+        "    > Host: api.shop.test",
+        "    > x-ODD: v",
+        "    > Authorization: Bearer ***",
+        "    < HTTP/1.1 200 Fine",
+        "    < Content-Type: application/json",
+        "    < Set-Cookie: sid=***; Path=/",
+        "    < X-Sum: 12",
+    ]
+    assert text_of(stream, detail=1, redact=False).count("t0p") == 2
+
+
+def test_the_heads_of_a_stream_come_once_with_its_first_line() -> None:
+    stream = Stream()
+    streams.sse(stream)
+    text = text_of(stream, detail=1)
+    assert text.count("> POST /v1/messages HTTP/1.1") == 1
+    assert text.index("> POST") < text.index("1.6s")
+
+
+def test_detail_2_adds_decoded_bodies_with_their_secrets_masked() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    streams.response(pair, flow, fields=b"Content-Encoding: gzip\r\n", encoding=b"gzip")
+    packed = gzip.compress(b'{"password": "t0p", "n": 12345678901234567890}', mtime=0)
+    size = streams.body(pair, flow, packed)
+    stream.add(e.ResponseEnd(size, size), conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    text = text_of(stream, detail=2)
+    assert '    < {\n    <   "password": "***",\n    <   "n": 12345678901234567890\n    < }\n' in text
+    assert f"(gzip {size} → 46)" in text
+    assert "t0p" in text_of(stream, detail=2, redact=False)
+
+
+def test_no_more_than_64_kib_of_a_body_are_kept() -> None:
+    stream = Stream()
+    streams.upload(stream, size=1_000_000)
+    text = text_of(stream, detail=2)
+    assert text.count("|................|") == 4096
+    assert "(only the beginning of 1.0M bytes)" in text
+
+
+def test_a_body_that_was_not_recorded_is_said_to_be_missing() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    streams.response(pair, flow)
+    stream.add(e.BodyChunk(e.Direction.RESPONSE, 0, 500), conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    assert "(500 bytes, not kept)" in text_of(stream, detail=2)
+
+
+def test_only_flows_that_match_are_printed_and_counted() -> None:
+    stream = Stream()
+    streams.everything(stream)
+    out: list[str] = []
+    printer = TextPrinter(out.append, fold=RowFold(), matcher=compile_words("plain.test"))
+    for event in stream.events:
+        printer(event)
+    assert printer.flows == 1
+    assert ["http://plain.test/index.html" in line for line in out] == [True]
+
+
+def test_a_flow_counts_once_though_it_has_two_lines() -> None:
+    stream = Stream()
+    flows = streams.everything(stream)
+    out: list[str] = []
+    printer = TextPrinter(out.append, fold=RowFold())
+    for event in stream.events:
+        printer(event)
+    assert printer.flows == len(flows)
+    assert len(out) == len(flows) + 2
+
+
+def test_what_the_end_of_a_file_cuts_off_is_printed_when_asked() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    streams.request(pair)
+    assert text_of(stream) == ""
+    assert text_of(stream, finish=True).rstrip().endswith("cut off")
+
+
+@pytest.mark.parametrize("detail", [0, 1, 2])
+def test_colours_add_nothing_but_sgr(detail: int) -> None:
+    stream = Stream()
+    streams.everything(stream)
+    plain, colored = text_of(stream, detail=detail), text_of(stream, detail=detail, color=True)
+    assert "\x1b" not in plain
+    assert colored != plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+
+
+@pytest.mark.parametrize("detail", [0, 1, 2])
+def test_a_printer_keeps_nothing_of_flows_that_ended(detail: int) -> None:
+    stream = Stream()
+    streams.everything(stream)
+    printer = TextPrinter(lambda text: None, fold=RowFold(), detail=detail)
+    for event in stream.events:
+        printer(event)
+    assert not printer._begun
+    assert not printer._causes
+    assert not printer._long_paths
+    if printer._collector is not None:
+        assert not printer._collector._open
+        assert printer._collector._kept == 0
+
+
+def test_a_time_that_no_calendar_has_does_not_stop_the_printer() -> None:
+    stream = Stream()
+    streams.https_exchange(stream)
+    out: list[str] = []
+    printer = TextPrinter(out.append, fold=RowFold())
+    for event in stream.events:
+        printer(
+            e.Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, 2**63 - 1, event.body)
+        )
+    assert len(out) == 1

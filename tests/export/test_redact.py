@@ -1,0 +1,86 @@
+"""What counts as a secret, and what of it stays readable."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soth_mitm.export import redact
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("Authorization", "Bearer abc.def", "Bearer ***"),
+        ("AUTHORIZATION", "abc", "***"),
+        ("Proxy-Authorization", "Basic dXNlcjpwYXNz", "Basic ***"),
+        ("Cookie", "sid=1234; theme=dark", "sid=***; theme=***"),
+        ("Cookie", "bare", "***"),
+        ("Set-Cookie", "sid=1234; Path=/; HttpOnly", "sid=***; Path=/; HttpOnly"),
+        ("X-Api-Key", "k-123", "***"),
+        ("x-goog-api-key", "k-123", "***"),
+        ("X-Amz-Security-Token", "t", "***"),
+        ("X-CSRF-Token", "t", "***"),
+        ("Referer", "https://a.test/?access_token=t&x=1", "https://a.test/?access_token=***&x=1"),
+        ("Location", "https://ada:pw@a.test/", "https://***@a.test/"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Content-Type", "text/html; charset=utf-8", "text/html; charset=utf-8"),
+        ("Idempotency-Key", "42", "42"),
+    ],
+)
+def test_a_field_keeps_what_is_no_secret(name: str, value: str, shown: str) -> None:
+    assert redact.field(name, value) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["access_token", "api_key", "apiKey", "key", "sig", "signature", "password", "client_secret",
+     "X-Amz-Signature", "access%5Ftoken", "id_token", "jwt", "ACCESS-TOKEN"],
+)  # fmt: skip
+def test_a_secret_parameter_is_masked_whatever_is_in_it(name: str) -> None:
+    assert redact.url(f"/a?q=1&{name}=s3'cr;et&z=2") == f"/a?q=1&{name}=***&z=2"
+
+
+@pytest.mark.parametrize(
+    "name", ["page", "monkey", "keyboard", "page_token", "nextPageToken", "max_tokens", "design"]
+)
+def test_a_harmless_parameter_stays(name: str) -> None:
+    assert redact.url(f"/a?{name}=value") == f"/a?{name}=value"
+
+
+def test_a_form_is_masked_in_both_of_its_shapes() -> None:
+    assert redact.body("user=ada&password=a b;c", "form") == "user=ada&password=***"
+    assert redact.lines(["user = ada", "password = a = b"], "form") == ["user = ada", "password = ***"]
+
+
+def test_members_of_json_are_masked_wherever_they_stand() -> None:
+    source = 'data: {"access_token": "a\\"b", "n": 1, "password":"x", "note": "y"}'
+    masked = 'data: {"access_token": "***", "n": 1, "password":"***", "note": "y"}'
+    assert redact.body(source, "text") == masked
+    assert redact.lines(['  "secret": "cut of'], "json") == ['  "secret": "***"']
+
+
+@given(st.text(alphabet='"\\: =&?;#@/ab{}\n', max_size=200))
+def test_no_text_makes_masking_raise(text: str) -> None:
+    redact.url(text)
+    redact.field("x", text)
+    redact.body(text, "json")
+    redact.body(text, "form")
+
+
+@pytest.mark.parametrize("piece", ['"a', '"a":', '"\\', "?a", "?a=", "x://", "=", ";", '": "', " "])
+def test_masking_takes_time_in_proportion_to_the_text(piece: str) -> None:
+    def cost(size: int) -> float:
+        text = piece * (size // len(piece))
+        best = 9e9
+        for _ in range(3):
+            start = time.perf_counter()
+            redact.url(text)
+            redact.body(text, "json")
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    assert cost(160_000) < 40 * cost(10_000) + 0.05
