@@ -1,0 +1,55 @@
+"""docs/keys.md lists every action of the app's registry, with its keys.
+
+To write it anew: `python tests/docs/test_keys_page.py > docs/keys.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from soth_mitm_tui.actions import ACTIONS
+
+PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
+PANES = {
+    "list": "The flow list",
+    "filter": "The filter",
+    "detail": "The detail of a flow",
+    "viewer": "What a tab shows",
+    "setup": "The set-up card",
+    "help": "The help",
+    "app": "Everywhere",
+}
+HEAD = """\
+# Keys
+
+What each key does, pane by pane. `?` shows the keys of the pane that has the focus, `ctrl+p` finds any
+action by its words. `^x` is ctrl+x. Everything can be done with the mouse, too: a click selects, opens and
+switches tabs, the wheel scrolls.
+"""
+
+
+def page() -> str:
+    panes = dict.fromkeys(action.pane for action in ACTIONS)
+    parts = [HEAD]
+    for pane in panes:
+        parts.append(
+            f"\n## {PANES.get(pane, pane.capitalize())}\n\n| Keys | What it does | Id |\n|---|---|---|\n"
+        )
+        for action in ACTIONS:
+            if action.pane == pane:
+                keys = " ".join(f"`{key}`" for key in action.shown_keys).replace("|", "\\|")
+                parts.append(f"| {keys} | {action.help} | `{action.id}` |\n")
+    return "".join(parts)
+
+
+def test_the_page_is_that_of_the_registry() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_every_pane_has_a_name() -> None:
+    assert {action.pane for action in ACTIONS} <= set(PANES)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
