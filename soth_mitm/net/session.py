@@ -154,7 +154,7 @@ class ClientSession(asyncio.BufferedProtocol):
 
     def _take(self, items: Sequence[Item]) -> None:
         if not items:
-            if not self._head_since:
+            if not self._head_since and self.reader.buffered:
                 self._head_since = self.shared.loop.time()
             return
         self._head_since = 0.0

@@ -306,6 +306,13 @@ class Lab:
         assert len(bodies) == 1, bodies
         return bodies[0]
 
+    def pass_time(self, seconds: float) -> None:
+        """Have every session look at its deadlines, now and again after so much silence."""
+        now = self.running._shared.loop.time()
+        for moment in (now, now + seconds):
+            for session in list(self.running._shared.sessions):
+                session.tick(moment)
+
     async def settled(self) -> None:
         """Wait until no flow is open."""
         await eventually(lambda: not self.running._shared.flows, "the end of all flows")
