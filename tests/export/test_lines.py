@@ -49,6 +49,15 @@ def test_an_upgrade_shows_when_it_begins() -> None:
     assert line.endswith("https://api.shop.test/socket  …  20ms  upgrade: websocket")
 
 
+def test_what_is_long_lived_in_two_ways_begins_once() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, path=b"/socket")
+    streams.response(pair, flow, status=101, content_type=b"text/event-stream")
+    stream.add(e.Upgraded("websocket"), conn=pair.conn, flow=flow)
+    assert text_of(stream).count("\n") == 1
+
+
 def test_a_failure_has_a_word_for_a_status_the_cause_and_what_to_do() -> None:
     stream = Stream()
     streams.tls_refused(stream)
