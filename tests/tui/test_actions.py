@@ -162,6 +162,25 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "no filter to clear" in toasts(staged)
 
 
+@case("list.overview")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("3", key)
+    assert "decision" in staged.shown(staged.main.detail)
+    assert staged.main.list.has_focus
+
+
+@case("list.request")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "curl/8.9.1" in staged.shown(staged.main.detail)
+
+
+@case("list.response")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "nginx" in staged.shown(staged.main.detail)
+
+
 # --- the filter bar
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from soth_mitm.policy.filters import compile_words
 from soth_mitm.record.index import Index
-from soth_mitm_tui.columns import columns, fit, row_spans
+from soth_mitm_tui.columns import columns, fit, row_spans, short_type
 from soth_mitm_tui.matches import Matches
 from soth_mitm_tui.viewmodel import FlowModel
 from tests.tui.script import Script
@@ -171,3 +171,19 @@ async def test_a_long_filter_scan_goes_on_in_slices() -> None:
         await staged.type("item/8")
         assert len(staged.main.model) == 1111
         assert "valid · 1,111 of 9,000" in staged.shown()
+
+
+def test_the_type_column_shows_what_a_filter_finds() -> None:
+    for kind in (
+        "text/event-stream",
+        "application/javascript",
+        "image/svg+xml",
+        "application/problem+json",
+        "application/octet-stream",
+        "text/plain",
+        "application/x-ndjson",
+        "font/woff2",
+        "",
+    ):
+        assert short_type(kind) in kind
+        assert len(short_type(kind)) <= 12

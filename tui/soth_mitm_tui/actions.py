@@ -90,6 +90,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.page-down", "pagedown", "page down", "Go down a page.", _MOVE),
     Action("list.page-up", "pageup", "page up", "Go up a page.", _MOVE),
     Action("list.clear", "escape", "clear filter", "Show all flows again.", _VIEW, show=True),
+    Action("list.overview", "1", "overview", "Show the overview in the detail.", _VIEW),
+    Action("list.request", "2", "request", "Show the request in the detail.", _VIEW),
+    Action("list.response", "3", "response", "Show the response in the detail.", _VIEW),
     # --- the filter bar
     Action("filter.accept", "enter,down", "keep", "Keep the filter and go to the list.", _VIEW, show=True),
     Action("filter.clear", "escape", "clear", "Clear the filter and go to the list.", _VIEW, show=True),

@@ -102,6 +102,11 @@ def _why(view: FlowView) -> str:
     return printable(view.closed_detail, 400)
 
 
+def plural(count: int, thing: str) -> str:
+    """Return a number of things in words."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 # --- sizes and policy ---------------------------------------------------------------------------
 
 
@@ -115,7 +120,7 @@ def _size_text(message: MessageView | None) -> tuple[Span, ...]:
     if missing > 0:
         spans += [DOT, (f"{human_size(missing)} of it not recorded", "warn")]
     if message.trailers:
-        spans += [DOT, (f"{len(message.trailers)} trailers", "muted")]
+        spans += [DOT, (plural(len(message.trailers), "trailer"), "muted")]
     if not message.complete:
         spans += [DOT, ("so far", "accent")]
     return tuple(spans)
@@ -137,7 +142,11 @@ def _policy(view: FlowView, row: Row) -> list[Line]:
     policy = view.client.policy if view.client else None
     if policy is None:
         return []
-    spans: list[Span] = [(printable(policy.action), "strong"), DOT, (printable(policy.reason), "text")]
+    spans: list[Span] = [
+        (printable(policy.action), "strong"),
+        DOT,
+        (printable(policy.reason.replace("_", " ")), "text"),
+    ]
     if policy.rule:
         spans += [DOT, (f"rule {printable(policy.rule)}", "text")]
     lines = [heading("Policy"), fact("decision", *spans)]

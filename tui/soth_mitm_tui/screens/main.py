@@ -196,6 +196,9 @@ class MainScreen(Screen[None]):
         verbs: dict[str, Callable[[], object]] = {
             "open": self.show_detail,
             "back": self.show_list,
+            "overview": lambda: self._show_tab(0),
+            "request": lambda: self._show_tab(1),
+            "response": lambda: self._show_tab(2),
             "filter": self.filter.open,
             "clear": lambda: self._leave_filter(clear=True),
             "zoom": lambda: self.toggle_class("-zoom"),
@@ -218,6 +221,11 @@ class MainScreen(Screen[None]):
         """Give the detail the focus, and the screen where there is room for one pane only."""
         self.add_class("-detail")
         self.detail.text.focus()
+
+    def _show_tab(self, tab: int) -> None:
+        self.detail.show_tab(tab)
+        if self.has_class("-narrow"):
+            self.show_detail()
 
     def show_list(self) -> None:
         """Give the list the focus."""

@@ -324,6 +324,18 @@ class FlowList(LineScroll):
         """Copy the URL of the selected flow."""
         self.post_message(self.Verb("copy-url"))
 
+    def action_overview(self) -> None:
+        """Show the overview in the detail."""
+        self.post_message(self.Verb("overview"))
+
+    def action_request(self) -> None:
+        """Show the request in the detail."""
+        self.post_message(self.Verb("request"))
+
+    def action_response(self) -> None:
+        """Show the response in the detail."""
+        self.post_message(self.Verb("response"))
+
     def action_kill(self) -> None:
         """End the selected flow now."""
         self.post_message(self.Verb("kill"))
