@@ -18,7 +18,7 @@ from bench.clients.route import Route
 from bench.clients.start import own_client, wrk
 from bench.lane import DIRECT, OURS, Sample, Unavailable
 from bench.origin.server import SIZES
-from bench.processes import child, cpu_seconds, free_port, resident, wait_for_port
+from bench.processes import child, cpu_seconds, free_ports, resident, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ class Bench:
         if side == DIRECT:
             yield Target()
             return
-        port, log = free_port(), self.file(f"{side}.log")
+        (port,), log = free_ports(1), self.file(f"{side}.log")
         argv = self.command(side, port, ours if side == OURS else peer, screen=screen)
         home = self.folder / f"home-{side}"
         home.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.origin.certificate import CertificateFiles, make_certificate
 from bench.origin.server import BULK, SIZES
-from bench.processes import child, free_port, wait_for_port
+from bench.processes import child, free_ports, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ def _write_files(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _own(folder: Path, files: CertificateFiles) -> Iterator[tuple[int, int]]:
-    http_port, https_port, log = free_port(), free_port(), folder / "origin.log"
+    (http_port, https_port), log = free_ports(2), folder / "origin.log"
     argv = [sys.executable, "-m", "bench.origin.server", str(files.chain), str(files.key)]
     with child([*argv, str(http_port), str(https_port)], log=log) as process:
         wait_for_port(http_port, process, log)
@@ -118,7 +118,7 @@ def running_origin(folder: Path, *, own: bool = False) -> Iterator[Origin]:
             yield Origin(OWN, own_http, own_https, own_http, own_https)
             return
         _write_files(folder / "files")
-        http_port, https_port, log = free_port(), free_port(), folder / "nginx.log"
+        (http_port, https_port), log = free_ports(2), folder / "nginx.log"
         config = folder / "nginx.conf"
         config.write_text(nginx_config(folder, files, http_port=http_port, https_port=https_port))
         process = stack.enter_context(child([nginx, "-p", str(folder), "-c", str(config)], log=log))
