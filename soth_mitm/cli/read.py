@@ -35,6 +35,8 @@ def command(arguments: argparse.Namespace) -> int:
             if arguments.count and lines.flows >= arguments.count:
                 break
         else:
+            if not arguments.quiet:
+                lines.finish()
             if not reader.report.complete:
                 say(f"{name}: {reader.report.text()}")
     sys.stdout.flush()

@@ -50,7 +50,7 @@ class Deciding:
             body=self._request_body,
             method=head.method,
             target=head.target,
-            version=f"1.{head.minor}",
+            version=f"HTTP/1.{head.minor}",
             scheme=place.scheme,
             host=place.host,
             port=place.port,

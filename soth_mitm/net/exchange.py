@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.origin import Place
     from soth_mitm.net.session import ClientSession
 
-VERSIONS = ("1.0", "1.1")
+VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
@@ -477,7 +477,7 @@ class Exchange:
             return
         if self.response_head is None:
             flow.emit(
-                ResponseHead(status, replies.phrase(status), "1.1", head, b"text/plain", generated=True)
+                ResponseHead(status, replies.phrase(status), "HTTP/1.1", head, b"text/plain", generated=True)
             )
             if body:
                 self._chunk(Direction.RESPONSE, self._response, body)

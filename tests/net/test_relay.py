@@ -260,8 +260,8 @@ async def test_http_1_0_passes_with_its_version(lab: Lab, route: str, keep: bool
         server.close()
         assert await link.client.rest() == b""
     await lab.settled()
-    assert {head.version for head in lab.all(RequestHead)} == {"1.0"}
-    assert {head.version for head in lab.all(ResponseHead)} == {"1.0"}
+    assert {head.version for head in lab.all(RequestHead)} == {"HTTP/1.0"}
+    assert {head.version for head in lab.all(ResponseHead)} == {"HTTP/1.0"}
 
 
 @pytest.mark.parametrize("who", ["request", "response"])

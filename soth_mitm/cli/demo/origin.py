@@ -12,6 +12,7 @@ import h11
 
 from soth_mitm.cli.demo.message import Answer, Request
 from soth_mitm.cli.demo.wire import Wire
+from soth_mitm.net.sockets import tune
 
 if TYPE_CHECKING:
     from soth_mitm.net.tasks import TaskGroup
@@ -57,7 +58,7 @@ class Origin:
             sock, _ = listening.accept()
         except OSError:
             return  # the client has left already
-        sock.setblocking(False)
+        tune(sock)
         wire = Wire(sock)
         connection = _Connection(wire, content=self._content, pace=self._pace)
         task = self._tasks.spawn(connection.serve(self._context), "demo origin connection")

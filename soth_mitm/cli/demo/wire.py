@@ -13,6 +13,8 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
+from soth_mitm.net.sockets import tune
+
 _READ = 65_536
 _LINGER = 1.0
 """Seconds that the peer has to close after us."""
@@ -39,7 +41,7 @@ class Wire:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.setblocking(False)
+            tune(sock)
             await asyncio.get_running_loop().sock_connect(sock, address)
         except BaseException:
             sock.close()
