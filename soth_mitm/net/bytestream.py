@@ -158,5 +158,4 @@ class ByteStream:
         if self._conn is not None:
             self._conn.close(reason)
             self._conn = None
-        if self.flow.close(reason, detail) and self._shared.hooks.end:
-            self._shared.call_hook("on_stream_end", self.flow.number)
+        self.flow.close(reason, detail)

@@ -115,6 +115,8 @@ class Deciding:
         hold, self._request_hold = self._request_hold, None
         items = hold.items if hold is not None else []
         session.gate.open(Why.HOLDING)
+        if isinstance(decision, Respond | Block) and hold is not None:
+            exchange.request_done = hold.ended  # so the answer need not linger for the rest
         raw = exchange.place.raw
         if self._answered_100:
             raw = rewrite.drop_fields(raw, (b"expect",))

@@ -427,7 +427,7 @@ class Exchange:
             self.conn = None
             self.gate.detach()
             self.session.origin.release(conn, clean and conn.alive and not conn.reader.buffered)
-        self._close(CloseReason.COMPLETED)
+        self.flow.close(CloseReason.COMPLETED)
         self.session.exchange_done(self.head.keep_alive and clean)
 
     def _answered_early(self) -> None:
@@ -436,10 +436,6 @@ class Exchange:
         self.finish(CloseReason.COMPLETED)
         self.session.linger()
 
-    def _close(self, reason: str, detail: str = "") -> None:
-        if self.flow.close(reason, detail) and self.shared.hooks.end:
-            self.shared.call_hook("on_stream_end", self.flow.number)
-
     def finish(self, reason: str, detail: str = "") -> None:
         """End the flow now, and drop the upstream connection; the client's is the caller's matter."""
         self.finished = True
@@ -447,7 +443,7 @@ class Exchange:
         if self.deciding is not None:
             self.deciding.cancel()
         self._drop_conn(reason)
-        self._close(reason, detail)
+        self.flow.close(reason, detail)
 
     def _drop_conn(self, reason: str = CloseReason.COMPLETED) -> None:
         if self.conn is not None:

@@ -12,6 +12,8 @@ from soth_mitm.model.events import Body, ConnClosed, FlowClosed
 from soth_mitm.model.life import CONN_NEXT, FLOW_NEXT, ConnState, FlowState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.record.bus import Bus
 
 
@@ -57,10 +59,13 @@ class ConnLife:
 class FlowLife:
     """One flow in the event stream; belongs to a client conn."""
 
-    __slots__ = ("bus", "conn", "from_client", "from_upstream", "number", "seq", "state")
+    __slots__ = ("_on_end", "bus", "conn", "from_client", "from_upstream", "number", "seq", "state")
 
-    def __init__(self, bus: Bus, number: int, conn: int) -> None:
+    def __init__(
+        self, bus: Bus, number: int, conn: int, *, on_end: Callable[[int], None] | None = None
+    ) -> None:
         self.bus = bus
+        self._on_end = on_end
         self.number = number
         self.conn = conn
         self.seq = 0
@@ -83,12 +88,13 @@ class FlowLife:
         self.seq = seq = self.seq + 1
         return self.bus.publish(body, self.conn, self.number, seq)
 
-    def close(self, reason: str, detail: str = "") -> bool:
-        """Publish the terminal event; return False when that had been done before."""
+    def close(self, reason: str, detail: str = "") -> None:
+        """Publish the terminal event, unless that has been done; then tell who wanted to know."""
         if self.state == FlowState.CLOSED:
-            return False
+            return
         self.emit(FlowClosed(reason, detail, self.from_client, self.from_upstream))
-        return True
+        if self._on_end is not None:
+            self._on_end(self.number)
 
     @property
     def closed(self) -> bool:

@@ -109,6 +109,7 @@ class Shared:
         """
         self._conns = 0
         self._flow_count = 0
+        self._flow_end = self._flow_ended if self.hooks.end else None
         self._limit_told: dict[str, float] = {}
 
     def new_conn(self) -> ConnLife:
@@ -119,7 +120,10 @@ class Shared:
     def new_flow(self, conn: int) -> FlowLife:
         """Return the next flow, of client conn `conn`."""
         self._flow_count += 1
-        return FlowLife(self.bus, self._flow_count, conn)
+        return FlowLife(self.bus, self._flow_count, conn, on_end=self._flow_end)
+
+    def _flow_ended(self, number: int) -> None:
+        self.call_hook("on_stream_end", number)
 
     def limit_reached(self, name: str, value: int, action: str) -> None:
         """Count a used-up budget, and tell about it at most once a second per budget."""
