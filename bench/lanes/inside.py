@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.lane import OURS, Lane, Sample
 from soth_mitm.config import Limits
+from soth_mitm.export.lines import TextPrinter
 from soth_mitm.model import events as e
 from soth_mitm.net.loops import run
 from soth_mitm.proto.http1 import RequestReader, ResponseReader
@@ -76,6 +77,12 @@ def _folded() -> float:
     return _best(lambda flow: _publish(bus, flow))
 
 
+def _printed() -> float:
+    bus = Bus()
+    bus.attach(TextPrinter(lambda line: None, fold=RowFold()))
+    return _best(lambda flow: _publish(bus, flow))
+
+
 async def _recorded() -> float:
     """Return the cost with a recorder, whose writer gets its turn between the measurements."""
     bus, times = Bus(), []
@@ -113,6 +120,7 @@ def _measure(bench: Bench, side: str) -> Sample:
         "publish us": published,
         "record us": run(_recorded()) - published,
         "fold us": _folded() - published,
+        "fold and line us": _printed() - published,
         "request head us": _requests(),
         "response us": _responses(),
     }
@@ -124,9 +132,9 @@ LANES = (
         "inside",
         "What the parts of an exchange cost on the loop",
         f"In this process, no network: the eight events of one intercepted GET published on a bus nobody "
-        f"listens to; the same with a recorder into memory and with the row fold, less the first; the "
-        f"HTTP/1.1 reader for one request head and for one response of 1 KiB. Best of {BATCHES} batches of "
-        f"{EXCHANGES:,}.",
+        "listens to; the same with a recorder into memory, with the row fold, and with the row fold and the "
+        "line of --dump, each less the first; the HTTP/1.1 reader for one request head and for one response "
+        f"of 1 KiB. Best of {BATCHES} batches of {EXCHANGES:,}.",
         _measure,
         sides=(OURS,),
     ),

@@ -15,7 +15,7 @@ from bench.stats import percentile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUNS = 15
+RUNS = 9
 
 
 def _times(argv: Sequence[str], runs: int) -> list[float]:
