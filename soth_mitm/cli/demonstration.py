@@ -12,12 +12,16 @@ from soth_mitm.cli import options
 from soth_mitm.cli.demo.stage import Stage
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
+from soth_mitm.model.events import ListenerClosed
+from soth_mitm.net.tasks import start
 
 if TYPE_CHECKING:
     import argparse
+    import asyncio
     from collections.abc import AsyncIterator
 
     from soth_mitm.cli.running import Running
+    from soth_mitm.model.events import Event
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -41,9 +45,20 @@ async def _main(arguments: argparse.Namespace, directory: Path) -> int:
         async def traffic(running: Running) -> AsyncIterator[None]:
             proxy = running.proxy
             await stage.start_traffic(proxy.addresses[0], proxy.ca.certificate_path, rate=arguments.rate)
+            stopping: list[asyncio.Task[None]] = []
+
+            def watch(event: Event) -> None:
+                """Take the clients away once the proxy drains, so that it need not wait for them."""
+                if isinstance(event.body, ListenerClosed):
+                    stopping.append(start(stage.stop_traffic(), "stop the sample traffic"))
+
+            detach = proxy.bus.attach(watch)
             try:
                 yield
             finally:
+                detach()
+                for task in stopping:
+                    await task
                 await stage.stop_traffic()
 
         name = "dump" if arguments.dump else "tui"

@@ -11,15 +11,18 @@ from soth_mitm.cli.output import say
 from soth_mitm.cli.running import Around, Prepared, nothing_around
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
+from soth_mitm.model.events import Notice
 from soth_mitm.net.tasks import start
-from soth_mitm.record.spill import open_spill
+from soth_mitm.record.spill import find_crashed, open_spill
 from soth_mitm.record.store import Store
+from soth_mitm.text import human_size
 
 if TYPE_CHECKING:
     import argparse
 
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
+    from soth_mitm.record.bus import Bus
 
 DRAIN = 5.0
 
@@ -60,6 +63,7 @@ async def serve(
     failure: Exception | None = None
     try:
         async with prepared.run(resolver) as running, around(running):
+            _offer_crashed(prepared.bus)
             app = start(run_app(store, running.proxy.control, config=running.proxy.config), "app")
             stop = start(running.stop.wait(), "stop")
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +82,15 @@ async def serve(
         where = f"the recording is in {arguments.write}"
     say(f"the app failed ({type(failure).__name__}: {failure}); the proxy was drained, {where}")
     return 1
+
+
+def _offer_crashed(bus: Bus) -> None:
+    """Tell once about the recordings of runs that did not end by themselves."""
+    for crashed in find_crashed():
+        size = human_size(crashed.size_bytes)
+        how = f"soth-mitm tui {crashed.path} opens it, until the next start"
+        text = f"a run that crashed left its recording ({size}): {how}"
+        bus.publish(Notice("warning", text))
 
 
 async def _file(path: Path, config: Config) -> int:
