@@ -87,7 +87,7 @@ async def serve(
 def _offer_crashed(bus: Bus) -> None:
     """Tell once about the recordings of runs that did not end by themselves."""
     for crashed in find_crashed():
-        size = human_size(crashed.size_bytes)
+        size = human_size(crashed.bytes)
         how = f"soth-mitm tui {crashed.path} opens it, until the next start"
         text = f"a run that crashed left its recording ({size}): {how}"
         bus.publish(Notice("warning", text))
