@@ -71,16 +71,18 @@ class ByteStream:
 
     async def _dial(self) -> None:
         try:
+            await self._reach()
+        except Exception as error:
+            if self.finished:
+                raise
+            self._session.internal_error(error)
+
+    async def _reach(self) -> None:
+        try:
             conn = await self._session.origin.open(self._place)
-        except DialError as error:
-            self.flow.emit(DialFailed(error.stage, error.code, error.detail))
-            self.finish(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
-            self._session.abort()
-            return
-        except UpstreamTlsError as error:
-            self.flow.emit(TlsFailed(Side.UPSTREAM, error.failure))
-            self.finish(CloseReason.TLS_HANDSHAKE_FAILED, error.failure.reason)
-            self._session.abort()
+        except (DialError, UpstreamTlsError) as error:
+            if not self.finished:
+                self._unreachable(error)
             return
         if self.finished:
             conn.close(CloseReason.CLIENT_CLOSED)
@@ -90,6 +92,15 @@ class ByteStream:
             conn.write(data)
         self._waiting = []
         self._session.gate.open(Why.DIALLING)
+
+    def _unreachable(self, error: DialError | UpstreamTlsError) -> None:
+        if isinstance(error, DialError):
+            self.flow.emit(DialFailed(error.stage, error.code, error.detail))
+            self.finish(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
+        else:
+            self.flow.emit(TlsFailed(Side.UPSTREAM, error.failure))
+            self.finish(CloseReason.TLS_HANDSHAKE_FAILED, error.failure.reason)
+        self._session.abort()
 
     def _bind(self, conn: UpstreamConn) -> None:
         self._conn = conn

@@ -134,6 +134,14 @@ class Exchange:
 
     async def _dial(self) -> None:
         try:
+            await self._reach()
+        except Exception as error:
+            if self.finished:
+                raise
+            self.session.internal_error(error)
+
+    async def _reach(self) -> None:
+        try:
             conn = await self.session.origin.open(self.place)
         except DialError as error:
             if not self.finished:

@@ -89,6 +89,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.dns_ns = dialled.dns_ns
         self.connect_ns = dialled.connect_ns
         self.tls_ns = 0
+        self.tls_begun = 0
         self.reader = ResponseReader(max_head=shared.config.limits.max_head_bytes, lenient=peer.lenient)
         self.user: User | None = None
         self.early = b""
@@ -122,6 +123,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
             limit = getattr(transport, "set_read_buffer_limits", None)
             if limit is not None:
                 limit(1)
+            self.tls_ns = self.life.bus.clock.monotonic_ns() - self.tls_begun
+            self.life.emit(established(transport, Side.UPSTREAM, verified=self.peer.verify))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the proxy's one read buffer."""
@@ -203,25 +206,37 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
         UpstreamTlsError: after the events that tell it; the conn has ended.
     """
     conn = UpstreamConn(shared, life, peer=peer, dialled=dialled)
-    loop = asyncio.get_running_loop()
-    if peer.scheme != "https":
-        await loop.create_connection(lambda: conn, sock=dialled.sock)
-        return conn
-    limits = shared.config.limits
+    try:
+        if peer.scheme == "https":
+            await _shake_hands(shared, conn, dialled)
+        else:
+            await asyncio.get_running_loop().create_connection(lambda: conn, sock=dialled.sock)
+    except asyncio.CancelledError:
+        if conn.alive:
+            conn.transport.abort()
+        else:
+            dialled.sock.close()
+            life.close(CloseReason.SHUTDOWN)
+        raise
+    return conn
+
+
+async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> None:
+    peer, life = conn.peer, conn.life
     context = shared.tls.context(
         verify=peer.verify,
         client_cert=Path(peer.client_cert) if peer.client_cert else None,
         alpn=peer.alpn,
     )
-    begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
+    conn.tls_begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
     try:
         with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
-            await loop.create_connection(
+            await asyncio.get_running_loop().create_connection(
                 lambda: conn,
                 sock=dialled.sock,
                 ssl=context,
                 server_hostname=peer.sni,
-                ssl_handshake_timeout=limits.tls_timeout,
+                ssl_handshake_timeout=shared.config.limits.tls_timeout,
                 ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
             )
     except (OSError, ssl.SSLError, ValueError) as error:
@@ -231,9 +246,6 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
         life.emit(TlsFailed(Side.UPSTREAM, why))
         life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
         raise UpstreamTlsError(why) from error
-    conn.tls_ns = life.bus.clock.monotonic_ns() - begun
-    life.emit(established(conn.transport, Side.UPSTREAM, verified=peer.verify))
-    return conn
 
 
 def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool) -> TlsEstablished:
