@@ -11,21 +11,23 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+from array import array
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, NamedTuple, overload
 
 from soth_mitm import decode
 from soth_mitm.errors import SothError
-
-if TYPE_CHECKING:
-    from soth_mitm.decode import Rendered
+from soth_mitm.text import SafeText
 
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
 HERE_LIMIT: Final = 64 * 1024
 """Largest body, in bytes as they passed, that is rendered on the caller's own thread."""
+
+PIECE: Final = 4000
 
 DEADLINE: Final = 20.0
 """Seconds after which a rendering is given up and its process ended."""
@@ -39,12 +41,60 @@ def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _render(
-    data: bytes, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool
-) -> Rendered:
-    return decode.render(
+class Lines(Sequence[SafeText]):
+    """Lines kept as one text, so that another process hands them over at the price of one copy."""
+
+    __slots__ = ("_starts", "_text")
+
+    def __init__(self, lines: Sequence[SafeText]) -> None:
+        self._text = "\n".join(lines)
+        self._starts = array("Q")
+        at = 0
+        for each in lines:
+            self._starts.append(at)
+            at += len(each) + 1
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def shared(self, before: Lines) -> int:
+        """Return how many lines at the beginning are those of `before`, which this may continue."""
+        return max(len(before) - 1, 0) if self._text.startswith(before._text) else 0
+
+    @overload
+    def __getitem__(self, index: int) -> SafeText: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SafeText]: ...
+    def __getitem__(self, index: int | slice) -> SafeText | list[SafeText]:
+        """Return a line, or a list of lines."""
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        start = self._starts[index]
+        last = index == -1 or index + 1 == len(self._starts)
+        return SafeText(self._text[start:] if last else self._text[start : self._starts[index + 1] - 1])
+
+
+class Body(NamedTuple):
+    """A body to be shown; see `decode.Rendered`."""
+
+    kind: str
+    lines: Lines
+    """No line is longer than `PIECE` characters: a longer one goes on in the next."""
+    notes: tuple[str, ...]
+    truncated: bool
+
+
+def _render(data: bytes, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool) -> Body:
+    made = decode.render(
         data, content_type=content_type, content_encoding=content_encoding, mode=mode, complete=complete
     )
+    lines: list[SafeText] = []
+    for text in made.lines:
+        if len(text) <= PIECE:
+            lines.append(text)
+        else:
+            lines += [SafeText(text[start : start + PIECE]) for start in range(0, len(text), PIECE)]
+    return Body(made.kind, Lines(lines), tuple(made.notes), made.truncated)
 
 
 class Worker:
@@ -57,7 +107,7 @@ class Worker:
 
     async def render(
         self, data: bytes, *, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool
-    ) -> Rendered:
+    ) -> Body:
         """Render a body as `decode.render` does.
 
         A compressed body is small before it is large, so any that claims a content coding goes to

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from soth_mitm.model import events as e
-from soth_mitm.record.worker import Worker
+from soth_mitm.record.worker import Lines, Worker
+from soth_mitm.text import SafeText
 from soth_mitm_tui.lines import line
 from soth_mitm_tui.timing import bar
 from soth_mitm_tui.tint import json_tint, stream_tint
@@ -129,7 +130,8 @@ async def test_a_worker_process_renders_as_the_caller_does() -> None:
         far = await worker.render(
             b'{"a": 1}' * 3, content_type=kind, content_encoding=b"", mode="raw", complete=True
         )
-        assert near == far
+        assert list(near.lines) == list(far.lines)
+        assert near._replace(lines=far.lines) == far
     finally:
         worker.close()
 
@@ -164,3 +166,12 @@ def test_bars_stay_within_their_width() -> None:
             drawn = bar(start, length, 20)
             assert len(drawn) == 20
             assert drawn.strip()
+
+
+def test_lines_are_read_as_they_were_put_in() -> None:
+    texts = [SafeText(text) for text in ("", "one", "", "漢字", "last")]
+    lines = Lines(texts)
+    assert list(lines) == texts
+    assert lines[1:3] == texts[1:3]
+    assert Lines([*texts, SafeText("more")]).shared(lines) == 4
+    assert Lines(texts[1:]).shared(lines) == 0

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.text import SafeText, human_size, printable
+from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, Span, heading, line
 from soth_mitm_tui.tint import hex_tint, json_tint, line_tint, stream_tint
-from soth_mitm_tui.widgets.line_view import Content, Tint, plain
+from soth_mitm_tui.widgets.line_view import Tint, plain
 
 if TYPE_CHECKING:
-    from soth_mitm.decode import Rendered
     from soth_mitm.model.fields import Fields
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
+    from soth_mitm.record.worker import Body
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
 """Most bytes of a body that are fetched to be shown."""
 
-_PIECE: Final = 4000
 _NAME_LIMIT: Final = 28
 _NO_CONTENT: Final = frozenset({204, 304})
 
@@ -114,7 +113,7 @@ def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
     return [BLANK, line((f"  {text}", "muted"), indent=2)]
 
 
-def body_heading(message: MessageView, rendered: Rendered, mode: str) -> list[Line]:
+def body_heading(message: MessageView, rendered: Body, mode: str) -> list[Line]:
     """Return the line over the body, and the notices about it."""
     notes = [printable(note, 200) for note in rendered.notes]
     size = (
@@ -142,18 +141,7 @@ def body_heading(message: MessageView, rendered: Rendered, mode: str) -> list[Li
     return lines
 
 
-def body_lines(rendered: Rendered) -> list[Content]:
-    """Return the lines of a body; overlong ones in pieces, so that no single one is expensive."""
-    lines: list[Content] = []
-    for text in rendered.lines:
-        if len(text) <= _PIECE:
-            lines.append(text)
-        else:
-            lines += [SafeText(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
-    return lines
-
-
-def tint_for(rendered: Rendered, content_type: bytes) -> Tint:
+def tint_for(rendered: Body, content_type: bytes) -> Tint:
     """Choose the colours for a body."""
     if rendered.kind == "hex":
         return hex_tint

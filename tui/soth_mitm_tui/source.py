@@ -9,10 +9,9 @@ from soth_mitm_tui.message import BODY_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from soth_mitm.decode import Rendered
     from soth_mitm.model.events import Direction
     from soth_mitm.record.view import FlowView, MessageView
-    from soth_mitm.record.worker import Mode, Worker
+    from soth_mitm.record.worker import Body, Mode, Worker
 
 READ_SIZE: Final = 256 * 1024
 
@@ -35,7 +34,7 @@ class BodyReader:
         self._store, self._worker = store, worker
         self._flow, self._direction = flow, direction
         self._data = bytearray()
-        self._rendered: Rendered | None = None
+        self._rendered: Body | None = None
         self._made_of: tuple[int, Mode, bool] | None = None
 
     @property
@@ -43,7 +42,7 @@ class BodyReader:
         """Bytes fetched so far."""
         return len(self._data)
 
-    async def render(self, message: MessageView, mode: Mode) -> Rendered:
+    async def render(self, message: MessageView, mode: Mode) -> Body:
         """Return the body as far as it was recorded, at most `BODY_LIMIT` bytes of it."""
         wanted = min(message.captured_bytes, BODY_LIMIT)
         while len(self._data) < wanted:

@@ -9,6 +9,7 @@ from textual.screen import ModalScreen
 
 from soth_mitm_tui.actions import PANES, bindings
 from soth_mitm_tui.help import help_lines
+from soth_mitm_tui.joined import Joined
 from soth_mitm_tui.widgets.line_view import LineView
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 
@@ -38,7 +39,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Fill in the text."""
-        self.query_one(LineView).show(help_lines(self.pane))
+        self.query_one(LineView).show(Joined(help_lines(self.pane)))
 
     def action_close(self) -> None:
         """Go back."""

@@ -12,11 +12,11 @@ from soth_mitm.record.worker import Worker, WorkerError
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import columns
 from soth_mitm_tui.actions import bindings
+from soth_mitm_tui.joined import Joined
 from soth_mitm_tui.lines import BLANK, Span, heading, line
 from soth_mitm_tui.message import (
     absence,
     body_heading,
-    body_lines,
     head_lines,
     no_message,
     tint_for,
@@ -25,7 +25,7 @@ from soth_mitm_tui.message import (
 from soth_mitm_tui.overview import overview, url
 from soth_mitm_tui.source import MODES, BodyReader, FlowStore
 from soth_mitm_tui.widgets.guarded import Guarded
-from soth_mitm_tui.widgets.line_view import Content, LineView, Tint, plain
+from soth_mitm_tui.widgets.line_view import LineView, Tint, plain
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.tabs import Tabs
 
@@ -48,7 +48,7 @@ LARGE_INTERVAL_NS: Final = 500_000_000
 class Page(NamedTuple):
     """What a tab shows."""
 
-    lines: list[Content]
+    lines: Joined
     tint: Tint = plain
 
 
@@ -194,31 +194,30 @@ class Detail(Guarded, Vertical):
             else "Select a flow to see it here."
         )
         self.heading.set((("No flow", "heading"),), ())
-        self.text.show([BLANK, line((f"  {words}", "muted"))])
+        self.text.show(Joined([BLANK, line((f"  {words}", "muted"))]))
 
     async def _page(self, tab: int, view: FlowView, row: Row) -> Page:
         if tab == 0:
             width = self.text.scrollable_content_region.width
-            return Page([*overview(view, row, now_wall_ns=self._clock.wall_ns(), width=width)])
+            return Page(Joined(overview(view, row, now_wall_ns=self._clock.wall_ns(), width=width)))
         direction = Direction.REQUEST if tab == 1 else Direction.RESPONSE
         message = view.request if tab == 1 else view.response
         if message is None or not message.raw:
-            return Page([*no_message(direction, view, row)])
-        lines: list[Content] = [*head_lines(message, view)]
+            return Page(Joined(no_message(direction, view, row)))
+        head = head_lines(message, view)
         missing = absence(message, view, row)
         if missing:
-            return Page([*lines, heading("Body", missing), *trailer_lines(message)])
+            return Page(Joined([*head, heading("Body", missing), *trailer_lines(message)]))
         reader = self._bodies.get(direction)
         if reader is None:
             reader = self._bodies[direction] = BodyReader(self._store, self._worker, view.flow, direction)
         mode = MODES[self.mode]
         try:
-            rendered = await reader.render(message, mode)
+            body = await reader.render(message, mode)
         except WorkerError as error:
-            return Page([*lines, line((f"  ✕ {error}", "bad"), indent=4)])
-        lines += body_heading(message, rendered, mode)
-        lines += body_lines(rendered)
-        return Page([*lines, *trailer_lines(message)], tint_for(rendered, message.content_type))
+            return Page(Joined([*head, line((f"  ✕ {error}", "bad"), indent=4)]))
+        head += body_heading(message, body, mode)
+        return Page(Joined(head, body.lines, trailer_lines(message)), tint_for(body, message.content_type))
 
     # --- title
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
 
 from rich.cells import get_character_cell_size
 from textual.strip import Strip
 
-from soth_mitm.text import SafeText
+from soth_mitm_tui.joined import Content, Joined
 from soth_mitm_tui.lines import Line, Span
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 
-Content = Line | SafeText
-"""A line of spans, or one of plain text that the tint colours when it comes into sight."""
-
 Tint = Callable[[str], tuple[Span, ...]]
 
-SLICE_NS: Final = 4_000_000
+SLICE_NS: Final = 3_000_000
 MARGIN: Final = 2
 """Cells to the left of plain text, where lines of spans have their own blanks."""
+
+PAUSE: Final = 0.005
 
 TINT_LIMIT: Final = 2000
 """Longest line, in characters, that is coloured; hostile lines stay plain."""
@@ -76,7 +75,7 @@ class LineView(LineScroll):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._lines: Sequence[Content] = ()
+        self._lines = Joined(())
         self._tint: Tint = plain
         self._row_line = array("l")
         self._row_start = array("l")
@@ -85,13 +84,11 @@ class LineView(LineScroll):
         self._stick = False
 
     @property
-    def lines(self) -> Sequence[Content]:
+    def lines(self) -> Joined:
         """What is shown."""
         return self._lines
 
-    def show(
-        self, lines: Sequence[Content], tint: Tint = plain, *, top: int = 0, stick: bool = False
-    ) -> None:
+    def show(self, lines: Joined, tint: Tint = plain, *, top: int = 0, stick: bool = False) -> None:
         """Show other lines, from row `top`; with `stick` the end is kept in sight."""
         self.failure = None
         self._lines, self._tint = lines, tint
@@ -100,10 +97,10 @@ class LineView(LineScroll):
         self.go_to(self.row_count if stick else top)
         self.refresh()
 
-    def extend(self, lines: Sequence[Content], tint: Tint = plain) -> None:
+    def extend(self, lines: Joined, tint: Tint = plain) -> None:
         """Show lines that begin as the ones before did; neither place nor cost depends on those."""
         stick = self._stick or (self.at_end and self.top > 0)
-        same = self._common(lines)
+        same = lines.in_place(self._lines, self._fits)
         self._lines, self._tint = lines, tint
         if same < self._laid:
             self._unlay(same)
@@ -112,16 +109,8 @@ class LineView(LineScroll):
             self.go_to(self.row_count)
         self.refresh()
 
-    def _common(self, lines: Sequence[Content]) -> int:
-        old = self._lines
-        for back in (0, 1, 2):
-            size = len(old) - back
-            if 0 < size <= len(lines) and old[:size] == lines[:size]:
-                return size
-        for number, (before, now) in enumerate(zip(old, lines, strict=False)):
-            if before != now:
-                return number
-        return min(len(old), len(lines))
+    def _fits(self, content: Line) -> bool:
+        return len(content.text) <= self._width and content.text.isascii()
 
     @property
     def row_count(self) -> int:
@@ -161,7 +150,8 @@ class LineView(LineScroll):
                 break
         self.set_line_count(len(self._row_line))
         if self._laid < len(lines):
-            self.call_later(self._go_on)
+            # A message to ourselves would be served at once, with nobody else's turn in between.
+            self.set_timer(PAUSE, self._go_on)
 
     def _lay_line(self, number: int, content: Content, width: int) -> None:
         if isinstance(content, Line):

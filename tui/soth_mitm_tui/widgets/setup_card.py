@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.message import Message
 
 from soth_mitm_tui.actions import bindings
+from soth_mitm_tui.joined import Joined
 from soth_mitm_tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SetupCard(LineView):
         """Show the facts as they are now."""
         lines = self._content()
         if list(self.lines) != lines:
-            self.extend(lines)
+            self.extend(Joined(lines))
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
