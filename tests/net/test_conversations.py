@@ -128,8 +128,11 @@ def told(events: Sequence[Event]) -> list[list[object]]:
     flows = sorted({event.flow for event in events if event.flow})
     stories: list[list[object]] = []
     for flow in flows:
-        bodies = story([event for event in events if event.flow == flow])
-        stories.append([body for body in bodies if not isinstance(body, FlowOpened | FlowBound)])
+        # The upstream is reached somewhere between the first chunks of a request.
+        own = [event for event in events if event.flow == flow]
+        stories.append(
+            [*story([event for event in own if not isinstance(event.body, FlowOpened | FlowBound)])]
+        )
     return stories
 
 

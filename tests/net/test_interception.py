@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 import trustme
 
 from soth_mitm.config import HostRule
+from soth_mitm.hooks.handler import Handler
+from soth_mitm.hooks.messages import Response
 from soth_mitm.model.events import (
     CertificateIssued,
     ConnClosed,
@@ -223,41 +226,50 @@ async def test_the_sni_decides_which_name_the_upstream_is_asked_for(lab: Lab) ->
     assert (await lab.one(FlowOpened)).host == "named.test"
 
 
+class Holds(Handler):
+    """Hold every response until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.go = asyncio.Event()
+
+    async def on_response(self, response: Response) -> None:
+        self.asked.set()
+        await self.go.wait()
+
+
 async def test_data_of_an_upstream_that_leaves_without_a_word_is_never_lost(lab: Lab) -> None:
-    """The upstream sends, then drops TCP without close_notify, while the client takes nothing yet."""
-    await lab.start(limits={"write_buffer_bytes": 4096})
-    size = 200_000
-    body = bytes(range(250)) * (size // 250)
+    """The upstream sends, then drops TCP without close_notify, while its bytes are not taken yet."""
+    handler = Holds()
+    await lab.start(handler=handler)
+    body = bytes(range(250)) * 400
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     context = lab.world.server_context(SITE)
     listener = socket.create_server(("127.0.0.1", 0))
-    link_port = listener.getsockname()[1]
+    port = listener.getsockname()[1]
 
-    def serve() -> None:
-        with listener, listener.accept()[0] as raw:
-            raw.settimeout(10)
-            with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=True) as tls:
-                got = b""
-                while not got.endswith(b"\r\n\r\n"):
-                    got += tls.recv(65_536)
-                tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
-                plain = socket.socket(fileno=tls.detach())
-                plain.settimeout(10)
-                plain.shutdown(socket.SHUT_WR)
-                while plain.recv(65_536):
-                    pass
-                plain.close()
+    def serve() -> socket.socket:
+        with listener:
+            raw = listener.accept()[0]
+        raw.settimeout(10)
+        tls = context.wrap_socket(raw, server_side=True)
+        while not tls.recv(65_536).endswith(b"\r\n\r\n"):
+            pass
+        tls.sendall(head)
+        handler.asked.wait(10)
+        tls.sendall(body)
+        plain = socket.socket(fileno=tls.detach())
+        plain.shutdown(socket.SHUT_WR)
+        return plain
 
-    thread = asyncio.get_running_loop().run_in_executor(None, serve)
-    sock = await lab.connect(link_port)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client = await lab.inside(sock, context=lab.client_context())
-    client.transport.pause_reading()
+    serving = asyncio.get_running_loop().run_in_executor(None, serve)
+    client = await lab.inside(await lab.connect(port), context=lab.client_context())
     client.send(GET)
-    await thread
-    client.transport.resume_reading()
-    head = await client.head()
-    assert head.startswith(b"HTTP/1.1 200 ")
-    assert await client.exactly(size) == body
+    with await serving:
+        for _ in range(20):  # what came is read as far as it will be
+            await asyncio.sleep(0.001)
+        handler.go.set()
+        await client.same(head + body)
 
 
 async def test_a_tls_session_is_resumed_towards_the_upstream(lab: Lab) -> None:
