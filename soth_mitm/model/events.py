@@ -64,7 +64,7 @@ class Body(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 # --- session: neither conn nor flow -------------------------------------------------------------
 
 
-class SessionStarted(Body):
+class SessionStarted(Body, frozen=True):
     """The stream begins: the first event of a run."""
 
     KIND = 0x0101
@@ -74,7 +74,7 @@ class SessionStarted(Body):
     platform: str = ""
 
 
-class CaLoaded(Body):
+class CaLoaded(Body, frozen=True):
     """The certificate authority is ready."""
 
     KIND = 0x0102
@@ -86,7 +86,7 @@ class CaLoaded(Body):
     """Seconds since 1970."""
 
 
-class ListenerOpened(Body):
+class ListenerOpened(Body, frozen=True):
     """The proxy accepts connections at an address."""
 
     KIND = 0x0103
@@ -95,7 +95,7 @@ class ListenerOpened(Body):
     mode: str = "regular"
 
 
-class ListenerClosed(Body):
+class ListenerClosed(Body, frozen=True):
     """The proxy no longer accepts connections at an address."""
 
     KIND = 0x0104
@@ -103,14 +103,14 @@ class ListenerClosed(Body):
     port: int
 
 
-class ConfigReloaded(Body):
+class ConfigReloaded(Body, frozen=True):
     """Settings changed for connections made from now on; what is in flight keeps its own."""
 
     KIND = 0x0105
     changed: tuple[str, ...]
 
 
-class LimitReached(Body):
+class LimitReached(Body, frozen=True):
     """A named budget (docs/limits.md) was used up; `action` says what the proxy did about it."""
 
     KIND = 0x0106
@@ -119,7 +119,7 @@ class LimitReached(Body):
     action: str
 
 
-class CaptureGap(Body):
+class CaptureGap(Body, frozen=True):
     """Something was not recorded: `flow` 0 means events of many flows."""
 
     KIND = 0x0107
@@ -129,7 +129,7 @@ class CaptureGap(Body):
     cause: str
 
 
-class Notice(Body):
+class Notice(Body, frozen=True):
     """A message to the person, about no single flow."""
 
     KIND = 0x0108
@@ -137,7 +137,7 @@ class Notice(Body):
     text: str
 
 
-class SessionEnded(Body):
+class SessionEnded(Body, frozen=True):
     """The stream ends: the last event of a run that was not cut off."""
 
     KIND = 0x01FF
@@ -147,7 +147,7 @@ class SessionEnded(Body):
 # --- conn ---------------------------------------------------------------------------------------
 
 
-class ConnOpened(Body):
+class ConnOpened(Body, frozen=True):
     """A transport connection exists: accepted from a client, or dialled to an upstream."""
 
     KIND = 0x0201
@@ -158,7 +158,7 @@ class ConnOpened(Body):
     transport: str = "tcp"
 
 
-class ConnectReceived(Body):
+class ConnectReceived(Body, frozen=True):
     """A CONNECT request was parsed."""
 
     KIND = 0x0202
@@ -167,7 +167,7 @@ class ConnectReceived(Body):
     raw: bytes = b""
 
 
-class ConnectRefused(Body):
+class ConnectRefused(Body, frozen=True):
     """The first request on a connection was refused; `code` names the guard."""
 
     KIND = 0x0203
@@ -176,7 +176,7 @@ class ConnectRefused(Body):
     status: int = 400
 
 
-class PolicyDecided(Body):
+class PolicyDecided(Body, frozen=True):
     """What is done with this connection, decided once and never changed."""
 
     KIND = 0x0204
@@ -188,7 +188,7 @@ class PolicyDecided(Body):
     overrides: tuple[str, ...] = ()
 
 
-class HelloReceived(Body):
+class HelloReceived(Body, frozen=True):
     """The client's TLS hello, parsed without being consumed."""
 
     KIND = 0x0205
@@ -201,7 +201,7 @@ class HelloReceived(Body):
     length: int = 0
 
 
-class CertificateIssued(Body):
+class CertificateIssued(Body, frozen=True):
     """A leaf certificate for the client side was minted, or taken from the cache."""
 
     KIND = 0x0206
@@ -210,7 +210,7 @@ class CertificateIssued(Body):
     cached: bool
 
 
-class TlsStarted(Body):
+class TlsStarted(Body, frozen=True):
     """A TLS handshake begins on this conn."""
 
     KIND = 0x0207
@@ -218,7 +218,7 @@ class TlsStarted(Body):
     sni: str = ""
 
 
-class TlsEstablished(Body):
+class TlsEstablished(Body, frozen=True):
     """A TLS handshake succeeded on this conn."""
 
     KIND = 0x0208
@@ -232,7 +232,7 @@ class TlsEstablished(Body):
     """The peer's certificates in DER, leaf first; empty where resumed or where the peer is a client."""
 
 
-class TlsFailed(Body):
+class TlsFailed(Body, frozen=True):
     """A TLS handshake failed on this conn."""
 
     KIND = 0x0209
@@ -240,7 +240,7 @@ class TlsFailed(Body):
     failure: TlsFailure
 
 
-class DialStarted(Body):
+class DialStarted(Body, frozen=True):
     """An upstream conn is being made; the conn of this event is the new one."""
 
     KIND = 0x020A
@@ -249,14 +249,14 @@ class DialStarted(Body):
     via: str = ""
 
 
-class DialResolved(Body):
+class DialResolved(Body, frozen=True):
     """Name resolution ended."""
 
     KIND = 0x020B
     addresses: tuple[str, ...]
 
 
-class DialFailed(Body):
+class DialFailed(Body, frozen=True):
     """The upstream could not be resolved or reached; the terminal event follows."""
 
     KIND = 0x020C
@@ -265,7 +265,7 @@ class DialFailed(Body):
     detail: str
 
 
-class ConnClosed(Body):
+class ConnClosed(Body, frozen=True):
     """Terminal event of a conn. Byte counts are of the transport, below TLS where that is known."""
 
     KIND = 0x02FF
@@ -278,7 +278,7 @@ class ConnClosed(Body):
 # --- flow ---------------------------------------------------------------------------------------
 
 
-class FlowOpened(Body):
+class FlowOpened(Body, frozen=True):
     """A flow begins. `host` and `port` name the target as far as it is known."""
 
     KIND = 0x0301
@@ -292,7 +292,7 @@ class FlowOpened(Body):
     metadata_only: bool = False
 
 
-class FlowBound(Body):
+class FlowBound(Body, frozen=True):
     """A flow uses an upstream conn. Phases are 0 where the conn was reused."""
 
     KIND = 0x0302
@@ -305,7 +305,7 @@ class FlowBound(Body):
     tls_ns: int = 0
 
 
-class RequestHead(Body):
+class RequestHead(Body, frozen=True):
     """The head of a request, as the client sent it (`raw`) and as it was read."""
 
     KIND = 0x0303
@@ -321,7 +321,7 @@ class RequestHead(Body):
     """What went upstream instead of `raw`, where they differ."""
 
 
-class BodyChunk(Body):
+class BodyChunk(Body, frozen=True):
     """Body bytes that passed; at most 64 KiB, transfer coding removed, content coding kept."""
 
     KIND = 0x0304
@@ -332,7 +332,7 @@ class BodyChunk(Body):
     """Empty where the body is over the capture budget or the policy is metadata-only."""
 
 
-class RequestEnd(Body):
+class RequestEnd(Body, frozen=True):
     """The request is complete."""
 
     KIND = 0x0305
@@ -341,7 +341,7 @@ class RequestEnd(Body):
     trailers: bytes = b""
 
 
-class ResponseInfo(Body):
+class ResponseInfo(Body, frozen=True):
     """An interim response (1xx) passed; `generated` where the proxy itself made it."""
 
     KIND = 0x0306
@@ -350,7 +350,7 @@ class ResponseInfo(Body):
     generated: bool = False
 
 
-class ResponseHead(Body):
+class ResponseHead(Body, frozen=True):
     """The head of the final response."""
 
     KIND = 0x0307
@@ -365,7 +365,7 @@ class ResponseHead(Body):
     forwarded: bytes = b""
 
 
-class ResponseEnd(Body):
+class ResponseEnd(Body, frozen=True):
     """The response is complete."""
 
     KIND = 0x0308
@@ -374,14 +374,14 @@ class ResponseEnd(Body):
     trailers: bytes = b""
 
 
-class Upgraded(Body):
+class Upgraded(Body, frozen=True):
     """The exchange switched protocols; what follows are bytes both ways."""
 
     KIND = 0x0309
     protocol: str
 
 
-class TunnelProgress(Body):
+class TunnelProgress(Body, frozen=True):
     """How much a tunnel has carried so far; sent at most once a second."""
 
     KIND = 0x030A
@@ -389,7 +389,7 @@ class TunnelProgress(Body):
     from_upstream: int
 
 
-class Anomaly(Body):
+class Anomaly(Body, frozen=True):
     """Something odd that was let through, by its reason code."""
 
     KIND = 0x030B
@@ -398,7 +398,7 @@ class Anomaly(Body):
     detail: str = ""
 
 
-class GuardTripped(Body):
+class GuardTripped(Body, frozen=True):
     """A guard refused a message; `hint` says what to do about it."""
 
     KIND = 0x030C
@@ -409,7 +409,7 @@ class GuardTripped(Body):
     hint: str = ""
 
 
-class HandlerActed(Body):
+class HandlerActed(Body, frozen=True):
     """The handler changed, answered or refused a message."""
 
     KIND = 0x030D
@@ -420,7 +420,7 @@ class HandlerActed(Body):
     """The head that went on instead of the original, where the handler changed it."""
 
 
-class HandlerFailed(Body):
+class HandlerFailed(Body, frozen=True):
     """A handler hook raised or took too long; `outcome` says what the proxy did instead."""
 
     KIND = 0x030E
@@ -429,14 +429,14 @@ class HandlerFailed(Body):
     outcome: Literal["open", "closed"]
 
 
-class Retried(Body):
+class Retried(Body, frozen=True):
     """The request was sent again on a new upstream conn, because a pooled one was stale."""
 
     KIND = 0x030F
     cause: str
 
 
-class Noted(Body):
+class Noted(Body, frozen=True):
     """A fact about a flow for its overview, such as why a tunnel was chosen."""
 
     KIND = 0x0310
@@ -444,7 +444,7 @@ class Noted(Body):
     detail: str = ""
 
 
-class FlowClosed(Body):
+class FlowClosed(Body, frozen=True):
     """Terminal event of a flow."""
 
     KIND = 0x03FF
