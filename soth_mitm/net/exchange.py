@@ -132,17 +132,17 @@ class Exchange:
             self.session.gate.shut(Why.DIALLING)
             self.shared.tasks.spawn(self._dial(), f"dial for flow {self.flow.number}")
 
-    async def _dial(self) -> None:
+    async def _dial(self, *, fresh: bool = False) -> None:
         try:
-            await self._reach()
+            await self._reach(fresh)
         except Exception as error:
             if self.finished:
                 raise
             self.session.internal_error(error)
 
-    async def _reach(self) -> None:
+    async def _reach(self, fresh: bool) -> None:
         try:
-            conn = await self.session.origin.open(self.place)
+            conn = await self.session.origin.open(self.place, fresh=fresh)
         except DialError as error:
             if not self.finished:
                 answers.unreachable(self, error)
@@ -369,7 +369,7 @@ class Exchange:
         self._reused = False
         self.flow.emit(Retried("the pooled connection had gone stale"))
         self._to_upstream = [self.place.raw]
-        self.shared.tasks.spawn(self._dial(), f"retry of flow {self.flow.number}")
+        self.shared.tasks.spawn(self._dial(fresh=True), f"retry of flow {self.flow.number}")
 
     def _chunk(self, direction: Direction, count: _Count, data: bytes) -> None:
         offset = count.data

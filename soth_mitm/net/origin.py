@@ -46,8 +46,8 @@ class Origin(Protocol):
         """Return a connection that can be used at once, or None."""
         ...
 
-    async def open(self, place: Place) -> UpstreamConn:
-        """Make a connection.
+    async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
+        """Make a connection; a `fresh` one has not been used before.
 
         Raises:
             DialError, UpstreamTlsError: it cannot be made.
@@ -107,7 +107,7 @@ class FixedOrigin:
         conn, self._conn = self._conn, None
         return conn if conn is not None and conn.alive else None
 
-    async def open(self, place: Place) -> UpstreamConn:
+    async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
         """Dial again, because the upstream closed, or because the first handshake failed."""
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -174,10 +174,12 @@ class ForwardOrigin:
         addresses = self._shared.dialer.known(place.host, place.port)
         return None if addresses is None else self._shared.pool.take(self._peer(place), addresses)
 
-    async def open(self, place: Place) -> UpstreamConn:
-        """Dial, unless a pooled connection fits once the name is resolved."""
-        addresses = await self._shared.dialer.resolve(place.host, place.port)
-        conn = self._shared.pool.take(self._peer(place), addresses)
+    async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
+        """Dial, unless a pooled connection may be used and fits once the name is resolved."""
+        conn = None
+        if not fresh:
+            addresses = await self._shared.dialer.resolve(place.host, place.port)
+            conn = self._shared.pool.take(self._peer(place), addresses)
         return conn or await open_upstream(self._shared, self._peer(place))
 
     def release(self, conn: UpstreamConn, reusable: bool) -> None:

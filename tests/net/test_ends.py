@@ -241,7 +241,7 @@ async def test_a_fault_while_dialling_fails_the_flow_at_once(
     await lab.start()
     link = await lab.link("plain")
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise Fault("a defect")
 
     monkeypatch.setattr("soth_mitm.net.origin.ForwardOrigin.open", broken)

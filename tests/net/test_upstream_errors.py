@@ -214,3 +214,70 @@ async def test_an_idle_upstream_that_closes_is_not_used_again(lab: Lab) -> None:
     await link.client.same(OK)
     assert not lab.all(Retried)
     assert "upstream_closed" in {closed.reason for closed in lab.all(ConnClosed)}
+
+
+async def test_a_retry_goes_over_a_new_connection_and_never_over_another_stale_one(lab: Lab) -> None:
+    await lab.start()
+    first = await lab.link("plain")
+    second = await lab.link("plain", origin=first.origin)
+    first.ask(first.get(b"/1"))
+    a = await first.origin.accept()
+    second.ask(second.get(b"/2"))
+    b = await first.origin.accept()
+    for server, link in ((a, first), (b, second)):
+        await server.head()
+        server.send(OK)
+        await link.client.same(OK)
+    await lab.settled()
+    request = first.get(b"/3")
+    first.ask(request)
+    await eventually(lambda: a.unread or b.unread)
+    (a if a.unread else b).close()
+    fresh = await first.origin.accept()
+    await fresh.same(request)
+    fresh.close()
+    assert (await first.client.rest()).startswith(b"HTTP/1.1 502 ")
+    assert len(lab.all(Retried)) == 1
+
+
+async def test_a_client_may_end_its_side_right_behind_its_request(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("plain")
+    one, two = link.get(b"/1"), link.get(b"/2")
+    link.client.send(link.wrote(one) + link.wrote(two))
+    link.client.finish()
+    server = await link.server()
+    for request in (one, two):
+        await server.same(request)
+        server.send(OK)
+        await link.client.same(OK)
+    assert await link.client.rest() == b""
+    await lab.settled()
+    assert [closed.reason for closed in lab.all(FlowClosed)] == ["completed", "completed"]
+
+
+async def test_an_upstream_that_answers_and_closes_at_once_is_answered_and_not_reused(
+    lab: Lab, route: str
+) -> None:
+    """A keep-alive response right before a FIN is complete; the next request gets a new connection."""
+    await lab.start()
+    link = await lab.link(route)
+    for number in range(3):
+        request = link.get(b"/%d" % number)
+        link.ask(request)
+        server = await link.origin.accept()
+        await server.same(request)
+        server.send(OK)
+        server.close()
+        await link.client.same(OK)
+        await server.closed()
+        await eventually(lambda: len(lab.running._shared.pool) == 0)
+    assert {closed.reason for closed in lab.all(FlowClosed)} == {"completed"}
+
+
+async def test_a_connect_of_http_1_0_is_understood(lab: Lab) -> None:
+    await lab.start()
+    origin = await lab.origin()
+    client = await lab.client()
+    client.send(b"CONNECT site.test:%d HTTP/1.0\r\n\r\n" % origin.port)
+    await client.same(b"HTTP/1.1 200 Connection Established\r\n\r\n")
