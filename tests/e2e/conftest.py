@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.origins import Authority
 from tests.e2e.proxied import Proxied
+from tests.helpers.origins import Authority
 from tests.helpers.program import running
 
 

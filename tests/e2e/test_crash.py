@@ -16,8 +16,8 @@ import pytest
 
 from soth_mitm.record.format import BLOCK_HEADER_SIZE
 from soth_mitm.record.reader import Block, DumpReader
-from tests.e2e.origins import HOST, Answer, Authority, Origin
 from tests.e2e.proxied import Proxied
+from tests.helpers.origins import HOST, Answer, Authority, Origin
 from tests.helpers.program import DEADLINE, running, soth_mitm
 
 FLUSHED = 0.3

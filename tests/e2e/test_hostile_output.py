@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.origins import HOST, Answer, Authority, Origin
 from tests.e2e.proxied import Proxied
+from tests.helpers.origins import HOST, Answer, Authority, Origin
 from tests.helpers.program import DEADLINE, Result, running, soth_mitm
 
 EVIL = (

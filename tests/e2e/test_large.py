@@ -12,8 +12,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from soth_mitm.text import human_size
-from tests.e2e.origins import Authority, Nginx, nginx
 from tests.e2e.proxied import Proxied, curl
+from tests.helpers.origins import Authority, Nginx, nginx
 from tests.helpers.program import DEADLINE
 
 pytestmark = [pytest.mark.outside("curl", "nginx"), pytest.mark.slow]

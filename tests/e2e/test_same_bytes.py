@@ -16,8 +16,8 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 import zstandard
 
-from tests.e2e.origins import HOST, Answer, Authority, Nginx, Origin, nginx
 from tests.e2e.proxied import Got, Proxied, curl
+from tests.helpers.origins import HOST, Answer, Authority, Nginx, Origin, nginx
 from tests.helpers.program import DEADLINE
 
 pytestmark = pytest.mark.outside("curl")

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from tests.e2e.origins import HOST, Authority
 from tests.e2e.proxied import Proxied
+from tests.helpers.origins import HOST, Authority
 from tests.helpers.wire import dial, eventually, read_head
 
 EVENTS = 50

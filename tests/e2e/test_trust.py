@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.e2e.origins import HOST, Answer, Authority, Origin
 from tests.e2e.proxied import Proxied, curl
+from tests.helpers.origins import HOST, Answer, Authority, Origin
 from tests.helpers.program import running
 
 pytestmark = pytest.mark.outside("curl")
