@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli import environ, settings
-from soth_mitm.cli.output import say
-from soth_mitm.cli.running import Prepared
+from soth_mitm.cli.output import Log, say
+from soth_mitm.cli.running import Prepared, handling
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
-from soth_mitm.net.tasks import start
 from soth_mitm.record.rows import RowFold
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.model.events import Event
+
+
+MOST_TOLD = 20
+"""Messages about the proxy that are kept for the end: until then the terminal is the command's."""
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -32,40 +37,55 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 async def _main(arguments: argparse.Namespace, config: Config) -> int:
-    prepared = Prepared(arguments, config)
+    prepared = Prepared(arguments, config, log=False)
     summary = Summary()
+    told: deque[str] = deque(maxlen=MOST_TOLD)
     prepared.bus.attach(summary)
+    prepared.bus.attach(Log(quiet=arguments.quiet, tell=told.append))
     async with prepared.run() as running:
         ca = running.proxy.ca
         bundle = environ.write_bundle(config.directory, ca.certificate_pem)
         wanted = environ.variables(running.address, ca=ca.certificate_path, bundle=bundle)
-        code = await _child(arguments.child, {**os.environ, **wanted}, running.stop)
+        code = await _child(arguments.child, {**os.environ, **wanted})
+    for text in told:
+        say(text)
     if not arguments.quiet:
         saved = f", recorded in {arguments.write}" if arguments.write else ""
         say(f"{summary.text()}{saved}")
     return code
 
 
-async def _child(child: list[str], environment: dict[str, str], stop: asyncio.Event) -> int:
+async def _child(child: list[str], environment: dict[str, str]) -> int:
     try:
         process = await asyncio.create_subprocess_exec(*child, env=environment)
     except FileNotFoundError:
         raise ConfigError(f"cannot run {child[0]!r}: there is no such command") from None
     except OSError as error:
         raise ConfigError(f"cannot run {child[0]!r}: {error.strerror or error}") from error
-    # A terminal's ctrl+c reaches the command by itself; what only we get is passed on.
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
-    waiting = start(process.wait(), "command")
-    stopping = start(stop.wait(), "stop")
-    await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        await asyncio.wait([waiting])
-    stopping.cancel()
-    code = waiting.result()
+
+    def pass_on(number: int) -> None:
+        if number != signal.SIGINT or not _has_terminal():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    with handling({name: partial(pass_on, getattr(signal, name)) for name in names}):
+        code = await process.wait()
     return 128 - code if code < 0 else code
+
+
+def _has_terminal() -> bool:
+    """Return whether a terminal sends its ctrl+c to us and the command alike, so that it has it already."""
+    if not hasattr(os, "tcgetpgrp"):
+        return True
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    finally:
+        os.close(terminal)
 
 
 class Summary:
@@ -90,4 +110,5 @@ class Summary:
         from soth_mitm.text import human_size
 
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._flows} flows{failed}, {human_size(self._bytes)} received"
+        flows = "1 flow" if self._flows == 1 else f"{self._flows} flows"
+        return f"{flows}{failed}, {human_size(self._bytes)} received"

@@ -64,15 +64,15 @@ async def serve(
     lines = printer(arguments, config, output.write)
     if not arguments.quiet or arguments.count:
         prepared.bus.attach(_counting(lines, output, arguments, stop))
-    async with prepared.run(resolver) as running:
+    async with prepared.run(resolver, last=output.close) as running:
         running.stop = stop
         announce(running)
         async with around(running):
             await stop.wait()
-    await output.close()
     if output.dropped:
-        say(f"{output.dropped} lines were dropped: standard output was not read fast enough")
-    return 0
+        lost = "1 batch of lines is" if output.dropped == 1 else f"{output.dropped} lines or batches are"
+        say(f"standard output was not read fast enough: {lost} lost")
+    return running.code
 
 
 def _counting(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -27,7 +26,9 @@ class Running(NamedTuple):
     @property
     def url(self) -> str:
         """The URL that clients use."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        from soth_mitm.cli.running import proxy_url
+
+        return proxy_url(self.host, self.port)
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -38,7 +39,10 @@ def command(arguments: argparse.Namespace) -> int:
         return 0
     proxy = _choose(arguments.listen_port)
     ca = proxy.confdir / "ca.pem"
-    bundle = environ.write_bundle(proxy.confdir, ca.read_bytes())
+    try:
+        bundle = environ.write_bundle(proxy.confdir, ca.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot read the CA of that proxy, {ca}: {error.strerror or error}") from error
     wanted = environ.variables(proxy.url, ca=ca, bundle=bundle)
     sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in wanted.items()))
     return 0
@@ -66,16 +70,21 @@ def running() -> list[Running]:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             each = Running(int(facts["pid"]), str(facts["host"]), int(facts["port"]), Path(facts["confdir"]))
+            since = path.stat().st_mtime
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if _lives(each.pid):
+        if _lives(each.pid, since):
             found.append(each)
         else:
             path.unlink(missing_ok=True)
     return found
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, since: float) -> bool:
+    """Return whether the process that wrote its file at `since` runs; numbers are used again."""
     import psutil  # type: ignore[import-untyped]
 
-    return pid == os.getpid() or psutil.pid_exists(pid)
+    try:
+        return bool(psutil.Process(pid).create_time() <= since + 1)
+    except psutil.Error:
+        return False

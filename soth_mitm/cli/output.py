@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections import deque
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import CaptureGap, Event, LimitReached, Notice
@@ -20,7 +22,10 @@ MOST_WAITING = 8 * 1024 * 1024
 
 
 class Output:
-    """Writes to a file descriptor from a thread, a batch at a time, within a bound."""
+    """Writes to a file descriptor from a thread, a batch at a time, within a bound.
+
+    The thread is a daemon: a reader that takes nothing more cannot keep the program alive.
+    """
 
     def __init__(self, descriptor: int, on_closed: Callable[[], None]) -> None:
         self._descriptor = descriptor
@@ -29,7 +34,10 @@ class Output:
         self._waiting: deque[str] = deque()
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._batches: SimpleQueue[bytes] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
         self.dropped = 0
         """Lines that nobody read in time."""
@@ -43,61 +51,75 @@ class Output:
             return
         self._waiting.append(text)
         self._size += len(text)
-        if self._timer is None and self._writing is None:
+        if self._timer is None and self._idle.is_set():
             self._timer = self._loop.call_later(FLUSH_SECONDS, self._start)
 
     def _start(self) -> None:
-        self._timer = None
-        if self._waiting and self._writing is None:
-            data = "".join(self._waiting).encode("utf-8", "replace")
-            self._waiting.clear()
-            self._size = 0
-            self._writing = self._loop.run_in_executor(None, self._write_all, data)
-            self._writing.add_done_callback(self._written)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._waiting or not self._idle.is_set():
+            return
+        data = "".join(self._waiting).encode("utf-8", "replace")
+        self._waiting.clear()
+        self._size = 0
+        self._idle.clear()
+        self._batches.put(data)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_batches, name="output", daemon=True)
+            self._thread.start()
 
-    def _write_all(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+    def _write_batches(self) -> None:
+        while data := self._batches.get():
+            failed = False
+            try:
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            except OSError:
+                failed = True
+            try:
+                self._loop.call_soon_threadsafe(self._written, failed)
+            except RuntimeError:  # the loop has closed: nobody waits for us any more
+                return
 
-    def _written(self, done: asyncio.Future[None]) -> None:
-        self._writing = None
-        if done.cancelled() or done.exception() is not None:
+    def _written(self, failed: bool) -> None:
+        self._idle.set()
+        if failed:
             self._closed = True
             self._waiting.clear()
             self._on_closed()
-            return
         self._start()
 
     async def close(self, timeout: float = 5.0) -> None:
         """Write what waits, for at most `timeout` seconds: a reader that stopped must not keep us."""
-        if self._timer is not None:
-            self._timer.cancel()
         try:
             async with asyncio.timeout(timeout):
-                self._start()
-                while self._writing is not None:
-                    await asyncio.wait([self._writing])
+                while self._waiting or not self._idle.is_set():
+                    self._start()
+                    await self._idle.wait()
         except TimeoutError:
-            self.dropped += 1
+            self.dropped += len(self._waiting) + 1
         self._closed = True
+        self._batches.put(b"")
 
 
 class Log:
-    """A sink that tells notices, used-up limits and capture gaps on standard error."""
+    """A sink that tells notices, used-up limits and capture gaps, on standard error by default."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, tell: Callable[[str], None] | None = None) -> None:
         self._quiet = quiet
+        self._tell = tell or say
 
     def __call__(self, event: Event) -> None:
-        """Print what concerns the person."""
+        """Tell what concerns the person."""
         match event.body:
             case Notice(level=level, text=text):
                 if level == "error" or not self._quiet:
-                    say(text)
+                    self._tell(text)
             case LimitReached(name=name, value=value, action=action):
-                say(f"limit {name} reached ({value}): {action}")
+                self._tell(f"limit {name} reached ({value}): {action}")
             case CaptureGap(events=events, bytes=size, cause=cause):
-                say(f"capture gap: {events} events, {size} bytes not recorded ({cause})")
+                self._tell(f"capture gap: {events} events, {size} bytes not recorded ({cause})")
 
 
 def say(text: str) -> None:

@@ -11,21 +11,23 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soth_mitm.cli import settings
+from soth_mitm.cli.main import EXIT_INTERRUPTED
 from soth_mitm.cli.output import Log, say
 from soth_mitm.config import state_directory
 from soth_mitm.core import Proxy
-from soth_mitm.errors import SothError
+from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import Notice
+from soth_mitm.net.tasks import start
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.recorder import Recorder
 from soth_mitm.record.target import FileTarget, StreamTarget
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
@@ -39,12 +41,24 @@ class Running:
         self.recorder = recorder
         self.stop = asyncio.Event()
         """Set when the person, or a limit of theirs, wants it to end."""
+        self.hurry: asyncio.Task[int] | None = None
+        """Cuts what is still open, once the person has asked twice."""
 
     @property
     def address(self) -> str:
-        """The URL that clients use as their proxy."""
-        host, port = self.proxy.addresses[0]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """The URL that clients on this machine use as their proxy."""
+        return proxy_url(*self.proxy.addresses[0])
+
+    @property
+    def code(self) -> int:
+        """The exit code: 0, or that of an interrupted program where open flows were cut at once."""
+        return EXIT_INTERRUPTED if self.hurry is not None else 0
+
+    def end(self) -> None:
+        """Stop in order; said a second time, cut what is still open, and write what there is."""
+        if self.stop.is_set() and self.hurry is None:
+            self.hurry = start(self.proxy.drain(0), "cut")
+        self.stop.set()
 
 
 class Prepared:
@@ -79,17 +93,38 @@ class Prepared:
         )
 
     @contextlib.asynccontextmanager
-    async def run(self, resolver: Override | None = None) -> AsyncIterator[Running]:
-        """Start the proxy; afterwards it is drained and the recording is complete on the disk."""
+    async def run(
+        self, resolver: Override | None = None, *, last: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncIterator[Running]:
+        """Start the proxy; afterwards it is drained and the recording is complete on the disk.
+
+        `last` is awaited at the end, while signals are still ours.
+        """
         proxy = Proxy(self.config, bus=self.bus, run_id=self.run_id, resolver=resolver)
+        running = Running(proxy, self.recorder)
         try:
-            async with proxy:
-                running = Running(proxy, self.recorder)
-                with _address_file(running), _signals(running, self._arguments):
-                    yield running
-        finally:
-            if self.recorder is not None:
-                await self.recorder.close()
+            # The signals are ours until all is drained and written.
+            with _signals(running, self._arguments):
+                try:
+                    async with proxy:
+                        with _address_file(running):
+                            yield running
+                finally:
+                    if self.recorder is not None:
+                        await self.recorder.close()
+                    if running.hurry is not None:
+                        await running.hurry
+                    if last is not None:
+                        await last()
+        except StartError:
+            self._forget_recording()
+            raise
+
+    def _forget_recording(self) -> None:
+        """Remove the file of a recording that never began, so that the next start may make it."""
+        arguments = self._arguments
+        if arguments.write not in (None, "-") and not (arguments.append or arguments.overwrite):
+            Path(arguments.write).unlink(missing_ok=True)
 
 
 Around = Callable[[Running], contextlib.AbstractAsyncContextManager[None]]
@@ -106,6 +141,12 @@ def announce(running: Running) -> None:
     ca = running.proxy.ca
     made = " (made just now)" if ca.created else ""
     say(f"listening on {running.address} · CA {ca.certificate_path}{made}")
+
+
+def proxy_url(host: str, port: int) -> str:
+    """Return the URL by which clients on this machine reach a proxy that listens at `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def running_directory() -> Path:
@@ -134,13 +175,6 @@ def _address_file(running: Running) -> Iterator[None]:
 @contextlib.contextmanager
 def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
     """SIGINT, SIGTERM and a closed terminal stop in order, a second one at once; SIGUSR1 reloads."""
-    loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
-
-    def stop() -> None:
-        if running.stop.is_set() and main is not None:
-            main.cancel()
-        running.stop.set()
 
     def reload() -> None:
         try:
@@ -148,8 +182,16 @@ def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
         except SothError as error:
             running.proxy.bus.publish(Notice("error", f"settings not read again: {error}"))
 
-    handlers: dict[str, Any] = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop, "SIGUSR1": reload}
-    installed = []
+    end = running.end
+    with handling({"SIGINT": end, "SIGTERM": end, "SIGHUP": end, "SIGUSR1": reload}):
+        yield
+
+
+@contextlib.contextmanager
+def handling(handlers: dict[str, Callable[[], None]]) -> Iterator[None]:
+    """Have the running loop call `handlers` on signals, by name; those that a system lacks are left out."""
+    loop = asyncio.get_running_loop()
+    installed: list[int] = []
     for name, handler in handlers.items():
         number = getattr(signal, name, None)
         if number is None:

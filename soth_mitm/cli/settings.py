@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from soth_mitm import config as settings
 from soth_mitm.errors import ConfigError
 
@@ -26,8 +28,8 @@ _NAMES = (
 )
 
 
-def of(arguments: argparse.Namespace, **fallbacks: object) -> settings.Config:
-    """Return the settings: the file's, overridden by the arguments, over `fallbacks`.
+def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
+    """Return the settings: the file's, under the `defaults` of the command, under the arguments.
 
     Without `--config`, `config.toml` in the configuration directory is read where there is one.
 
@@ -35,10 +37,12 @@ def of(arguments: argparse.Namespace, **fallbacks: object) -> settings.Config:
         ConfigError: a file, key or value is wrong.
     """
     given = {name: getattr(arguments, name, None) for name in _NAMES}
-    path = _file(arguments)
-    if path is None:
-        return settings.load(None, **{**fallbacks, **{k: v for k, v in given.items() if v is not None}})
-    return settings.load(path, **given)
+    given = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+    config = settings.load(_file(arguments), **given)
+    if not config.confdir:
+        return config
+    # Other programs are told of files in there, and they may run in another directory.
+    return msgspec.structs.replace(config, confdir=str(config.directory.absolute()))
 
 
 def _file(arguments: argparse.Namespace) -> Path | None:

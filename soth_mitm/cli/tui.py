@@ -76,7 +76,7 @@ async def serve(
     finally:
         await store.close(delete=failure is None)
     if failure is None:
-        return 0
+        return running.code
     where = f"the recording is in {spill.path}" if spill is not None else "it was kept in memory only"
     if arguments.write not in (None, "-"):
         where = f"the recording is in {arguments.write}"
