@@ -325,6 +325,7 @@ class ClientSession(asyncio.BufferedProtocol):
         """The exchange has switched protocols: what the reader kept is its first bytes."""
         if self.exchange is not None:
             self.exchange.client_bytes(self.reader.release())
+            self.gate.open(Why.PIPELINED)
 
     # --- the client's transport -----------------------------------------------------------------
 
