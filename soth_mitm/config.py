@@ -31,7 +31,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list_rows: int = 1_000_000
     leaf_cache: int = 1024
     session_cache: int = 1024
-    pool_idle_per_host: int = 8
+    pool_idle_per_host: int = 64
     pool_idle_total: int = 256
     upstream_per_host: int = 256
     tunnel_pipe_bytes: int = 256 * 1024

@@ -37,7 +37,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("list_rows", 1_000_000, "rows", "drop the oldest row from the list", "list_full"),
     Limit("leaf_cache", 1024, "certificates", "drop the least recently used", "leaf_cache_full"),
     Limit("session_cache", 1024, "TLS sessions", "drop the least recently used", "session_cache_full"),
-    Limit("pool_idle_per_host", 8, "connections", "close the connection after use", "pool_full"),
+    Limit("pool_idle_per_host", 64, "connections", "close the connection after use", "pool_full"),
     Limit("pool_idle_total", 256, "connections", "close the oldest idle connection", "pool_full"),
     Limit("upstream_per_host", 256, "connections", "wait, then answer 503", "upstream_host_full"),
     Limit("tunnel_pipe_bytes", 256 * KIB, "bytes", "stop reading from the sender", "back_pressure"),

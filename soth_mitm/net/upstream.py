@@ -136,7 +136,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.received += len(data)
         if not self._remembered and self._ssl is not None:
             self._remembered = True
-            self._shared.tls.remember(self._ssl)
+            if not self._ssl.session_reused:  # reading a session costs as much as resuming it saves
+                self._shared.tls.remember(self._ssl)
         user = self.user
         if user is not None:
             user.upstream_data(self, data)
