@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import ipaddress
 import socket
 from collections import OrderedDict
@@ -89,11 +90,7 @@ class Dialer:
             given = self._override(host, port)
             if given is not None:
                 return tuple(given)
-        try:
-            ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            pass
-        else:
+        if _is_literal(host):
             return ((host, port),)
         entry = self._cache.get((host, port))
         if entry is None or entry[0] < asyncio.get_running_loop().time():
@@ -198,6 +195,15 @@ class Dialer:
         if winner is None:
             raise first_error or OSError(errno.EHOSTUNREACH, "no address to connect to")
         return winner
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 async def _abandon(running: dict[asyncio.Future[socket.socket], Address]) -> None:

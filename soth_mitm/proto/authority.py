@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ class ConnectError(ProtocolError):
         self.status = status
 
 
+@functools.lru_cache(maxsize=1024)  # a client asks for the same few hosts over and over
 def parse_authority(wire: bytes, *, default_port: int | None = None, bare_ipv6: bool = False) -> Authority:
     """Read `host:port` or `[v6]:port`.
 
