@@ -406,7 +406,7 @@ class Exchange:
                 return True
             self.finish(CloseReason.RELAY_EOF, "the client closed")
             return False
-        return self.request_done
+        return not self.session.reader.message_open
 
     def _half_close(self, conn: UpstreamConn | None) -> bool:
         if conn is None or not conn.alive or self.session.tls or not conn.transport.can_write_eof():

@@ -154,7 +154,9 @@ class ClientSession(asyncio.BufferedProtocol):
 
     def _take(self, items: Sequence[Item]) -> None:
         if not items:
-            if not self._head_since and self.reader.buffered:
+            if self.exchange is not None and self.reader.buffered and not self.reader.message_open:
+                self.gate.shut(Why.PIPELINED)
+            elif not self._head_since and self.reader.buffered:
                 self._head_since = self.shared.loop.time()
             return
         self._head_since = 0.0

@@ -8,7 +8,20 @@ from soth_mitm.model.events import FlowClosed
 from tests.helpers.net import OK, Lab
 from tests.helpers.wire import Wire, eventually
 
+MIB = 1024 * 1024
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+class Waits(Handler):
+    """Decide about a request once the test says so."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def on_request(self, request: Request) -> None:
+        self.asked.set()
+        await self.go.wait()
 
 
 async def pour_until_held(sender: Wire, *, most: int) -> None:
@@ -34,3 +47,34 @@ async def test_what_a_client_sends_ahead_of_a_101_does_not_stop_what_follows(lab
     await link.client.same(SWITCH)
     link.client.send(b"later")
     await server.same(b"early later")
+
+
+async def test_requests_sent_ahead_while_a_hook_decides_are_left_in_the_socket(lab: Lab) -> None:
+    handler = Waits()
+    await lab.start(handler=handler)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await handler.asked.wait()
+    session = next(iter(lab.running._shared.sessions))
+    for _ in range(200):
+        link.client.send(b"GET http://site.test/ HTTP/1.1\r\nHost: site.test\r\n\r\n" * 2000)
+    await eventually(lambda: session.reader.buffered)  # type: ignore[attr-defined]
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    assert session.reader.buffered < MIB  # type: ignore[attr-defined]
+
+
+async def test_a_client_that_half_closes_while_a_hook_decides_gets_its_answer(lab: Lab) -> None:
+    handler = Waits()
+    await lab.start(handler=handler)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    link.client.finish()
+    await handler.asked.wait()
+    session = next(iter(lab.running._shared.sessions))
+    await eventually(lambda: session._ended)  # type: ignore[attr-defined]
+    handler.go.set()
+    server = await link.server()
+    await server.same(link.get())
+    server.send(OK)
+    assert await link.client.rest() == OK
