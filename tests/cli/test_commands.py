@@ -46,7 +46,10 @@ def test_run_sends_the_command_through_a_proxy_of_its_own(plain: Site, tmp_path:
     assert "/seen  " in soth_mitm("--dump", "-r", recording, home=tmp_path).out
 
 
-def test_run_sets_proxy_and_trust_for_the_command_alone(tmp_path: Path) -> None:
+def test_run_sets_proxy_and_trust_for_the_command_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     # What belongs to go's module downloads, and what programs trust, must survive.
     result = soth_mitm(
         "run", "-q", "--confdir", "conf", "--", sys.executable, "-c", SHOW, home=tmp_path, GOPROXY="kept"
