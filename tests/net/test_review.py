@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
-from soth_mitm.model.events import FlowClosed
+from soth_mitm.hooks.handler import Handler
+from soth_mitm.hooks.messages import Request
 from tests.helpers.net import OK, Lab
 from tests.helpers.wire import Wire, eventually
 
