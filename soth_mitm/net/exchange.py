@@ -9,11 +9,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from soth_mitm.hooks.messages import StreamChunk
 from soth_mitm.model.events import (
-    CHUNK_LIMIT,
     Anomaly,
-    BodyChunk,
     Direction,
     FlowBound,
     FlowKind,
@@ -29,6 +26,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, replies
+from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
@@ -49,16 +47,6 @@ VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
-class _Count:
-    """What passed in one direction."""
-
-    __slots__ = ("data", "wire")
-
-    def __init__(self) -> None:
-        self.data = 0
-        self.wire = 0
-
-
 class Exchange:
     """A flow of kind `http`. Belongs to a session, and to an upstream connection once it is bound."""
 
@@ -76,17 +64,19 @@ class Exchange:
         self.finished = False
         self.deciding: Deciding | None = None
         self.capture = place.decision.action is not Action.METADATA_ONLY
-        self._capture_limit = session.config.limits.capture_body_bytes
         self._to_upstream: list[bytes] = []
-        self._request = _Count()
-        self._response = _Count()
+        self._request = self._tap(Direction.REQUEST)
+        self._response = self._tap(Direction.RESPONSE)
         self._sent_to_client = False
         self._reused = False
         self.gate = ReadGate()
         """Reading from the upstream."""
         self._client_ended = False
         self._upstream_ended = False
-        self._chunk_hook = self.shared.hooks.chunk
+
+    def _tap(self, direction: Direction) -> BodyTap:
+        limit = self.session.config.limits.capture_body_bytes
+        return BodyTap(self.shared, self.flow, direction=direction, capture=self.capture, limit=limit)
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -187,7 +177,7 @@ class Exchange:
                 self._to_upstream.append(item.wire)
                 self._request.wire += len(item.wire)
                 if item.data:
-                    self._chunk(Direction.REQUEST, self._request, item.data)
+                    self._request.passed(item.data)
             elif type(item) is http1.End:
                 if item.wire:
                     self._to_upstream.append(item.wire)
@@ -221,7 +211,7 @@ class Exchange:
         if body:
             self._to_upstream.append(body)
             self._request.wire += len(body)
-            self._chunk(Direction.REQUEST, self._request, body)
+            self._request.passed(body)
         self.send_head(head)
 
     # --- the response ---------------------------------------------------------------------------
@@ -238,6 +228,8 @@ class Exchange:
                     answers.response_refused(self, error)
                 return
             self.response_items(items)
+            if conn.reader.buffered and not conn.reader.expecting and not self.finished:
+                self.gate.shut(Why.PIPELINED)  # nobody asked for it, so nobody would ever take it
         except Exception as error:
             self.session.internal_error(error)
         if self.shared.bus.congested:
@@ -254,7 +246,7 @@ class Exchange:
                 out.append(item.wire)
                 self._response.wire += len(item.wire)
                 if item.data:
-                    self._chunk(Direction.RESPONSE, self._response, item.data)
+                    self._response.passed(item.data)
             elif type(item) is http1.End:
                 if item.wire:
                     out.append(item.wire)
@@ -327,7 +319,7 @@ class Exchange:
         self.send_to_client(head + (body or b""))
         if body:
             self._response.wire += len(body)
-            self._chunk(Direction.RESPONSE, self._response, body)
+            self._response.passed(body)
 
     def upstream_ended(self, conn: UpstreamConn, error: BaseException | None) -> None:
         """Take note of the upstream's end: the body's, a switched connection's, or one too early."""
@@ -371,24 +363,6 @@ class Exchange:
         self._to_upstream = [self.place.raw]
         self.shared.tasks.spawn(self._dial(fresh=True), f"retry of flow {self.flow.number}")
 
-    def _chunk(self, direction: Direction, count: _Count, data: bytes) -> None:
-        offset = count.data
-        count.data = after = offset + len(data)
-        keep = self.capture and after <= self._capture_limit
-        if not keep and self.capture and offset <= self._capture_limit:
-            self.shared.limit_reached("capture_body_bytes", after, "the rest is forwarded, not recorded")
-            self.flow.emit(Noted("capture_body", f"body recorded up to {offset} bytes"))
-        emit = self.flow.emit
-        if len(data) <= CHUNK_LIMIT:
-            emit(BodyChunk(direction, offset, len(data), data if keep else b""))
-        else:
-            for start in range(0, len(data), CHUNK_LIMIT):
-                part = data[start : start + CHUNK_LIMIT]
-                emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
-        if self._chunk_hook:
-            chunk = StreamChunk(self.flow.number, direction, offset, data)
-            self.shared.call_hook("on_stream_chunk", chunk, flow=self.flow)
-
     # --- switched protocols ---------------------------------------------------------------------
 
     def client_bytes(self, data: bytes) -> None:
@@ -396,7 +370,7 @@ class Exchange:
         if self.conn is not None and data:
             self.flow.from_client += len(data)
             self.conn.write(data)
-            self._chunk(Direction.REQUEST, self._request, data)
+            self._request.passed(data)
 
     def client_ended(self) -> bool:
         """The client will send no more; return whether its connection is kept for the answer."""
@@ -484,7 +458,7 @@ class Exchange:
                 ResponseHead(status, replies.phrase(status), "HTTP/1.1", head, b"text/plain", generated=True)
             )
             if body:
-                self._chunk(Direction.RESPONSE, self._response, body)
+                self._response.passed(body)
             flow.emit(ResponseEnd(len(body), len(head) + len(body)))
         self.finish(reason, detail)
         self.session.write(head + body)

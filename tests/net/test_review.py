@@ -53,7 +53,7 @@ async def test_what_a_client_sends_ahead_of_a_101_does_not_stop_what_follows(lab
 
 async def test_requests_sent_ahead_while_a_hook_decides_are_left_in_the_socket(lab: Lab) -> None:
     handler = Waits()
-    await lab.start(handler=handler)
+    await lab.start(handler=handler, limits={"drain_timeout": 0.1})
     link = await lab.link("plain")
     link.ask(link.get())
     await handler.asked.wait()
@@ -80,3 +80,20 @@ async def test_a_client_that_half_closes_while_a_hook_decides_gets_its_answer(la
     await server.same(link.get())
     server.send(OK)
     assert await link.client.rest() == OK
+
+
+async def test_bytes_behind_an_early_response_are_left_in_the_socket(lab: Lab, route: str) -> None:
+    await lab.start(limits={"drain_timeout": 0.1})
+    link = await lab.link(route)
+    link.ask(b"POST / HTTP/1.1\r\nHost: " + link.site + b"\r\nContent-Length: 10\r\n\r\nabc")
+    server = await link.server()
+    await server.until(b"abc")
+    server.send(OK)
+    await link.client.same(OK)
+    conn = next(iter(lab.running._shared.upstreams))
+    for _ in range(200):
+        server.send(b"x" * 100_000)
+    await eventually(lambda: conn.reader.buffered)
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    assert conn.reader.buffered < MIB
