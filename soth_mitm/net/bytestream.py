@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import (
-    CHUNK_LIMIT,
-    BodyChunk,
     DialFailed,
     Direction,
     FlowBound,
@@ -17,6 +15,7 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.sockets import format_address
@@ -37,9 +36,13 @@ class ByteStream:
         self._place = place
         self._conn: UpstreamConn | None = None
         self._waiting: list[bytes] = []
-        self._offsets = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
         self._capture = place.decision.action is not Action.METADATA_ONLY
         self.flow = self._shared.new_flow(session.life.number)
+        limit = session.config.limits.capture_body_bytes
+        self._up, self._down = (
+            BodyTap(self._shared, self.flow, direction=direction, capture=self._capture, limit=limit)
+            for direction in (Direction.REQUEST, Direction.RESPONSE)
+        )
         self.finished = False
         self.gate = ReadGate()
         """Reading from the upstream."""
@@ -131,21 +134,13 @@ class ByteStream:
             self._waiting.append(data)
         else:
             self._conn.write(data)
-        self._record(Direction.REQUEST, data)
+        self._up.passed(data)
 
     def upstream_data(self, conn: UpstreamConn, data: bytes) -> None:
         """Pass on what the upstream sent."""
         self.flow.from_upstream += len(data)
         self._session.write(data)
-        self._record(Direction.RESPONSE, data)
-
-    def _record(self, direction: Direction, data: bytes) -> None:
-        offset = self._offsets[direction]
-        self._offsets[direction] = offset + len(data)
-        keep = self._capture and offset + len(data) <= self._session.config.limits.capture_body_bytes
-        for start in range(0, len(data), CHUNK_LIMIT):
-            part = data[start : start + CHUNK_LIMIT]
-            self.flow.emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
+        self._down.passed(data)
 
     def client_ended(self) -> bool:
         """The client sends no more; TLS cannot be closed by halves, so both sides end."""

@@ -228,7 +228,7 @@ async def test_a_fault_after_the_head_went_out_cuts_the_connection(
     def broken(*_: object) -> None:
         raise Fault("a defect")
 
-    monkeypatch.setattr("soth_mitm.net.exchange.Exchange._chunk", broken)
+    monkeypatch.setattr("soth_mitm.net.bodytap.BodyTap.passed", broken)
     (await link.server()).send(b"2\r\ncd\r\n0\r\n\r\n")
     assert b"0\r\n\r\n" not in await link.client.rest()
     assert (await lab.one(FlowClosed)).reason == "internal_error"

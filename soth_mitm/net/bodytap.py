@@ -1,0 +1,54 @@
+"""What passes in one direction of a flow: counted, and told as events within the capture budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.hooks.messages import StreamChunk
+from soth_mitm.model.events import CHUNK_LIMIT, BodyChunk, Direction, Noted
+
+if TYPE_CHECKING:
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+
+
+class BodyTap:
+    """Counts a direction's wire and payload bytes, and tells the payload.
+
+    Where `capture` is false (metadata-only), or beyond `limit` bytes, only sizes are told.
+    """
+
+    __slots__ = ("_direction", "_flow", "_hook", "_limit", "_shared", "capture", "data", "wire")
+
+    def __init__(
+        self, shared: Shared, flow: FlowLife, *, direction: Direction, capture: bool, limit: int
+    ) -> None:
+        self._shared = shared
+        self._flow = flow
+        self._direction = direction
+        self._hook = shared.hooks.chunk
+        self._limit = limit
+        self.capture = capture
+        self.data = 0
+        """Payload bytes so far."""
+        self.wire = 0
+        """Wire bytes so far; counted by the owner, who sees the framing."""
+
+    def passed(self, data: bytes) -> None:
+        """Tell payload that goes on; events carry at most 64 KiB each."""
+        offset = self.data
+        self.data = after = offset + len(data)
+        keep = self.capture and after <= self._limit
+        if not keep and self.capture and offset <= self._limit:
+            self._shared.limit_reached("capture_body_bytes", after, "the rest is forwarded, not recorded")
+            self._flow.emit(Noted("capture_body", f"body recorded up to {offset} bytes"))
+        emit, direction = self._flow.emit, self._direction
+        if len(data) <= CHUNK_LIMIT:
+            emit(BodyChunk(direction, offset, len(data), data if keep else b""))
+        else:
+            for start in range(0, len(data), CHUNK_LIMIT):
+                part = data[start : start + CHUNK_LIMIT]
+                emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
+        if self._hook:
+            chunk = StreamChunk(self._flow.number, direction, offset, data)
+            self._shared.call_hook("on_stream_chunk", chunk, flow=self._flow)
