@@ -16,6 +16,8 @@ from tests.helpers.client import ask
 from tests.helpers.origins import HOST, Origin
 from tests.helpers.program import DEADLINE, PROGRAM, running, soth_mitm, surroundings
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program is stopped by signals of POSIX")
+
 
 def test_a_flow_is_a_line_of_time_status_method_url_size_and_duration(origin: Origin, home: Path) -> None:
     with running("--dump", "-p", "0", home=home) as program:
