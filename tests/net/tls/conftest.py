@@ -1,3 +1,5 @@
+"""Both loops, and what every test of TLS needs."""
+
 from __future__ import annotations
 
 import asyncio

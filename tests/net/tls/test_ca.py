@@ -1,3 +1,5 @@
+"""The interception CA: made once, kept private, refused when it is not."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""The peer's chain, and what a certificate says."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""docs/tls.md lists what the code knows."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Why handshakes fail: tables of signals, and real handshakes on both loops."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Importing the package loads nothing heavy."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Leaf certificates and their cache."""
+
 from __future__ import annotations
 
 import contextlib

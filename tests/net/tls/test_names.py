@@ -1,3 +1,5 @@
+"""Which names a certificate can hold."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Where trust comes from."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Contexts towards upstreams, and sessions that are resumed."""
+
 from __future__ import annotations
 
 import asyncio
