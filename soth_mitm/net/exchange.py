@@ -67,7 +67,9 @@ class Exchange:
         self._to_upstream: list[bytes] = []
         self._request = self._tap(Direction.REQUEST)
         self._response = self._tap(Direction.RESPONSE)
-        self._sent_to_client = False
+        self._interim_sent = False
+        self._answered = False
+        """The client has got the final head, so no other answer can be given."""
         self._reused = False
         self.gate = ReadGate()
         """Reading from the upstream."""
@@ -255,6 +257,7 @@ class Exchange:
             elif type(item) is http1.ResponseHead:
                 if item.status < 200 and item.framing is not Framing.UPGRADE:
                     self.flow.emit(ResponseInfo(item.status, item.raw))
+                    self._interim_sent = True
                 elif self._head_arrived(item):
                     self._send(out)
                     self.response_items(items[position + 1 :])
@@ -282,7 +285,7 @@ class Exchange:
         for code in head.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is Framing.UPGRADE:
-            self.switched = True
+            self._answered = self.switched = True
             emit(Upgraded((head.upgrade or b"").decode("ascii", "backslashreplace")))
             self.session.switch()
             return False
@@ -291,6 +294,7 @@ class Exchange:
                 self.deciding = Deciding(self)
             self.deciding.ask_response(head)
             return True
+        self._answered = True
         return False
 
     def _send(self, out: list[bytes]) -> None:
@@ -299,7 +303,6 @@ class Exchange:
 
     def send_to_client(self, data: bytes) -> None:
         """Write to the client."""
-        self._sent_to_client = True
         self.flow.from_upstream += len(data)
         self.session.write(data)
 
@@ -316,6 +319,7 @@ class Exchange:
 
     def put_response(self, head: bytes, body: bytes | None) -> None:
         """Send a head, and where `body` is given that body in place of the original's."""
+        self._answered = True
         self.send_to_client(head + (body or b""))
         if body:
             self._response.wire += len(body)
@@ -351,6 +355,7 @@ class Exchange:
         return (
             self._reused
             and self.request_done
+            and not self._interim_sent
             and self.head.framing is Framing.NONE
             and self.head.method in _IDEMPOTENT
             and self.deciding is None
@@ -385,7 +390,10 @@ class Exchange:
     def _half_close(self, conn: UpstreamConn | None) -> bool:
         if conn is None or not conn.alive or self.session.tls or not conn.transport.can_write_eof():
             return False
-        conn.transport.write_eof()
+        try:
+            conn.transport.write_eof()
+        except OSError:  # it was reset, and its loss is about to be told
+            return False
         return True
 
     def _switched_end(self, error: BaseException | None) -> None:
@@ -408,7 +416,9 @@ class Exchange:
         if conn is not None:
             self.conn = None
             self.gate.detach()
-            self.session.origin.release(conn, clean and conn.alive and not conn.reader.buffered)
+            self.session.gate.open(Why.FULL)  # nobody tells us any more when that connection has room
+            idle = not conn.reader.buffered and not conn.transport.get_write_buffer_size()
+            self.session.origin.release(conn, clean and conn.alive and idle)
         self.flow.close(CloseReason.COMPLETED)
         self.session.exchange_done(self.head.keep_alive and clean)
 
@@ -432,6 +442,7 @@ class Exchange:
             # What a switched connection's client sent last still has to arrive.
             self.conn.close(reason, abort=reason != CloseReason.RELAY_EOF)
             self.conn = None
+            self.session.gate.open(Why.FULL)
 
     def reply(
         self,
@@ -449,7 +460,7 @@ class Exchange:
     def answer(self, head: bytes, body: bytes, *, status: int, reason: str, detail: str = "") -> None:
         """Answer the client with a response of our own, end the flow, then close the connection."""
         flow = self.flow
-        if self._sent_to_client or flow.closed:
+        if self._answered or flow.closed:
             self.finish(reason, detail)
             self.session.abort()
             return

@@ -86,6 +86,7 @@ class FixedOrigin:
         self._failure = failure
         """Why the first handshake with the upstream failed; the first request is answered with it."""
         self._server_first: Callable[[], None] | None = None
+        self._closed = False
         if conn is not None:
             conn.on_early = self._early
 
@@ -115,9 +116,9 @@ class FixedOrigin:
         return await open_upstream(self._shared, self._peer)
 
     def release(self, conn: UpstreamConn, reusable: bool) -> None:
-        """Keep the connection for the client's next request."""
+        """Keep the connection for the client's next request, unless the client has left meanwhile."""
         conn.user = None
-        if reusable:
+        if reusable and not self._closed:
             self._conn = conn
         else:
             conn.close(CloseReason.COMPLETED)
@@ -126,14 +127,19 @@ class FixedOrigin:
         """Call back when the upstream sends bytes before the client does; at once where it has."""
         self._server_first = server_first
         if self._conn is not None and self._conn.early:
-            server_first()
+            self._early()
 
     def _early(self) -> None:
-        if self._server_first is not None:
-            self._server_first()
+        if self._server_first is None:
+            return
+        conn = self._conn
+        self._server_first()
+        if conn is not None and conn.user is None:  # too late: the client has begun to speak HTTP
+            conn.close(CloseReason.UPSTREAM_CLOSED, "bytes that no request asked for")
 
     def close(self) -> None:
         """Close the upstream with its client."""
+        self._closed = True
         if self._conn is not None:
             self._conn.close(CloseReason.COMPLETED)
             self._conn = None

@@ -355,7 +355,10 @@ class ClientSession(asyncio.BufferedProtocol):
         """Pass the upstream's end on and keep the other direction, where the transport can do that."""
         if self.tls or self._closing or not self.transport.can_write_eof():
             return False
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset it, and the loss is about to be told
+            return False
         return True
 
     def close_when_sent(self) -> None:
@@ -374,8 +377,7 @@ class ClientSession(asyncio.BufferedProtocol):
         self._lingering = True
         self.exchange = None
         self.gate.clear()
-        if not self.tls and self.transport.can_write_eof():
-            self.transport.write_eof()
+        self.half_close()
         self.shared.loop.call_later(LINGER, self.close_when_sent)
 
     def close(self, reason: str, detail: str = "") -> None:
@@ -458,6 +460,10 @@ class ClientSession(asyncio.BufferedProtocol):
         if self.touched:
             self.touched = False
             self._last_move = now
+        if self._closing or self._lingering:
+            if now - self._last_move > limits.idle_timeout:
+                self.transport.abort()  # the client does not take what it was to be sent
+            return
         exchange = self.exchange
         if exchange is None and self._head_since and now - self._head_since > limits.head_timeout:
             self._refuse(HeadTimeout(limits.head_timeout))

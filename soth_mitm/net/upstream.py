@@ -152,6 +152,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         """Tell the user; a plain connection stays open for what is still to be written."""
         user = self.user
         if user is None:
+            self.alive = False
             return False
         user.upstream_ended(self, None)
         return self._ssl is None and self.alive and self.user is not None
@@ -196,8 +197,10 @@ class UpstreamConn(asyncio.BufferedProtocol):
             self._close_reason = (reason, detail)
         if abort:
             self.transport.abort()
-        else:
-            self.transport.close()
+            return
+        if self.transport.get_write_buffer_size():  # a peer that takes nothing must not keep it for ever
+            self._shared.loop.call_later(SHUTDOWN_TIMEOUT, self.transport.abort)
+        self.transport.close()
 
 
 async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled) -> UpstreamConn:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
+from soth_mitm.hooks.decisions import Decision, Respond
 from soth_mitm.hooks.handler import Handler
-from soth_mitm.hooks.messages import Request
+from soth_mitm.hooks.messages import Request, Response
+from soth_mitm.model.events import (
+    ConnClosed,
+    FlowClosed,
+    FlowOpened,
+    Retried,
+)
 from tests.helpers.net import OK, Lab
 from tests.helpers.wire import Wire, eventually
 
@@ -97,3 +105,175 @@ async def test_bytes_behind_an_early_response_are_left_in_the_socket(lab: Lab, r
     for _ in range(50):
         await asyncio.sleep(0.001)
     assert conn.reader.buffered < MIB
+
+
+async def test_an_upstream_that_answers_before_it_read_is_not_used_again(lab: Lab) -> None:
+    await lab.start(limits={"write_buffer_bytes": 1})
+    link = await lab.link("plain")
+    link.ask(link.get())
+    server = await link.server()
+    await server.head()
+    server.send(OK)
+    await link.client.same(OK)
+    conn = next(iter(lab.running._shared.upstreams))
+    for wire in (conn, server):
+        sock = wire.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    server.transport.pause_reading()
+    session = next(iter(lab.running._shared.sessions))
+    session.transport.pause_reading()  # type: ignore[attr-defined]
+    body = b"x" * 40_000
+    link.ask(b"POST / HTTP/1.1\r\nHost: " + link.site + b"\r\nContent-Length: 40000\r\n\r\n" + body)
+    await eventually(lambda: not link.client.transport.get_write_buffer_size())
+    session.transport.resume_reading()  # type: ignore[attr-defined]
+    await eventually(lambda: session.reader.messages == 2)  # type: ignore[attr-defined]
+    assert conn.transport.get_write_buffer_size(), "the kernel took the whole request"
+    server.send(OK)
+    await link.client.same(OK)
+    link.ask(link.get(b"/next"))
+    other = await link.origin.accept()
+    assert await other.head() == link.get(b"/next")
+    other.send(OK)
+    await link.client.same(OK)
+    server.transport.resume_reading()
+
+
+async def test_a_client_that_never_reads_its_answer_is_cut_off_in_the_end(lab: Lab) -> None:
+    await lab.start(limits={"write_buffer_bytes": 16 * MIB})
+    link = await lab.link("plain")
+    link.client.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    link.client.transport.pause_reading()
+    link.ask(link.get())
+    server = await link.server()
+    await server.head()
+    body = b"x" * (8 * MIB)
+    server.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await lab.one(FlowClosed)
+    sessions = lab.running._shared.sessions
+    assert sessions
+    lab.pass_time(601)
+    await eventually(lambda: not sessions, "the end of the connection")
+
+
+async def test_a_head_that_takes_too_long_is_answered_once(lab: Lab) -> None:
+    await lab.start()
+    client = await lab.client()
+    client.send(b"GET http://site.test/ HTTP/1.1\r\n")
+    sessions = lab.running._shared.sessions
+    await eventually(lambda: any(session._head_since for session in sessions))  # type: ignore[attr-defined]
+    lab.pass_time(31)
+    lab.pass_time(32)
+    assert (await client.rest()).count(b"HTTP/1.1 408") == 1
+    assert len(lab.all(FlowOpened)) == 1
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+
+class Answers(Handler):
+    """Put an answer of its own in place of every response."""
+
+    async def on_response(self, response: Response) -> Decision:
+        return Respond(status=299, body=b"instead")
+
+
+async def test_a_hook_can_still_answer_after_an_interim_response(lab: Lab, route: str) -> None:
+    await lab.start(handler=Answers())
+    link = await lab.link(route)
+    link.ask(link.get())
+    server = await link.server()
+    await server.head()
+    server.send(HINTS + OK)
+    await link.client.same(HINTS)
+    assert (await link.client.rest()).startswith(b"HTTP/1.1 299 ")
+
+
+async def test_an_upstream_that_leaves_after_an_interim_response_is_a_502(lab: Lab, route: str) -> None:
+    await lab.start()
+    link = await lab.link(route)
+    for _ in range(2):  # the second one over a connection that is used again
+        link.ask(link.get())
+        server = await link.server()
+        await server.head()
+        if not lab.all(FlowClosed):
+            server.send(OK)
+            await link.client.same(OK)
+    server.send(HINTS)
+    await link.client.same(HINTS)
+    server.close()
+    assert (await link.client.rest()).startswith(b"HTTP/1.1 502 ")
+    assert not lab.all(Retried)
+
+
+async def test_a_dial_that_ends_after_its_flow_was_killed_leaves_no_connection(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("tls")
+    server = await link.pass_request(link.get())
+    await link.pass_response(OK)
+    shared = lab.running._shared
+    server.close()
+    await eventually(lambda: not shared.upstreams and shared.sessions)
+    origin = next(iter(shared.sessions)).origin  # type: ignore[attr-defined]
+    dial, go = origin.open, asyncio.Event()
+
+    async def late(*arguments: object, **options: object) -> object:
+        conn = await dial(*arguments, **options)
+        await go.wait()
+        return conn
+
+    origin.open = late
+    link.ask(link.get())
+    await link.origin.accept()
+    assert await lab.running.control.kill(next(iter(shared.flows)))
+    await eventually(lambda: not shared.sessions)
+    go.set()
+    await eventually(lambda: not shared.upstreams, "the end of the upstream's connection")
+
+
+async def test_an_upstream_that_speaks_into_a_request_head_is_dialled_again(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("tls")
+    first = await link.server()
+    await eventually(lambda: lab.running._shared.sessions)
+    session = next(iter(lab.running._shared.sessions))
+    link.client.send(b"GET / HTTP/1.1\r\n")
+    await eventually(lambda: session._received)  # type: ignore[attr-defined]
+    first.send(b"220 not HTTP\r\n")
+    await first.closed()
+    link.client.send(b"Host: site.test\r\n\r\n")
+    second = await link.origin.accept()
+    await second.head()
+    second.send(OK)
+    await link.client.same(OK)
+
+
+async def test_an_idle_upstream_that_said_goodbye_is_not_given_a_request(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("tls")
+    await link.pass_request(link.get())
+    await link.pass_response(OK)
+    conn = next(iter(lab.running._shared.upstreams))
+    assert not conn.eof_received()  # a request may be read before the loss is told
+    link.ask(b"POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n")
+    second = await link.origin.accept()
+    await second.head()
+    second.send(OK)
+    await link.client.same(OK)
+
+
+async def test_both_sides_may_reset_at_once(lab: Lab) -> None:
+    await lab.start()
+    link = await lab.link("plain")
+    link.ask(b"POST / HTTP/1.1\r\nHost: " + link.site + b"\r\nContent-Length: 10\r\n\r\nabc")
+    server = await link.server()
+    await server.until(b"abc")
+    conn = next(iter(lab.running._shared.upstreams))
+    session = next(iter(lab.running._shared.sessions))
+    session.transport.pause_reading()  # type: ignore[attr-defined]
+    link.client.reset()
+    await eventually(lambda: link.client.lost)
+    conn.transport.abort()  # the loss of the upstream is told first
+    await eventually(lambda: not lab.running._shared.sessions)
+    assert [body.reason for body in lab.all(FlowClosed)] == ["upstream_closed"]
+    await eventually(lambda: len(lab.all(ConnClosed)) == 2)
