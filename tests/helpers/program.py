@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import signal
@@ -76,9 +77,10 @@ class Running:
 
     def _read(self, name: str, stream: object) -> None:
         descriptor = stream.fileno()  # type: ignore[attr-defined]
+        decoder = codecs.getincrementaldecoder("utf-8")()
         while data := os.read(descriptor, 65536):
             with self._changed:
-                self._texts[name] += data.decode()
+                self._texts[name] += decoder.decode(data)
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
