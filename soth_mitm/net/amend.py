@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from soth_mitm.proto.http1 import RequestHead, ResponseHead, rewrite
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from soth_mitm.hooks.decisions import Modify
+
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_OTHERWISE = frozenset({b"HEAD", b"CONNECT"})
+"""Methods to which the response ends otherwise than its fields say."""
+_BODILESS = frozenset({204, 304})
 
 
 def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
@@ -19,6 +27,8 @@ def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
     if change.target is not None:
         raw = rewrite.set_target(raw, change.target)
     if change.method is not None:
+        if change.method != head.method and _OTHERWISE & {change.method, head.method}:
+            raise ValueError(f"cannot make {change.method!r} of {head.method!r}: it is answered otherwise")
         raw = _token(change.method) + raw[len(head.method) :]
     return _fields(raw, change)
 
@@ -35,6 +45,9 @@ def response(head: ResponseHead, change: Modify) -> bytes:
         reason = head.reason if change.reason is None else change.reason
         if not 200 <= status <= 599 or b"\n" in reason or b"\r" in reason:
             raise ValueError(f"cannot send the status line {status} {reason!r}")
+        gains = head.status in _BODILESS and change.body is None
+        if status != head.status and (status in _BODILESS or gains):
+            raise ValueError(f"cannot make a {status} of a {head.status}: it ends otherwise; use Respond")
         _, _, rest = raw.partition(b"\n")
         raw = b"HTTP/1.%d %d %s\r\n" % (head.minor, status, reason) + rest
     return _fields(raw, change)
@@ -47,11 +60,10 @@ def _token(method: bytes) -> bytes:
 
 
 def _fields(raw: bytes, change: Modify) -> bytes:
-    drop = {name.lower() for name in change.drop_fields}
-    for name, value in change.set_fields:
-        drop.add(name.lower())
-        if b"\n" in name + value or b"\r" in name + value or b":" in name or not name.strip():
-            raise ValueError(f"cannot send the field {name!r}: {value!r}")
+    drop = {name.lower() for name in change.drop_fields} | {name.lower() for name, _ in change.set_fields}
+    if drop & _FRAMING:
+        raise ValueError("cannot change Content-Length or Transfer-Encoding: they follow from the body")
+    check_fields(change.set_fields)
     if change.body is not None:
         drop |= {b"transfer-encoding", b"content-length", b"trailer"}
     if drop:
@@ -63,3 +75,17 @@ def _fields(raw: bytes, change: Modify) -> bytes:
         return raw
     ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
     return raw[: -len(ending)] + b"".join(added) + ending
+
+
+def check_fields(fields: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise ValueError for a field that would break the lines of a head."""
+    for name, value in fields:
+        if b"\n" in name + value or b"\r" in name + value or b":" in name or not name.strip():
+            raise ValueError(f"cannot send the field {name!r}: {value!r}")
+
+
+def check_response(status: int, *, reason: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Raise ValueError for a response of a hook's own that would break the connection."""
+    check_fields(((b"reason", reason), *fields))
+    if not 200 <= status <= 599 or b"transfer-encoding" in {name.lower() for name, _ in fields}:
+        raise ValueError(f"cannot send a response with the status {status} and these fields")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.exchange import Exchange
 
+_CLOSED = Block(500, "the handler failed, and is set to fail closed")
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -39,6 +40,8 @@ class Deciding:
         self._discard_response = False
         self._tasks: list[asyncio.Task[None]] = []
         self._answered_100 = False
+        self._whole = False
+        """The request was there to its end when the hook decided."""
         self._timeout: asyncio.Timeout | None = None
         self.request = self._request_view()
 
@@ -109,22 +112,20 @@ class Deciding:
         try:
             decision = await self._ask("on_request", self._shared.hooks.handler.on_request(self.request))
         except HookRefused:
-            decision = Block(500, "the handler failed, and is set to fail closed")
+            decision = _CLOSED
         if exchange.finished:
             return
         hold, self._request_hold = self._request_hold, None
         items = hold.items if hold is not None else []
         session.gate.open(Why.HOLDING)
-        if isinstance(decision, Respond | Block) and hold is not None:
-            exchange.request_done = hold.ended  # so the answer need not linger for the rest
+        self._whole = hold is not None and hold.ended
         raw = exchange.place.raw
         if self._answered_100:
             raw = rewrite.drop_fields(raw, (b"expect",))
         try:
             self._apply_request(decision, raw, items)
         except ValueError as error:
-            self._shared.handler_failed("on_request", error, exchange.flow)
-            self._pass_request(raw, items)
+            self._apply_request(self._instead("on_request", error), raw, items)
 
     def _apply_request(self, decision: Decision | None, raw: bytes, items: Sequence[Item]) -> None:
         exchange = self._exchange
@@ -142,8 +143,10 @@ class Deciding:
                 exchange.flush()
                 self.takes_request(items)
             case Respond():
+                exchange.request_done = self._whole  # so the answer need not linger for the rest
                 self._respond("on_request", decision)
             case Block():
+                exchange.request_done = self._whole
                 self._block("on_request", decision)
 
     def _pass_request(self, raw: bytes, items: Sequence[Item]) -> None:
@@ -183,7 +186,7 @@ class Deciding:
         try:
             decision = await self._ask("on_response", self._shared.hooks.handler.on_response(view))
         except HookRefused:
-            decision = Block(500, "the handler failed, and is set to fail closed")
+            decision = _CLOSED
         if exchange.finished:
             return
         hold, self._response_hold = self._response_hold, None
@@ -192,9 +195,7 @@ class Deciding:
         try:
             self._apply_response(decision, head, items)
         except ValueError as error:
-            self._shared.handler_failed("on_response", error, exchange.flow)
-            exchange.put_response(head.raw, None)
-            exchange.response_items(items)
+            self._apply_response(self._instead("on_response", error), head, items)
 
     def _apply_response(self, decision: Decision | None, head: ResponseHead, items: Sequence[Item]) -> None:
         exchange = self._exchange
@@ -205,8 +206,8 @@ class Deciding:
             case Modify():
                 changed = amend.response(head, decision)
                 exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=changed))
-                exchange.put_response(changed, decision.body)
                 self._discard_response = decision.body is not None
+                exchange.put_response(changed, b"" if exchange.head.method == b"HEAD" else decision.body)
                 exchange.response_items(items)
             case Respond():
                 self._respond("on_response", decision)
@@ -217,6 +218,7 @@ class Deciding:
 
     def _respond(self, hook: str, decision: Respond) -> None:
         exchange = self._exchange
+        amend.check_response(decision.status, reason=decision.reason, fields=decision.fields)
         head, body = replies.build(
             decision.status,
             decision.body,
@@ -240,15 +242,26 @@ class Deciding:
 
         self._tasks.append(self._shared.tasks.spawn(run(), f"{hook} for flow {self._exchange.flow.number}"))
 
-    async def _ask(self, hook: str, answer: Awaitable[Decision | None]) -> Decision | None:
+    async def _ask(self, hook: str, answer: Awaitable[object]) -> Decision | None:
         limit = self._shared.config.limits.handler_timeout
         try:
             async with asyncio.timeout(limit) as self._timeout:
-                return await answer
+                decision = await answer
+            if decision is None or isinstance(decision, Decision):
+                return decision
+            raise TypeError(f"a {type(decision).__name__} is no decision")
         except TimeoutError:
             self._failed(hook, TimeoutError(f"no decision within {limit:g} s"))
         except Exception as error:
             self._failed(hook, error)
+        return None
+
+    def _instead(self, hook: str, error: ValueError) -> Block | None:
+        """Return what is done in place of a decision that cannot be carried out."""
+        try:
+            self._failed(hook, error)
+        except HookRefused:
+            return _CLOSED
         return None
 
     def _failed(self, hook: str, error: BaseException) -> None:

@@ -64,9 +64,10 @@ class Hold:
             BodyTooLarge: it is over the budget.
         """
         if not self.ended and self.size <= self._limit:
-            self._waiter = asyncio.get_running_loop().create_future()
-            self._more()
-            await self._waiter
+            if self._waiter is None:
+                self._waiter = asyncio.get_running_loop().create_future()
+                self._more()
+            await asyncio.shield(self._waiter)  # others may wait for it too
         if self.size > self._limit:
             raise BodyTooLarge(f"the body is larger than limits.hook_body_bytes ({self._limit} bytes)")
         return b"".join(item.data for item in self.items if isinstance(item, Body))

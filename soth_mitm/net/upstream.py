@@ -7,13 +7,16 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from soth_mitm.errors import SothError
+import msgspec
+
+from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import ConnOpened, Side, TlsEstablished, TlsFailed, TlsStarted
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.dial import Address, DialError, Dialled
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import chain, failure
 from soth_mitm.proto.http1 import ResponseReader
+from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,14 +230,14 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
 
 async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> None:
     peer, life = conn.peer, conn.life
-    context = shared.tls.context(
-        verify=peer.verify,
-        client_cert=Path(peer.client_cert) if peer.client_cert else None,
-        alpn=peer.alpn,
-    )
     conn.tls_begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
     try:
         with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
+            context = shared.tls.context(
+                verify=peer.verify,
+                client_cert=Path(peer.client_cert) if peer.client_cert else None,
+                alpn=peer.alpn,
+            )
             await asyncio.get_running_loop().create_connection(
                 lambda: conn,
                 sock=dialled.sock,
@@ -243,10 +246,12 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
                 ssl_handshake_timeout=shared.config.limits.tls_timeout,
                 ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
             )
-    except (OSError, ssl.SSLError, ValueError) as error:
+    except (OSError, ssl.SSLError, ValueError, StartError) as error:
         dialled.sock.close()
         shared.tls.forget(key)
         why = failure.classify_upstream(error, host=peer.sni or peer.host, port=peer.port)
+        if isinstance(error, StartError):  # a file of the person's own: its text says what is wrong
+            why = msgspec.structs.replace(why, hint=printable(str(error), 300))
         life.emit(TlsFailed(Side.UPSTREAM, why))
         life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
         raise UpstreamTlsError(why) from error

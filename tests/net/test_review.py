@@ -6,14 +6,19 @@ import asyncio
 import contextlib
 import socket
 
-from soth_mitm.hooks.decisions import Decision, Respond
+import pytest
+
+from soth_mitm.config import HostRule
+from soth_mitm.hooks.decisions import Decision, Modify, Respond
 from soth_mitm.hooks.handler import Handler
 from soth_mitm.hooks.messages import Request, Response
 from soth_mitm.model.events import (
     ConnClosed,
     FlowClosed,
     FlowOpened,
+    HandlerFailed,
     Retried,
+    TlsFailed,
 )
 from tests.helpers.net import OK, Lab
 from tests.helpers.wire import Wire, eventually
@@ -277,3 +282,88 @@ async def test_both_sides_may_reset_at_once(lab: Lab) -> None:
     await eventually(lambda: not lab.running._shared.sessions)
     assert [body.reason for body in lab.all(FlowClosed)] == ["upstream_closed"]
     await eventually(lambda: len(lab.all(ConnClosed)) == 2)
+
+
+async def test_a_client_certificate_that_is_missing_is_told_on_a_row(lab: Lab) -> None:
+    await lab.start(rules=(HostRule(match="site.test", client_cert="missing.pem"),))
+    link = await lab.link("tls")
+    link.ask(link.get())
+    answer = await link.client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"client certificate missing.pem" in answer
+    assert [body.reason for body in lab.all(FlowClosed)] == ["tls_handshake_failed"]
+    assert lab.all(TlsFailed)
+
+
+class Decides(Handler):
+    """Return one decision for every request or every response."""
+
+    def __init__(self, request: object = None, response: object = None) -> None:
+        self.request, self.response = request, response
+
+    async def on_request(self, request: Request) -> Decision | None:
+        return self.request  # type: ignore[return-value]
+
+    async def on_response(self, response: Response) -> Decision | None:
+        return self.response  # type: ignore[return-value]
+
+
+async def test_a_changed_body_is_not_sent_in_answer_to_head(lab: Lab, route: str) -> None:
+    await lab.start(handler=Decides(response=Modify(body=b"changed")))
+    link = await lab.link(route)
+    for _ in range(2):
+        link.ask(link.get().replace(b"GET", b"HEAD"))
+        server = await link.server()
+        await server.head()
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await link.client.same(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_change", "response_change"),
+    [
+        (Modify(method=b"HEAD"), None),
+        (Modify(set_fields=((b"Content-Length", b"9"),)), None),
+        (Modify(set_fields=((b"X", b"a\r\nb"),)), None),
+        (Respond(fields=((b"X", b"a\r\nInjected: b"),)), None),
+        (Respond(status=101), None),
+        ("no decision", None),
+        (None, Modify(status=204)),
+        (None, Modify(drop_fields=(b"content-length",))),
+        (None, Respond(reason=b"a\r\nInjected: b")),
+    ],
+)
+@pytest.mark.parametrize("fails", ["open", "closed"])
+async def test_a_decision_that_cannot_be_carried_out_is_a_failure_of_the_handler(
+    lab: Lab, fails: str, request_change: object, response_change: object
+) -> None:
+    lab.faults_expected = True
+    await lab.start(handler=Decides(request_change, response_change), handler_fails=fails)
+    link = await lab.link("tls")
+    link.ask(link.get())
+    if fails == "open" or response_change:
+        server = await link.server()
+        await server.same(link.get())
+        server.send(OK)
+    if fails == "open":
+        await link.client.same(OK)
+    else:
+        assert (await link.client.rest()).startswith(b"HTTP/1.1 500 ")
+    assert len(lab.all(HandlerFailed)) == 1
+
+
+class AsksTwice(Handler):
+    """Ask for the body in two places at once."""
+
+    async def on_request(self, request: Request) -> None:
+        assert await asyncio.gather(request.body(), request.body()) == [b"abcdef"] * 2
+
+
+async def test_a_body_may_be_asked_for_twice_at_once(lab: Lab) -> None:
+    await lab.start(handler=AsksTwice())
+    link = await lab.link("tls")
+    post = b"POST / HTTP/1.1\r\nHost: " + link.site + b"\r\nContent-Length: 6\r\n\r\nabc"
+    link.ask(post)
+    await eventually(lambda: lab.running._shared.flows)
+    link.client.send(b"def")
+    await (await link.server()).same(post + b"def")
