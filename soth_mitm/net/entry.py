@@ -43,7 +43,6 @@ class Entry:
     async def serve(self) -> None:
         """Serve the connection to its end, or to where a session takes over."""
         shared, life = self._shared, self._life
-        tune(self._sock)
         life.emit(ConnOpened(Side.CLIENT, self._client, format_address(self._sock.getsockname())))
         if shared.hooks.open or shared.hooks.close:
             self._info = ConnectionInfo(life.number, self._client)
@@ -51,6 +50,7 @@ class Entry:
             shared.call_hook("on_connection_open", self._info)
         reason, detail = CloseReason.COMPLETED.value, ""
         try:
+            tune(self._sock)
             await self._serve()
         except HandshakeFailed:
             pass

@@ -6,6 +6,7 @@ way. Nothing is held back, except what `deciding` holds for a hook that asked fo
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from soth_mitm.net.session import ClientSession
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+_PERSONAL = re.compile(
+    rb"\n(?=[AaPpWw])(?i:(?:www|proxy)-authenticate|(?:proxy-)?authorization):[^\n]*?\b(?i:ntlm|negotiate)\b"
+)
+"""A field that authenticates a connection instead of a request (RFC 4559 section 6)."""
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
@@ -161,6 +166,8 @@ class Exchange:
         self._reused = reused = conn.exchanges > 0
         conn.exchanges += 1
         conn.reader.begin(self.head.method)
+        if not self.session.intercepted and _PERSONAL.search(self.head.raw):
+            conn.personal = True
         phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
         self.flow.emit(
             FlowBound(
@@ -270,6 +277,8 @@ class Exchange:
     def _head_arrived(self, head: http1.ResponseHead) -> bool:
         """Publish the final head; return True when a hook has to decide before it goes on."""
         self.response_head = head
+        if head.status in (401, 407) and self.conn is not None and _PERSONAL.search(head.raw):
+            self.conn.personal = True
         self._response.wire = len(head.raw)
         emit = self.flow.emit
         emit(

@@ -146,10 +146,15 @@ class FixedOrigin:
 
 
 class ForwardOrigin:
-    """The upstreams of a plain forward proxy: each request names its own, connections are pooled."""
+    """The upstreams of a plain forward proxy: each request names its own, connections are pooled.
+
+    One on which NTLM or Negotiate was spoken stands for a person, and stays with its client.
+    """
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._own: UpstreamConn | None = None
+        self._closed = False
 
     def locate(self, head: RequestHead) -> Place:
         """Read the absolute-form target; origin-form and the magic host mean the proxy itself."""
@@ -176,7 +181,12 @@ class ForwardOrigin:
         return Peer.of(place.scheme, place.host, place.port, decision=place.decision)
 
     def ready(self, place: Place) -> UpstreamConn | None:
-        """Return a pooled connection."""
+        """Return this client's own connection, or a pooled one."""
+        own = self._own
+        if own is not None and own.peer == self._peer(place):
+            self._own = None
+            if own.alive:
+                return own
         addresses = self._shared.dialer.known(place.host, place.port)
         return None if addresses is None else self._shared.pool.take(self._peer(place), addresses)
 
@@ -189,10 +199,13 @@ class ForwardOrigin:
         return conn or await open_upstream(self._shared, self._peer(place))
 
     def release(self, conn: UpstreamConn, reusable: bool) -> None:
-        """Give the connection to the pool."""
+        """Give the connection to the pool, unless it stands for a person."""
         conn.user = None
-        if reusable:
+        if reusable and not conn.personal:
             self._shared.pool.give(conn)
+        elif reusable and not self._closed:
+            self._drop()
+            self._own = conn
         else:
             conn.close(CloseReason.COMPLETED)
 
@@ -200,4 +213,11 @@ class ForwardOrigin:
         """No upstream is known before a request names it."""
 
     def close(self) -> None:
-        """Nothing belongs to one client."""
+        """Close what belongs to this client."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._own is not None:
+            self._own.close(CloseReason.COMPLETED)
+            self._own = None

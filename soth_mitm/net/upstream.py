@@ -101,6 +101,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
         """Told of it, where a protocol in which the server speaks first would be followed."""
         self.exchanges = 0
         """How many exchanges were begun on it; 1 or more at the next one means it is reused."""
+        self.personal = False
+        """NTLM or Negotiate was spoken on it, which authenticates the connection, not a request."""
         self.alive = False
         self.idle_since = 0.0
         self.received = 0

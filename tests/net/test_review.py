@@ -367,3 +367,42 @@ async def test_a_body_may_be_asked_for_twice_at_once(lab: Lab) -> None:
     await eventually(lambda: lab.running._shared.flows)
     link.client.send(b"def")
     await (await link.server()).same(post + b"def")
+
+
+CHALLENGE = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic, NTLM\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_a_connection_that_stands_for_a_person_is_never_shared(lab: Lab) -> None:
+    await lab.start()
+    alice = await lab.link("plain")
+    bob = await lab.link("plain", origin=alice.origin)
+    alice.ask(alice.get())
+    server = await alice.server()
+    await server.head()
+    server.send(CHALLENGE)
+    await alice.client.same(CHALLENGE)
+    alice.ask(alice.get(b"/", b"Authorization: NTLM TlRM"))
+    await server.same(alice.get(b"/", b"Authorization: NTLM TlRM"))
+    server.send(OK)
+    await alice.client.same(OK)
+    bob.ask(bob.get())
+    other = await alice.origin.accept()
+    await other.same(bob.get())
+    other.send(OK)
+    await bob.client.same(OK)
+    alice.client.close()
+    await server.closed()
+
+
+async def test_a_socket_that_cannot_be_tuned_gives_its_place_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(sock: socket.socket) -> None:
+        raise OSError(22, "Invalid argument")  # some systems: the peer has left already
+
+    await lab.start()
+    monkeypatch.setattr("soth_mitm.net.entry.tune", refuse)
+    sock = await lab.raw()
+    await eventually(lambda: lab.all(ConnClosed))
+    assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
+    assert lab.running._listener.open_connections == 0
