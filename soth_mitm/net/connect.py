@@ -31,11 +31,13 @@ from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
 from soth_mitm.net.session import ClientSession
 from soth_mitm.net.tls import failure
+from soth_mitm.net.tls.leaf import LeafError
 from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto import client_hello
 from soth_mitm.proto.client_hello import ClientHello, ClientHelloError
 from soth_mitm.proto.connect import ConnectRequest, Sniff, sniff
+from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     import socket
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.life import ConnLife, FlowLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.net.tls.leaf import Leaf
 
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
@@ -82,6 +85,7 @@ class Connect:
         self._host = ""
         self._port = 0
         self._hello: ClientHello | None = None
+        self._leaf: Leaf | None = None
         self._upstream_taken = False
         """The dialled socket belongs to a transport, which alone may close it."""
 
@@ -140,6 +144,8 @@ class Connect:
                 raise _Tunnelled(decision.reason, rule=decision.rule)
             if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
                 raise _Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
+            if scheme == "https":
+                self._leaf = self._certificate()
         except _Tunnelled as cause:
             self._decided(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
             await self._tunnel(cause, upstream_life, dialled)
@@ -221,6 +227,13 @@ class Connect:
         except PeekTimeout as error:
             raise _Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
         self._life.emit(hello_event(hello))
+
+    def _certificate(self) -> Leaf:
+        sni = (self._hello.sni or "") if self._hello is not None else ""
+        try:
+            return self._shared.leaves.context_for(self._host, sni=sni or None)
+        except LeafError as error:
+            raise _Tunnelled("no_certificate", printable(str(error), 300)) from error
 
     @staticmethod
     def _only_h2(hello: ClientHello) -> bool:
@@ -327,7 +340,8 @@ class Connect:
 
     async def _shake_hands(self, session: ClientSession, sni: str) -> None:
         shared, life = self._shared, self._life
-        leaf = shared.leaves.context_for(self._host, sni=sni or None)
+        leaf = self._leaf
+        assert leaf is not None
         life.emit(CertificateIssued(self._host, leaf.sans, leaf.cached))
         life.emit(TlsStarted(Side.CLIENT, sni))
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 
 import pytest
 
@@ -17,6 +18,7 @@ from soth_mitm.model.events import (
     FlowClosed,
     FlowOpened,
     HandlerFailed,
+    Noted,
     Retried,
     TlsFailed,
 )
@@ -356,7 +358,8 @@ class AsksTwice(Handler):
     """Ask for the body in two places at once."""
 
     async def on_request(self, request: Request) -> None:
-        assert await asyncio.gather(request.body(), request.body()) == [b"abcdef"] * 2
+        first, second = await asyncio.gather(request.body(), request.body())
+        assert first == second == b"abcdef"
 
 
 async def test_a_body_may_be_asked_for_twice_at_once(lab: Lab) -> None:
@@ -406,3 +409,21 @@ async def test_a_socket_that_cannot_be_tuned_gives_its_place_back(
     await eventually(lambda: lab.all(ConnClosed))
     assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
     assert lab.running._listener.open_connections == 0
+
+
+async def test_a_host_that_no_certificate_can_name_is_passed_through(lab: Lab) -> None:
+    await lab.start()
+    origin = await lab.origin(tls=True)
+    sock = await lab.connect(origin.port, host="a!b.test")
+    client = await lab.inside(sock, context=ssl_context_of(lab))
+    server = await origin.accept()
+    client.send(b"any bytes")
+    await server.same(b"any bytes")
+    assert "no_certificate" in [body.code for body in lab.all(Noted)]
+
+
+def ssl_context_of(lab: Lab) -> ssl.SSLContext:
+    """Return the context of a client that trusts the origins, not the proxy."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(lab.world.roots)
+    return context
