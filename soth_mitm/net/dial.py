@@ -36,6 +36,7 @@ _WORDS = {
     "host_unreachable": "the host cannot be reached",
     "connect_failed": "the connection failed",
     "connect_reset": "the connection was reset",
+    "self_loop": "it is this proxy itself",
 }
 
 

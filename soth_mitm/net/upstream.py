@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import msgspec
 
 from soth_mitm.errors import SothError, StartError
-from soth_mitm.model.events import ConnOpened, Side, TlsEstablished, TlsFailed, TlsStarted
+from soth_mitm.model.events import ConnOpened, DialFailed, Side, TlsEstablished, TlsFailed, TlsStarted
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.dial import Address, DialError, Dialled
 from soth_mitm.net.sockets import format_address
@@ -290,6 +290,12 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
     except asyncio.CancelledError:
         life.close(CloseReason.SHUTDOWN)
         raise
+    if _reached_ourselves(shared, dialled):
+        dialled.sock.close()
+        error = DialError(host, port, stage="connect", code="self_loop", detail="its address is our own")
+        life.emit(DialFailed(error.stage, error.code, error.detail))
+        life.close(CloseReason.SELF_LOOP, error.code)
+        raise error
     life.emit(
         ConnOpened(
             Side.UPSTREAM,
@@ -298,6 +304,13 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
         )
     )
     return life, dialled
+
+
+def _reached_ourselves(shared: Shared, dialled: Dialled) -> bool:
+    """Return whether a name has led back to one of our listeners, on whichever address of this machine."""
+    address, port = dialled.address
+    near = dialled.sock.getsockname()[0]
+    return shared.is_self(address, port) or (near == address and shared.is_self("", port))
 
 
 async def open_upstream(shared: Shared, peer: Peer) -> UpstreamConn:

@@ -427,3 +427,19 @@ def ssl_context_of(lab: Lab) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(lab.world.roots)
     return context
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "GET"])
+@pytest.mark.parametrize(("listening", "address"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")])
+async def test_a_name_that_leads_back_to_the_proxy_is_a_loop(
+    lab: Lab, method: str, listening: str, address: str
+) -> None:
+    await lab.start(listen_host=listening, resolver=lambda host, port: [(address, port)])
+    site = b"alias.test:%d" % lab.port
+    client = await lab.client()
+    target = site if method == "CONNECT" else b"http://" + site + b"/"
+    client.send(method.encode() + b" " + target + b" HTTP/1.1\r\nHost: " + site + b"\r\n\r\n")
+    answer = await client.rest()
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"reason code: self_loop" in answer
+    await eventually(lambda: len(lab.all(ConnClosed)) == 3)  # the client's, the dial, and its other end
