@@ -11,16 +11,19 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import threading
 from array import array
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Final, Literal, NamedTuple, overload
+from typing import Final, Literal, NamedTuple, TypeVar, overload
 
 from soth_mitm import decode
 from soth_mitm.errors import SothError
 from soth_mitm.text import SafeText
+
+_T = TypeVar("_T")
 
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
@@ -39,6 +42,10 @@ class WorkerError(SothError):
 
 def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _nothing() -> None:
+    """What is asked of a process that is only to start."""
 
 
 class Lines(Sequence[SafeText]):
@@ -98,12 +105,18 @@ def _render(data: bytes, content_type: bytes, content_encoding: bytes, mode: Mod
 
 
 class Worker:
-    """One process, started on first need; requests are served one after the other."""
+    """One process, started on first need or by `warm`; requests are served one after the other."""
 
     def __init__(self, *, here_limit: int = HERE_LIMIT, deadline: float = DEADLINE) -> None:
         self._here_limit = here_limit
         self._deadline = deadline
         self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    async def warm(self) -> None:
+        """Start the process now, so that no request waits for it; where that fails, the request says so."""
+        with contextlib.suppress(WorkerError, OSError):
+            await self._call(_nothing)
 
     async def render(
         self, data: bytes, *, content_type: bytes, content_encoding: bytes, mode: Mode, complete: bool
@@ -119,13 +132,13 @@ class Worker:
         limit = self._here_limit // 4 if content_encoding else self._here_limit
         if len(data) <= limit:
             return _render(data, content_type, content_encoding, mode, complete)
-        call = partial(_render, data, content_type, content_encoding, mode, complete)
+        return await self._call(partial(_render, data, content_type, content_encoding, mode, complete))
+
+    async def _call(self, call: Callable[[], _T]) -> _T:
         try:
-            # A screen may have put something without a file descriptor in the place of stderr, and
-            # a child process can inherit no such thing.
-            with contextlib.redirect_stderr(sys.__stderr__):
-                future = asyncio.get_running_loop().run_in_executor(self._running(), call)
-            return await asyncio.wait_for(future, self._deadline)
+            # In a thread, because to start the process takes long.
+            future = await asyncio.to_thread(self._submit, call)
+            return await asyncio.wait_for(asyncio.wrap_future(future), self._deadline)
         except TimeoutError:
             self.close()
             raise WorkerError(
@@ -137,11 +150,14 @@ class Worker:
                 "the process that decodes large bodies died; look at this one raw or in hex"
             ) from None
 
-    def _running(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start)
-        return self._pool
+    def _submit(self, call: Callable[[], _T]) -> Future[_T]:
+        # A screen may have put something without a file descriptor in the place of stderr, and a
+        # child process can inherit no such thing.
+        with self._lock, contextlib.redirect_stderr(sys.__stderr__):
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start)
+            return self._pool.submit(call)
 
     def close(self) -> None:
         """End the process; a later request starts another one."""
