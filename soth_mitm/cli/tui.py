@@ -15,7 +15,7 @@ from soth_mitm.model.events import Notice
 from soth_mitm.net.tasks import start
 from soth_mitm.record.spill import find_crashed, open_spill
 from soth_mitm.record.store import Store
-from soth_mitm.text import human_size
+from soth_mitm.text import human_size, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.dial import Override
     from soth_mitm.record.bus import Bus
 
-DRAIN = 5.0
+BEGINNING = 0.3
+"""Seconds of reading a dump before the screen opens."""
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -95,11 +96,19 @@ def _offer_crashed(bus: Bus) -> None:
 
 async def _file(path: Path, config: Config) -> int:
     from soth_mitm_tui.app import run_app
+    from soth_mitm_tui.reading import Reading
 
     store = Store.open_dump(path)
-    loading = start(store.load(), "load")
+    reading = Reading(store)
+    loading = start(reading.run(), "load")
     try:
-        outcome = await run_app(store, NoProxy(), config=config, title=f"soth-mitm {path.name}")
+        # What is no recording shows at its beginning, and is said in plain text then.
+        await asyncio.wait([loading], timeout=BEGINNING)
+        if reading.failure is not None:
+            raise reading.failure
+        outcome = await run_app(
+            store, NoProxy(), config=config, title=f"soth-mitm {printable(path.name)}", reading=reading
+        )
     finally:
         loading.cancel()
         await asyncio.wait([loading])

@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from soth_mitm.config import Config
-from soth_mitm.record.livestore import LiveStore
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.screens.main import MainScreen
@@ -47,7 +46,7 @@ class Stage:
     """A running app over a scripted run."""
 
     def __init__(
-        self, script: Script, store: LiveStore, control: Control, app: SothApp, pilot: Pilot[None]
+        self, script: Script, store: Store, control: Control, app: SothApp, pilot: Pilot[None]
     ) -> None:
         self.script, self.store, self.control = script, store, control
         self.app, self.pilot = app, pilot

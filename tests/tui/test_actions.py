@@ -212,6 +212,22 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.main.list.has_focus
 
 
+@case("detail.leave")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    assert "^c quit" in staged.shown(staged.main.key_bar)
+    await staged.press(key)
+    assert staged.main.list.has_focus
+    assert staged.control.drains == []
+    assert "q quit" in staged.shown(staged.main.key_bar)
+    staged.control.stuck = True
+    await in_detail(staged)
+    await staged.press("ctrl+c")
+    await staged.until(lambda: staged.control.drains)
+    await staged.pilot.press(key)
+    await staged.until(lambda: not staged.app.is_running)
+
+
 @case("detail.next-tab")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)

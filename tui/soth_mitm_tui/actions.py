@@ -98,6 +98,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("filter.clear", "escape", "clear", "Clear the filter and go to the list.", _VIEW, show=True),
     # --- the detail
     Action("detail.back", "escape", "back", "Go back to the list.", _MOVE, show=True),
+    Action("detail.leave", "q", "back", "Go back to the list; while the proxy stops, leave at once.", _MOVE),
     Action(
         "detail.next-tab", "right_square_bracket", "next tab", "Show the tab to the right.", _VIEW, show=True
     ),
@@ -134,7 +135,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "setup.copy-try",
         "1,y",
-        "copy the try-out",
+        "copy try-out",
         "Copy a command that sends one request through.",
         _APP,
         show=True,
@@ -142,7 +143,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "setup.copy-run",
         "2",
-        "copy the run command",
+        "copy run",
         "Copy a command that starts a program set up.",
         _APP,
         show=True,
@@ -150,12 +151,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "setup.copy-browser",
         "3",
-        "copy the browser address",
+        "copy address",
         "Copy the address that installs the CA.",
         _APP,
         show=True,
     ),
-    Action("setup.close", "escape", "back", "Close the card.", _APP, show=True),
+    Action("setup.close", "escape,q", "back", "Close the card.", _APP, show=True),
     # --- help
     Action("help.close", "escape,question_mark,q", "back", "Close the help.", _APP, show=True),
     # --- everywhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
+    from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
     from soth_mitm_tui.widgets.setup_card import SetupCard
 
 TICK = 0.1
 """Seconds between two looks at the record."""
+
+WARM_UP = 0.5
+"""Seconds after which the app prepares for large bodies, so that its first screen comes first."""
 
 DRAIN_DEADLINE = 5.0
 
@@ -99,8 +104,13 @@ class SothApp(App[None]):
         clock: Clock | None = None,
         light: bool = False,
         local_clipboard: bool | None = None,
+        reading: Reading | None = None,
+        warm_up: bool = False,
     ) -> None:
         super().__init__()
+        self._reading = reading
+        self._warms_up = warm_up
+        self._remark = ""
         self._store, self._control = store, control
         self._config = config
         self._product = title
@@ -137,12 +147,20 @@ class SothApp(App[None]):
             config=self._config,
             clock=self._clock,
             title=self._product,
+            reading=self._reading,
         )
 
     def on_mount(self) -> None:
         """Begin to look at the record."""
         self._last_notice = next(reversed(self._store.index.session.notices), None)
         self.set_interval(TICK, self._tick)
+        if self._warms_up:
+            self.set_timer(WARM_UP, self._warm_up)
+
+    async def _warm_up(self) -> None:
+        # What is alive by now stays so: without this each full collection looks at all of it, for 60 ms.
+        gc.freeze()
+        self.run_worker(self._worker.warm(), exit_on_error=False)
 
     def on_unmount(self) -> None:
         """End the process for heavy reads."""
@@ -166,6 +184,12 @@ class SothApp(App[None]):
             _log.error("a tick of the app failed", exc_info=error)
 
     def _show_notices(self) -> None:
+        if self._reading is not None:
+            remark = self._reading.remark
+            if remark and remark != self._remark:
+                self.notify(remark, severity="warning", markup=False, timeout=10)
+            self._remark = remark
+            return  # those of the recorded run were for whoever ran it
         notices = self._store.index.session.notices
         if not notices or notices[-1] is self._last_notice:
             return
@@ -216,7 +240,11 @@ class SothApp(App[None]):
     def action_setup(self) -> None:
         """Show how to send traffic through the proxy."""
         main = self.main
-        if main.has_class("-empty"):
+        if self._reading is not None:
+            self.notify(
+                "This is a file: no proxy runs here to be set up", severity="warning", markup=False, timeout=3
+            )
+        elif main.has_class("-empty"):
             main.card.focus()
         else:
             self.push_screen(SetupScreen(main.setup_lines, main.commands))
@@ -240,8 +268,8 @@ class SothApp(App[None]):
     # --- leaving
 
     async def action_quit(self) -> None:
-        """Drain the proxy and leave; a second time, leave at once."""
-        if self._drain_until:
+        """Drain the proxy and leave; a second time, or where there is none, leave at once."""
+        if self._drain_until or self._reading is not None:
             self.exit()
             return
         self._drain_until = self._clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
@@ -277,14 +305,21 @@ class SothApp(App[None]):
 
 
 async def run_app(
-    store: Store, control: Control, *, config: Config, title: str = "soth-mitm", light: bool = False
+    store: Store,
+    control: Control,
+    *,
+    config: Config,
+    title: str = "soth-mitm",
+    light: bool = False,
+    reading: Reading | None = None,
 ) -> Outcome:
     """Run the app on the caller's loop until it ends; never raises for a fault of the app.
 
-    The caller has bound the port and started the proxy before, and stops it after. Where `failure`
-    is set, it says what happened and where the record is.
+    The caller has bound the port and started the proxy before, and stops it after; with `reading`,
+    it looks at a file that the caller has read meanwhile. Where `failure` is set, it says what
+    happened and where the record is.
     """
-    app = SothApp(store, control, config=config, title=title, light=light)
+    app = SothApp(store, control, config=config, title=title, light=light, reading=reading, warm_up=True)
     try:
         await app.run_async()
     except Exception as error:

@@ -105,7 +105,10 @@ def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
         text = "These bytes are not HTTP. The overview has their number."
     elif row.kind == "failed" or (row.error and not row.open):
         why = row.outcome or "the flow failed before"
-        text = f"There was no {direction}: {why}. The overview says what to do."
+        lines = [BLANK, line((f"  There was no {direction}: {why}.", "muted"), indent=2)]
+        if row.hint:
+            lines.append(line(("  → ", "accent"), (row.hint, "text"), indent=4))
+        return lines
     elif row.open:
         text = f"No {direction} yet."
     else:
@@ -129,7 +132,7 @@ def body_heading(message: MessageView, rendered: Body, mode: str) -> list[Line]:
     if rendered.truncated or message.captured_bytes > BODY_LIMIT:
         lines.append(
             line(
-                (f"  ▲ only the beginning is shown: out of {human_size(message.body_bytes)} bytes", "warn"),
+                (f"  ▲ only the beginning is shown: {_beginning(message)}", "warn"),
                 indent=4,
             )
         )
@@ -139,6 +142,12 @@ def body_heading(message: MessageView, rendered: Body, mode: str) -> list[Line]:
             line((f"  ▲ {human_size(missing)} bytes passed and were not recorded", "warn"), indent=4)
         )
     return lines
+
+
+def _beginning(message: MessageView) -> str:
+    if message.captured_bytes > BODY_LIMIT:
+        return f"the first {human_size(BODY_LIMIT)} of {human_size(message.body_bytes)} bytes"
+    return f"the {human_size(message.body_bytes)} bytes decode to more than is shown"
 
 
 def tint_for(rendered: Body, content_type: bytes) -> Tint:

@@ -11,6 +11,7 @@ from soth_mitm_tui.widgets.bars import Part
 if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.session import SessionFacts
+    from soth_mitm_tui.lines import Span
 
 WINDOW_NS = 3_000_000_000
 
@@ -34,24 +35,31 @@ class Rate:
 
 
 def status_parts(
-    facts: SessionFacts, config: Config, *, title: str, flows: int, dropped: int, rate: float, draining: str
+    facts: SessionFacts,
+    config: Config,
+    *,
+    title: str,
+    flows: int,
+    dropped: int,
+    rate: float,
+    draining: str,
+    reading: Span | None,
 ) -> tuple[Part, ...]:
-    """Return the parts, the most important ones first."""
-    up = bool(facts.listeners)
-    address = address_text(*listening(facts, config)) if up else "not listening"
-    parts = [
-        Part(
-            ((f"{title}  ", "strong"), ("● " if up else "○ ", "good" if up else "muted"), (address, "text")),
-            "app.setup",
-        )
-    ]
+    """Return the parts, the most important ones first; `reading` where there is a file and no proxy."""
+    if reading is not None:
+        parts = [Part(((f"{title}  ", "strong"), reading))]
+    else:
+        up = bool(facts.listeners)
+        address = address_text(*listening(facts, config)) if up else "not listening"
+        sign = ("● ", "good") if up else ("○ ", "muted")
+        parts = [Part(((f"{title}  ", "strong"), sign, (address, "text")), "app.setup")]
     if draining:
         parts.append(Part(((draining, "warn"),), "app.quit"))
     parts.append(Part(((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))))
     if rate >= 0.05:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
     parts += _troubles(facts, dropped)
-    if facts.trusting:
+    if facts.trusting and reading is None:
         clients = "1 client" if facts.trusting == 1 else f"{facts.trusting:,} clients"
         parts.append(Part((("✓ ", "good"), (f"CA trusted by {clients}", "muted")), "app.setup"))
     return tuple(parts)

@@ -112,13 +112,19 @@ class FlowModel:
         return position if present else None
 
     def position_near(self, flow: int) -> int:
-        """Return the position of a flow, or of the next one that is shown; 0 for an empty list."""
+        """Return the position of a flow, or of the shown one that came next to it; 0 for an empty list."""
         number = self._index.number_of(flow)
         if number is None or not len(self):
             return 0
         number = max(number, self._dropped)
-        position = number - self._dropped if self._matcher is None else self._matches.find(number)[0]
-        return min(position, len(self) - 1)
+        if self._matcher is None:
+            return min(number - self._dropped, len(self) - 1)
+        position = self._matches.find(number)[0]
+        if position == len(self):
+            return position - 1
+        if position and number - self._matches[position - 1] < self._matches[position] - number:
+            return position - 1
+        return position
 
     def row_of(self, flow: int) -> Row | None:
         """Return the row of a flow, shown or not; None where retention dropped it."""

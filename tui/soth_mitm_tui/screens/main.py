@@ -23,6 +23,9 @@ from soth_mitm_tui.widgets.flow_list import ColumnHeads, FlowList
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.setup_card import SetupCard
 
+NARROW = 100
+"""Widths below this have room for one pane only."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
     from soth_mitm.record.worker import Worker
+    from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.source import FlowStore
 
 SCAN_INTERVAL = 0.008
@@ -44,9 +48,19 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = None
 
     def __init__(
-        self, index: Index, store: FlowStore, worker: Worker, *, config: Config, clock: Clock, title: str
+        self,
+        index: Index,
+        store: FlowStore,
+        worker: Worker,
+        *,
+        config: Config,
+        clock: Clock,
+        title: str,
+        reading: Reading | None = None,
     ) -> None:
         super().__init__()
+        self._reading = reading
+        self._in_detail = self._zoomed = False
         self._index = index
         self._config, self._clock, self._product = config, clock, title
         self.model = FlowModel(index)
@@ -58,6 +72,7 @@ class MainScreen(Screen[None]):
         self.list = FlowList(self.model, id="list")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
         self.detail = Detail(store, worker, row_of=self.model.row_of, clock=clock, id="detail")
+        self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")
 
     def compose(self) -> ComposeResult:
@@ -65,7 +80,7 @@ class MainScreen(Screen[None]):
         yield self.status
         yield self.filter
         with Container(id="panes"):
-            with Vertical(id="left"):
+            with self.left:
                 yield self.list_title
                 yield ColumnHeads(id="heads")
                 yield self.list
@@ -88,6 +103,7 @@ class MainScreen(Screen[None]):
         empty = self.model.total == 0 and not self.model.filtered
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
+            self._arrange()
             card = self.card
             if not empty and (card.has_focus or self.focused is None):
                 flows.focus()
@@ -113,6 +129,7 @@ class MainScreen(Screen[None]):
                 dropped=index.dropped,
                 rate=self._rate.update(self._clock.monotonic_ns(), total),
                 draining=self.draining,
+                reading=self._reading.state if self._reading is not None else None,
             ),
         )
         self._refresh_list_title()
@@ -126,7 +143,8 @@ class MainScreen(Screen[None]):
         elif flows.following:
             note = (("follow", "accent"),)
         empty = self.has_class("-empty")
-        self.list_title.set((("Set-up" if empty else "Flows", "heading"),), () if empty else note)
+        name = "Set-up" if empty and self._reading is None else "Flows"
+        self.list_title.set(((name, "heading"),), () if empty else note)
         if model.filtered:
             self._refresh_verdict()
 
@@ -136,7 +154,13 @@ class MainScreen(Screen[None]):
         reason = getattr(pane, "reason_against", lambda _: "")
         here = [action for action in of_pane(name) if action.show and not reason(action.id)]
         everywhere = [action for action in of_pane("app") if action.show and name != "app"]
-        self.key_bar.show_actions(here, everywhere, typing=name == "filter")
+        taken = frozenset(
+            key
+            for action in of_pane(name)
+            if name != "app" and not reason(action.id)
+            for key in action.shown_keys
+        )
+        self.key_bar.show_actions(here, everywhere, typing=name == "filter", taken=taken)
         self.list_title.set_bright(name in ("list", "setup"))
         self.detail.heading.set_bright(name == "detail")
 
@@ -156,16 +180,33 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Where there is room for one pane only, it is the one with the focus."""
-        self.set_class(self.pane_of(self.focused) is self.detail, "-detail")
+        self._in_detail = self.pane_of(self.focused) is self.detail
+        self._arrange()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for one pane only."""
+        return self.app.size.width < NARROW
+
+    def _arrange(self) -> None:
+        """Show the panes that have room. A class of the screen would style every widget anew for it."""
+        empty = self.has_class("-empty")
+        alone = self._zoomed or self.narrow
+        self.detail.display = not empty and (self._in_detail or not self.narrow)
+        self.left.display = empty or not (alone and self._in_detail)
 
     # --- the card
 
     def setup_lines(self) -> list[Line]:
-        """Return the set-up card as it stands."""
+        """Return the set-up card as it stands, or what is to say about a file without flows."""
+        if self._reading is not None:
+            return self._reading.lines()
         return setup_lines(self._index.session, self._config, flows=len(self._index))
 
-    def commands(self) -> Commands:
-        """Return the one-liners of the set-up card."""
+    def commands(self) -> Commands | None:
+        """Return the one-liners of the set-up card; None where no proxy runs."""
+        if self._reading is not None:
+            return None
         return commands(self._index.session, self._config)
 
     # --- what the panes ask for
@@ -194,16 +235,19 @@ class MainScreen(Screen[None]):
             self.notify(reason, severity="warning", markup=False, timeout=3)
             return
         verbs: dict[str, Callable[[], object]] = {
-            "open": self.show_detail,
+            "open": self._open,
             "back": self.show_list,
+            "leave": lambda: (
+                self.app.call_later(self.app.run_action, "quit") if self.draining else self.show_list()
+            ),
             "overview": lambda: self._show_tab(0),
             "request": lambda: self._show_tab(1),
             "response": lambda: self._show_tab(2),
             "filter": self.filter.open,
             "clear": lambda: self._leave_filter(clear=True),
-            "zoom": lambda: self.toggle_class("-zoom"),
-            "next": lambda: self.list.move(1),
-            "previous": lambda: self.list.move(-1),
+            "zoom": self._zoom,
+            "next": lambda: self.list.step(1),
+            "previous": lambda: self.list.step(-1),
             "copy-url": lambda: self._copy_url(widget),
             "kill": lambda: self.app.call_later(self.app.run_action, f"app.kill({self._flow_of(widget)})"),
         }
@@ -219,17 +263,28 @@ class MainScreen(Screen[None]):
 
     def show_detail(self) -> None:
         """Give the detail the focus, and the screen where there is room for one pane only."""
-        self.add_class("-detail")
+        self._in_detail = True
+        self._arrange()
         self.detail.text.focus()
+
+    def _open(self) -> None:
+        if self.narrow:
+            self.list.bring_cursor()
+        self.show_detail()
+
+    def _zoom(self) -> None:
+        self._zoomed = not self._zoomed
+        self._arrange()
 
     def _show_tab(self, tab: int) -> None:
         self.detail.show_tab(tab)
-        if self.has_class("-narrow"):
-            self.show_detail()
+        if self.narrow:
+            self._open()
 
     def show_list(self) -> None:
         """Give the list the focus."""
-        self.remove_class("-detail", "-zoom")
+        self._in_detail = self._zoomed = False
+        self._arrange()
         self.list.focus()
 
     # --- filter

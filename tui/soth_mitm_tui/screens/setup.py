@@ -24,7 +24,7 @@ class SetupScreen(ModalScreen[None]):
 
     AUTO_FOCUS = "SetupCard"
 
-    def __init__(self, content: Callable[[], list[Line]], commands: Callable[[], Commands]) -> None:
+    def __init__(self, content: Callable[[], list[Line]], commands: Callable[[], Commands | None]) -> None:
         super().__init__()
         self._content, self._commands = content, commands
 

@@ -92,9 +92,12 @@ class Bar(Toned):
                 self.post_message(self.Chosen(action))
 
 
-def key_part(action: Action, *, typing: bool = False) -> Part | None:
-    """Return the part of the key bar for an action; None where it has no key that works while typing."""
-    keys = [key for key in action.shown_keys if key.startswith("^") or not typing]
+def key_part(action: Action, *, typing: bool = False, taken: frozenset[str] = frozenset()) -> Part | None:
+    """Return the part of the key bar for an action; None where it has no key that works here.
+
+    While text is being typed only control keys work, and no key that is `taken` by the pane.
+    """
+    keys = [key for key in action.shown_keys if key not in taken and (key.startswith("^") or not typing)]
     return Part(((keys[0], "accent"), (f" {action.label}", "muted")), action.id) if keys else None
 
 
@@ -103,8 +106,10 @@ class KeyBar(Bar):
 
     GAP = 2
 
-    def show_actions(self, here: list[Action], everywhere: list[Action], *, typing: bool) -> None:
-        """Show the keys of the pane at the left, those of the app at the right."""
-        right = (key_part(action, typing=typing) for action in everywhere)
+    def show_actions(
+        self, here: list[Action], everywhere: list[Action], *, typing: bool, taken: frozenset[str]
+    ) -> None:
+        """Show the keys of the pane at the left, those of the app that it has not `taken` at the right."""
+        right = (key_part(action, typing=typing, taken=taken) for action in everywhere)
         left = (key_part(action) for action in here)
         self.set(tuple(filter(None, left)), tuple(filter(None, right)))

@@ -32,6 +32,7 @@ from soth_mitm_tui.widgets.tabs import Tabs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
 
@@ -93,6 +94,7 @@ class Detail(Guarded, Vertical):
         self._busy = False
         self._stale = False
         self._large_at = 0
+        self._width = 0
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the tabs and the viewer."""
@@ -127,10 +129,20 @@ class Detail(Guarded, Vertical):
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE, self._load)
 
+    @property
+    def _in_sight(self) -> bool:
+        return self.display and self.size.height > 0
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Read what was passed over out of sight; what was made for another width is made anew."""
+        if self.showing != self.flow or (self.tab == 0 and event.size.width != self._width):
+            self._load()
+        self._width = event.size.width
+
     def tick(self) -> None:
         """Look whether the flow has moved on; called some times a second while this is in sight."""
         row = self._row_of(self.flow) if self.flow else None
-        if row is None or not self.display or not self.size.height:
+        if row is None or not self._in_sight:
             return
         seen = (row.last_mono_ns, row.state, row.repeats)
         if seen != self._seen and self._shown is not None and self._shown[0] == self.flow:
@@ -146,6 +158,10 @@ class Detail(Guarded, Vertical):
 
     def _load(self) -> None:
         """Read and show the flow; while that is under way, once more is enough for all calls."""
+        if not self._in_sight:
+            self._shown = None
+            self.text.show(Joined(()))
+            return
         if self._busy:
             self._stale = True
             return
@@ -194,6 +210,7 @@ class Detail(Guarded, Vertical):
             else "Select a flow to see it here."
         )
         self.heading.set((("No flow", "heading"),), ())
+        self.tabs.set_note(())
         self.text.show(Joined([BLANK, line((f"  {words}", "muted"))]))
 
     async def _page(self, tab: int, view: FlowView, row: Row) -> Page:
@@ -334,6 +351,10 @@ class Detail(Guarded, Vertical):
     def action_back(self) -> None:
         """Go back to the list."""
         self.post_message(self.Verb("back"))
+
+    def action_leave(self) -> None:
+        """Go back to the list, or leave."""
+        self.post_message(self.Verb("leave"))
 
     def action_zoom(self) -> None:
         """Give this pane the whole screen, or give it back."""

@@ -71,6 +71,10 @@ class FlowList(LineScroll):
         """The flow under the cursor; 0 for none."""
         self.below = 0
         """Rows that came below what is in sight since it was left."""
+        self._home = 0
+        """The flow to come back to, once no filter hides it; 0 for none."""
+        self._followed = True
+        """Whether the list followed before there was a filter."""
         self.when_empty: Sequence[Line] = ()
         """What stands in a list without rows."""
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(512)
@@ -145,10 +149,7 @@ class FlowList(LineScroll):
             if update.dropped:
                 self.go_to(top - update.dropped)
             self.below = self.below + update.appended if not self.at_end else 0
-        if self.selected and update.dropped and self.model.row_of(self.selected) is None:
-            self._select(self.model.flow_at(0) if len(self.model) else 0)
-        if not self.selected and len(self.model):
-            self._select(self.model.flow_at(0))
+        self._settle_cursor()
         if update.changed is None or update.dropped:
             self.refresh()
         else:
@@ -170,12 +171,15 @@ class FlowList(LineScroll):
             self.refresh_lines(new, min(update.appended, last - new))
 
     def set_filter(self, matcher: RowFilter | None) -> None:
-        """Show only what matches. The rows in sight are looked at first, the others in slices."""
+        """Show only what matches. The newest rows are looked at first, the others in slices."""
+        if not self.model.filtered:
+            self._followed = self.following
         self.model.set_filter(matcher)
-        self.following = self.following or matcher is not None
+        self.following = self._followed
         self.below = 0
         if matcher is not None:
-            self.scan()
+            self.model.scan()
+        self._settle_cursor()
         self.refit()
 
     def scan(self) -> None:
@@ -185,6 +189,8 @@ class FlowList(LineScroll):
             top = self.top
             self.set_line_count(len(self.model))
             self.go_to(len(self.model) if self.following else top + found)
+            if self._settle_cursor() and not self.following:
+                self._show_cursor()
             self.refresh()
 
     def refit(self) -> None:
@@ -196,6 +202,26 @@ class FlowList(LineScroll):
             self._show_cursor()
         self.refresh()
         self.post_message(self.Moved())
+
+    def _settle_cursor(self) -> bool:
+        """Keep the cursor on a row that is shown, the nearest one while a filter hides its own.
+
+        Its own is taken again as soon as it is shown. Returns whether the cursor has moved.
+        """
+        before, model = self.selected, self.model
+        if self._home and model.row_of(self._home) is None:
+            self._home = 0
+        wanted = self._home or before
+        if not len(model):
+            self._home, flow = wanted, 0
+        elif not wanted:
+            flow = model.flow_at(0)
+        elif model.position_of(wanted) is not None:
+            self._home, flow = 0, wanted
+        else:
+            self._home, flow = wanted, model.flow_at(model.position_near(wanted))
+        self._select(flow)
+        return flow != before
 
     # --- cursor
 
@@ -218,6 +244,7 @@ class FlowList(LineScroll):
         if not len(self.model):
             return
         self._stop_following()
+        self._home = 0
         position = max(0, min(position, len(self.model) - 1))
         self._select(self.model.flow_at(position))
         self._show_cursor()
@@ -233,6 +260,18 @@ class FlowList(LineScroll):
         else:
             self.select_position(position + step)
 
+    def bring_cursor(self) -> None:
+        """Put a cursor that is out of sight on the nearest row in sight."""
+        position, last = self.position, min(self.top + self.page, len(self.model)) - 1
+        if position is not None and not self.top <= position <= last:
+            self._home = 0
+            self._select(self.model.flow_at(self.top if position < self.top else last))
+
+    def step(self, step: int) -> None:
+        """Move the cursor by `step` rows from where it is, in sight or not."""
+        position = self.position
+        self.select_position(0 if position is None else position + step)
+
     def _show_cursor(self) -> None:
         position = self.position
         if position is None:
@@ -245,6 +284,7 @@ class FlowList(LineScroll):
             self.below = 0
 
     def _stop_following(self) -> None:
+        self._followed = False
         if self.following:
             self.following = False
             self.below = 0
@@ -290,7 +330,7 @@ class FlowList(LineScroll):
         self._follow(not self.following)
 
     def _follow(self, following: bool) -> None:
-        self.following = following
+        self.following = self._followed = following
         self.below = 0
         if following:
             self.go_to(len(self.model))

@@ -169,11 +169,12 @@ class LineView(LineScroll):
 
     def _go_on(self) -> None:
         if self._laid < len(self._lines):
-            stick = self._stick
+            stick, before = self._stick, self.row_count
             self._lay()
             if stick:
                 self.go_to(self.row_count)
-            self.refresh()
+            if stick or before < self.top + self.page:
+                self.refresh()
 
     def on_resize(self) -> None:
         """Wrap anew where the width changed, keeping the first line in sight where it is."""

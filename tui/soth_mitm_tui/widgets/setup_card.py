@@ -37,7 +37,7 @@ class SetupCard(LineView):
     def __init__(
         self,
         content: Callable[[], list[Line]],
-        commands: Callable[[], Commands],
+        commands: Callable[[], Commands | None],
         *,
         standing: bool,
         id: str | None = None,  # noqa: A002 - Textual's name
@@ -58,21 +58,33 @@ class SetupCard(LineView):
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
-        return "The list opens with the first flow" if self._standing and action_id == "setup.close" else ""
+        if action_id == "setup.close":
+            return "The list opens with the first flow" if self._standing else ""
+        return "" if self._commands() is not None else "This is a file: no proxy runs here"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys of closing to others where the card lies over nothing."""
+        return not (self._standing and action == "close")
 
     def action_copy_try(self) -> None:
         """Copy the command that sends one request through."""
-        self.post_message(self.Copied("Command", self._commands().try_out))
+        self._copy("Command", "try_out")
 
     def action_copy_run(self) -> None:
         """Copy the command that starts a program set up."""
-        self.post_message(self.Copied("Command", self._commands().run))
+        self._copy("Command", "run")
 
     def action_copy_browser(self) -> None:
         """Copy the address that installs the CA."""
-        self.post_message(self.Copied("Address", self._commands().browser))
+        self._copy("Address", "browser")
+
+    def _copy(self, what: str, name: str) -> None:
+        commands = self._commands()
+        if commands is None:
+            self.notify(self.reason_against("setup.copy-try"), severity="warning", markup=False, timeout=3)
+        else:
+            self.post_message(self.Copied(what, getattr(commands, name)))
 
     def action_close(self) -> None:
-        """Close the card, where it lies over something."""
-        if not self._standing:
-            self.post_message(self.Closed())
+        """Close the card."""
+        self.post_message(self.Closed())
