@@ -292,10 +292,10 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
         raise
     if _reached_ourselves(shared, dialled):
         dialled.sock.close()
-        error = DialError(host, port, stage="connect", code="self_loop", detail="its address is our own")
-        life.emit(DialFailed(error.stage, error.code, error.detail))
-        life.close(CloseReason.SELF_LOOP, error.code)
-        raise error
+        loop = DialError(host, port, stage="connect", code="self_loop", detail="its address is our own")
+        life.emit(DialFailed(loop.stage, loop.code, loop.detail))
+        life.close(CloseReason.SELF_LOOP, loop.code)
+        raise loop
     life.emit(
         ConnOpened(
             Side.UPSTREAM,
