@@ -439,7 +439,5 @@ async def test_a_name_that_leads_back_to_the_proxy_is_a_loop(
     client = await lab.client()
     target = site if method == "CONNECT" else b"http://" + site + b"/"
     client.send(method.encode() + b" " + target + b" HTTP/1.1\r\nHost: " + site + b"\r\n\r\n")
-    answer = await client.rest()
-    assert answer.startswith(b"HTTP/1.1 502 ")
-    assert b"reason code: self_loop" in answer
+    assert b"reason code: self_loop" in await client.rest()
     await eventually(lambda: len(lab.all(ConnClosed)) == 3)  # the client's, the dial, and its other end
