@@ -33,7 +33,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session_cache: int = 1024
     pool_idle_per_host: int = 64
     pool_idle_total: int = 256
-    upstream_per_host: int = 256
+    upstream_per_host: int = 1024
+    in_flight_bytes: int = 256 * 1024 * 1024
     tunnel_pipe_bytes: int = 256 * 1024
     head_timeout: float = 30.0
     peek_timeout: float = 5.0

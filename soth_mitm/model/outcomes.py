@@ -100,6 +100,14 @@ DIAL: dict[str, tuple[str, str]] = {
         "upstream unreachable",
         "{site} cannot be reached for the reason shown: check that it is up.",
     ),
+    "self_loop": (
+        "points at this proxy",
+        "{site} is this proxy itself: the client, or the name's address, leads in a circle.",
+    ),
+    "upstream_host_full": (
+        "upstream full",
+        "As many connections to {site} as limits.upstream_per_host allows are open: close some, or raise it.",
+    ),
     "network_unreachable": (
         "network unreachable",
         "There is no route to {site} from here: check network, VPN and routes.",

@@ -59,8 +59,7 @@ def response_missing(exchange: Exchange, code: str, detail: str) -> None:
 def unreachable(exchange: Exchange, error: DialError) -> None:
     """The upstream could not be reached."""
     exchange.flow.emit(DialFailed(error.stage, error.code, error.detail))
-    hint = "check the host name and port, and whether this machine can reach it"
-    exchange.reply(502, error.code, text=str(error), hint=hint, reason=CloseReason.UPSTREAM_CONNECT_FAILED)
+    exchange.reply(error.status, error.code, text=str(error), hint=error.hint, reason=error.reason)
 
 
 def upstream_tls_failed(exchange: Exchange, why: TlsFailure) -> None:

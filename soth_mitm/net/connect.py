@@ -276,9 +276,8 @@ class Connect:
     def _unreachable(self, error: DialError) -> None:
         flow = self._open_failed()
         flow.emit(DialFailed(error.stage, error.code, error.detail))
-        flow.close(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
-        hint = "check the host name and port, and whether this machine can reach it"
-        self._answer(502, error.code, text=str(error), hint=hint)
+        flow.close(error.reason, error.code)
+        self._answer(error.status, error.code, text=str(error), hint=error.hint)
 
     def _open_failed(self) -> FlowLife:
         flow = self._shared.new_flow(self._life.number)

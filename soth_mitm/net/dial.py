@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from soth_mitm.errors import SothError
 from soth_mitm.model.events import DialFailed, DialResolved, DialStarted
+from soth_mitm.model.outcomes import dial_hint
+from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.sockets import tune
 from soth_mitm.text import printable
 
@@ -36,6 +38,7 @@ _WORDS = {
     "host_unreachable": "the host cannot be reached",
     "connect_failed": "the connection failed",
     "connect_reset": "the connection was reset",
+    "upstream_host_full": "too many connections to it are open",
     "self_loop": "it is this proxy itself",
 }
 
@@ -51,6 +54,14 @@ class DialError(SothError):
         self.stage: Literal["resolve", "connect"] = stage
         self.code = code
         self.detail = printable(detail, 300)
+        self.status = {"upstream_host_full": 503, "self_loop": 508}.get(code, 502)
+        """What to answer the client with."""
+        self.reason = {
+            "upstream_host_full": CloseReason.LIMIT_REACHED,
+            "self_loop": CloseReason.SELF_LOOP,
+        }.get(code, CloseReason.UPSTREAM_CONNECT_FAILED)
+        """How the flow ends."""
+        self.hint = dial_hint(stage, code, printable(host, 255), port)
         super().__init__(
             f"cannot reach {printable(host, 255)}:{port}: {_WORDS.get(code, code)} ({self.detail})"
         )

@@ -24,12 +24,14 @@ class IllegalEvent(Exception):
 class ConnLife:
     """One transport connection in the event stream."""
 
-    __slots__ = ("bus", "number", "state")
+    __slots__ = ("bus", "number", "on_end", "state")
 
     def __init__(self, bus: Bus, number: int) -> None:
         self.bus = bus
         self.number = number
         self.state: int = ConnState.NEW
+        self.on_end: Callable[[], None] | None = None
+        """Called once, after the terminal event."""
 
     def emit(self, body: Body) -> int:
         """Publish an event of this conn; return its monotonic time.
@@ -49,6 +51,8 @@ class ConnLife:
         """Publish the terminal event, unless that has been done."""
         if self.state != ConnState.CLOSED:
             self.emit(ConnClosed(reason, detail, received, sent))
+            if self.on_end is not None:
+                self.on_end()
 
     @property
     def closed(self) -> bool:

@@ -60,19 +60,16 @@ class Listener:
 
     def _admit(self, sock: socket.socket, address: object) -> None:
         shared = self._shared
-        limit = shared.config.limits.max_connections
-        if self.open_connections >= limit:
+        limits = shared.config.limits
+        if self.open_connections >= limits.max_connections:
             shared.limit_reached("max_connections", self.open_connections, "answered 503")
-            head, body = replies.error(
-                503,
-                "too_many_connections",
-                text=f"{limit} connections are open, which is the limit",
-                hint="close some, or raise limits.max_connections",
-            )
-            sock.setblocking(False)
-            with contextlib.suppress(OSError):  # it may have left by itself
-                sock.send(head + body)
-            sock.close()
+            what = f"{limits.max_connections} connections are open, which is the limit"
+            _refuse(sock, "too_many_connections", what, "close some, or raise limits.max_connections")
+            return
+        if shared.in_flight >= limits.in_flight_bytes:
+            shared.limit_reached("in_flight_bytes", shared.in_flight, "answered 503")
+            what = f"{shared.in_flight} bytes wait for slow readers, which is over the limit"
+            _refuse(sock, "too_much_in_flight", what, "let them read, or raise limits.in_flight_bytes")
             return
         self.open_connections += 1
         shared.counters.level("max_connections", self.open_connections)
@@ -105,6 +102,14 @@ class Listener:
             self._shared.loop.remove_reader(sock)
             sock.close()
             self._shared.bus.publish(ListenerClosed(str(address[0]), int(address[1])))
+
+
+def _refuse(sock: socket.socket, code: str, text: str, hint: str) -> None:
+    head, body = replies.error(503, code, text=text, hint=hint)
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):  # it may have left by itself
+        sock.send(head + body)
+    sock.close()
 
 
 def _explain(host: str, port: int, error: OSError) -> str:

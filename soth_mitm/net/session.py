@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife
     from soth_mitm.net.shared import Shared
 
+LINGER_QUIET = 0.3
+"""Seconds of silence after which a client that got its answer early is taken to send no more."""
 LINGER = 2.0
 """Seconds in which a client may read an answer that came before it had sent everything."""
 SUSPICIOUS = 2.0
@@ -72,6 +74,7 @@ class ClientSession(asyncio.BufferedProtocol):
         self.stream: ByteStream | None = None
         self.touched = True
         self.client_full = False
+        self._waiting = 0
         self.host, self.port = host, port
         self._on_end = on_end
         self._info = info
@@ -184,6 +187,7 @@ class ClientSession(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is open, and publish the end."""
+        self._not_waiting()
         self.shared.sessions.discard(self)
         self._closing = True
         detail = f"{exc}" if exc is not None else ""
@@ -207,6 +211,8 @@ class ClientSession(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Stop the upstream: the client can take no more."""
         self.client_full = True
+        self._waiting = self.transport.get_write_buffer_size()
+        self.shared.waiting(self._waiting)
         if self.exchange is not None:
             self.exchange.gate.shut(Why.FULL)
         elif self.stream is not None:
@@ -215,10 +221,15 @@ class ClientSession(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Let the upstream go on."""
         self.client_full = False
+        self._not_waiting()
         if self.exchange is not None:
             self.exchange.gate.open(Why.FULL)
         elif self.stream is not None:
             self.stream.gate.open(Why.FULL)
+
+    def _not_waiting(self) -> None:
+        self.shared.waiting(-self._waiting)
+        self._waiting = 0
 
     # --- exchanges ------------------------------------------------------------------------------
 
@@ -378,7 +389,18 @@ class ClientSession(asyncio.BufferedProtocol):
         self.exchange = None
         self.gate.clear()
         self.half_close()
-        self.shared.loop.call_later(LINGER, self.close_when_sent)
+        self._linger_on(self.shared.loop.time() + LINGER, self._received)
+
+    def _linger_on(self, until: float, seen: int) -> None:
+        """Close once nothing has come for a moment: a close on unread bytes would take the answer back."""
+
+        def look() -> None:
+            if self._received == seen or self.shared.loop.time() >= until:
+                self.close_when_sent()
+            else:
+                self._linger_on(until, self._received)
+
+        self.shared.loop.call_later(LINGER_QUIET, look)
 
     def close(self, reason: str, detail: str = "") -> None:
         """Close for a reason of the proxy's own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.handler import Handler, overrides
@@ -101,6 +102,10 @@ class Shared:
         self.flows: dict[int, Session] = {}
         self.listening: list[tuple[str, int]] = []
         self.draining = False
+        self.in_flight = 0
+        """Bytes that wait for slow readers, over all connections."""
+        self.upstream_counts: Counter[tuple[str, int]] = Counter()
+        """Open upstream connections a host and port, those being dialled included."""
         self.loop = asyncio.get_running_loop()
         self.read_buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection is read into: what arrived is copied out before the loop goes on.
@@ -124,6 +129,11 @@ class Shared:
 
     def _flow_ended(self, number: int) -> None:
         self.call_hook("on_stream_end", number)
+
+    def waiting(self, change: int) -> None:
+        """Note that `change` more (or fewer) bytes wait for readers that are slower than their senders."""
+        self.in_flight += change
+        self.counters.level("in_flight_bytes", self.in_flight)
 
     def limit_reached(self, name: str, value: int, action: str) -> None:
         """Count a used-up budget, and tell about it at most once a second per budget."""

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import msgspec
 
 from soth_mitm.errors import SothError, StartError
-from soth_mitm.model.events import ConnOpened, DialFailed, Side, TlsEstablished, TlsFailed, TlsStarted
+from soth_mitm.model.events import (
+    ConnOpened,
+    DialFailed,
+    DialStarted,
+    Side,
+    TlsEstablished,
+    TlsFailed,
+    TlsStarted,
+)
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.dial import Address, DialError, Dialled
 from soth_mitm.net.sockets import format_address
@@ -107,6 +115,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.received = 0
         self.sent = 0
+        self._waiting = 0
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._ssl: ssl.SSLObject | None = None
         self._remembered = False
@@ -164,6 +173,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the user, and publish the end."""
+        self._not_waiting()
         self.alive = False
         self._shared.upstreams.discard(self)
         user = self.user
@@ -179,13 +189,20 @@ class UpstreamConn(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Pass back-pressure on."""
+        self._waiting = self.transport.get_write_buffer_size()
+        self._shared.waiting(self._waiting)
         if self.user is not None:
             self.user.upstream_full(True)
 
     def resume_writing(self) -> None:
         """Pass the end of back-pressure on."""
+        self._not_waiting()
         if self.user is not None:
             self.user.upstream_full(False)
+
+    def _not_waiting(self) -> None:
+        self._shared.waiting(-self._waiting)
+        self._waiting = 0
 
     # --- the user's side ------------------------------------------------------------------------
 
@@ -275,6 +292,32 @@ def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool)
     )
 
 
+def _count_in(shared: Shared, life: ConnLife, host: str, port: int) -> None:
+    """Count a conn to its host, until it ends.
+
+    Raises:
+        DialError: `limits.upstream_per_host` are open already.
+    """
+    counts, key = shared.upstream_counts, (host, port)
+    limit = shared.config.limits.upstream_per_host
+    if counts[key] >= limit:
+        shared.limit_reached("upstream_per_host", counts[key], "answered 503")
+        detail = f"{limit} connections to it are open"
+        full = DialError(host, port, stage="connect", code="upstream_host_full", detail=detail)
+        life.emit(DialStarted(host, port))
+        life.emit(DialFailed(full.stage, full.code, full.detail))
+        life.close(full.reason, full.code)
+        raise full
+    counts[key] += 1
+
+    def ended() -> None:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+
+    life.on_end = ended
+
+
 async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]:
     """Connect to an upstream's socket, as a new conn.
 
@@ -282,10 +325,11 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
         DialError: after the events that tell it; the conn has ended.
     """
     life = shared.new_conn()
+    _count_in(shared, life, host, port)
     try:
         dialled = await shared.dialer.connect(life, host, port)
     except DialError as error:
-        life.close(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
+        life.close(error.reason, error.code)
         raise
     except asyncio.CancelledError:
         life.close(CloseReason.SHUTDOWN)
@@ -294,7 +338,7 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
         dialled.sock.close()
         loop = DialError(host, port, stage="connect", code="self_loop", detail="its address is our own")
         life.emit(DialFailed(loop.stage, loop.code, loop.detail))
-        life.close(CloseReason.SELF_LOOP, loop.code)
+        life.close(loop.reason, loop.code)
         raise loop
     life.emit(
         ConnOpened(

@@ -313,3 +313,46 @@ async def test_requests_of_one_connection_are_numbered_one_after_another(lab: La
         await link.pass_response(OK)
         await lab.settled()
     assert [told.event.flow for told in lab.bodies(RequestHead)] == [1, 2, 3]
+
+
+async def test_one_upstream_connection_too_many_to_a_host_is_a_503(lab: Lab, route: str) -> None:
+    proxy = await lab.start(limits={"upstream_per_host": 1})
+    link = await lab.link(route)
+    await link.pass_request(link.get(b"/first"))
+    host, port = b"site.test", link.origin.port
+    second = await lab.client()
+    if route == "plain":
+        second.send(b"GET http://%s:%d/second HTTP/1.1\r\nHost: %s\r\n\r\n" % (host, port, host))
+    else:
+        second.send(b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (host, port))
+    answer = await second.rest()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"reason code: upstream_host_full\n" in answer
+    assert (await lab.one(LimitReached)).name == "upstream_per_host"
+    assert [body.reason for body in lab.all(FlowClosed)] == ["limit_reached"]
+    await link.pass_response(OK)
+    link.client.close()
+    (await link.server()).close()
+    await eventually(lambda: not proxy._shared.upstream_counts)
+
+
+async def test_with_too_much_in_flight_new_connections_get_a_503_until_it_drains(lab: Lab) -> None:
+    proxy = await lab.start(limits={"in_flight_bytes": 64 * 1024})
+    link = await lab.link("plain")
+    await link.pass_request(link.get())
+    size = 32 * 1024 * 1024
+    await link.pass_response(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+    server = await link.server()
+    link.client.transport.pause_reading()
+    sending = start(server.pour(bytes(size)), "a fast server")
+    await eventually(lambda: proxy._shared.in_flight > 64 * 1024)
+    refused = await (await lab.client()).rest()
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"reason code: too_much_in_flight\n" in refused
+    link.client.transport.resume_reading()
+    await link.client.exactly(size)
+    await sending
+    await eventually(lambda: proxy._shared.in_flight == 0)
+    served = await lab.client()
+    served.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await served.rest()).startswith(b"HTTP/1.1 200 ")
