@@ -70,7 +70,10 @@ async def serve(
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
             if app.done():
-                failure = app.result().failure
+                outcome = app.result()
+                failure = outcome.failure
+                if failure is None and not outcome.drained:
+                    await running.proxy.drain(0)  # the person would not wait
             else:
                 app.cancel()
                 await asyncio.wait([app])

@@ -1,7 +1,7 @@
 """A process for heavy reads, so that no decoding ever stops the loop that moves bytes.
 
 Threads do not help: a large `json.loads` in one holds the interpreter for as long as it takes. Small
-bodies are rendered where they are, because asking another process would take longer.
+bodies are rendered where they are: a few milliseconds are what a keypress costs as well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
-HERE_LIMIT: Final = 64 * 1024
+HERE_LIMIT: Final = 8 * 1024
 """Largest body, in bytes as they passed, that is rendered on the caller's own thread."""
 
 PIECE: Final = 4000

@@ -8,6 +8,7 @@ from soth_mitm.model import events as e
 from soth_mitm.record.worker import Lines, Worker
 from soth_mitm.text import SafeText
 from soth_mitm_tui.lines import line
+from soth_mitm_tui.message import BODY_LIMIT
 from soth_mitm_tui.timing import bar
 from soth_mitm_tui.tint import json_tint, stream_tint
 from soth_mitm_tui.widgets.line_view import break_points, cut_spans
@@ -111,6 +112,35 @@ async def test_narrow_shows_one_pane_and_wide_two() -> None:
         await staged.pilot.resize_terminal(170, 40)
         await staged.until(lambda: staged.main.detail.region.area)
         assert staged.main.detail.region.x > 60
+
+
+async def test_a_body_over_the_limit_says_so_at_both_ends() -> None:
+    def scene(script: Script) -> None:
+        body = b"".join(b"line %d\n" % number for number in range(BODY_LIMIT // 8))
+        script.exchange("a.test", "GET", "/", 200, "OK", body=body, content_type="text/plain")
+
+    async with stage(scene) as staged:
+        await staged.press("enter", "3")
+        await staged.until(lambda: "the first 2.1M of 3.0M bytes" in staged.shown())
+        (last,) = staged.main.detail.text.lines.tail
+        assert last.text == "  ▲ it goes on; the rest is not shown"
+
+
+async def test_a_flow_that_failed_says_what_to_do_in_every_tab() -> None:
+    async with stage(lambda script: script.tls_refused(), size=(80, 24)) as staged:
+        await staged.press("enter", "3")
+        assert "There was no response: CA not trusted." in staged.shown()
+        assert "→ Give the client the CA" in staged.shown()
+
+
+async def test_the_detail_is_read_for_the_width_it_has_when_it_comes_into_sight() -> None:
+    async with stage(size=(80, 24)) as staged:
+        await staged.press("k")
+        assert staged.main.detail.showing == 0
+        await staged.press("enter")
+        assert staged.main.detail.showing == staged.main.list.selected
+        head = staged.shown(staged.main.detail).splitlines()[3]
+        assert "https://" not in head  # the title says it already
 
 
 async def test_a_click_on_a_tab_shows_it() -> None:

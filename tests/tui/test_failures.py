@@ -80,6 +80,13 @@ def _raise() -> None:
     raise RuntimeError("deep trouble")
 
 
+async def test_what_it_waits_for_is_said_at_80_columns() -> None:
+    async with stage(size=(80, 24)) as staged:
+        staged.control.stuck = True
+        await staged.press("q")
+        assert "at most 5 s · q again leaves now" in staged.shown().splitlines()[0]
+
+
 async def test_a_second_quit_leaves_at_once() -> None:
     async with stage() as staged:
         staged.control.stuck = True

@@ -67,6 +67,9 @@ async def test_a_closed_file_is_shown_and_no_proxy_is_spoken_of(tmp_path: Path) 
         assert "This is a file: no proxy runs here to be set up" in [
             notice.message for notice in staged.app._notifications
         ]
+        await staged.press("g", "X")
+        assert "no flow of it can be ended" in list(staged.app._notifications)[-1].message
+        assert staged.control.killed == []
         await staged.pilot.press("q")
         await staged.until(lambda: not staged.app.is_running)
         assert staged.control.drains == []

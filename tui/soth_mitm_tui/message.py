@@ -64,6 +64,14 @@ def field_lines(fields: Fields) -> list[Line]:
     return lines
 
 
+def body_end(message: MessageView, rendered: Body) -> list[Line]:
+    """Return what follows the body as shown: a word where it goes on, and the trailers."""
+    lines = []
+    if rendered.truncated or message.captured_bytes > BODY_LIMIT:
+        lines.append(line(("  ▲ it goes on; the rest is not shown", "warn"), indent=4))
+    return lines + trailer_lines(message)
+
+
 def trailer_lines(message: MessageView) -> list[Line]:
     """Return the trailers, where there are any."""
     if not message.trailers:

@@ -48,13 +48,13 @@ def status_parts(
     """Return the parts, the most important ones first; `reading` where there is a file and no proxy."""
     if reading is not None:
         parts = [Part(((f"{title}  ", "strong"), reading))]
+    elif draining:
+        parts = [Part(((f"{title}  ", "strong"), (draining, "warn")), "app.quit")]
     else:
         up = bool(facts.listeners)
         address = address_text(*listening(facts, config)) if up else "not listening"
         sign = ("● ", "good") if up else ("○ ", "muted")
         parts = [Part(((f"{title}  ", "strong"), sign, (address, "text")), "app.setup")]
-    if draining:
-        parts.append(Part(((draining, "warn"),), "app.quit"))
     parts.append(Part(((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))))
     if rate >= 0.05:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))

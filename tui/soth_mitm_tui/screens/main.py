@@ -69,9 +69,12 @@ class MainScreen(Screen[None]):
         self.status = Bar(id="status")
         self.filter = FilterBar(id="filter")
         self.list_title = PaneTitle("Flows", id="list-title")
-        self.list = FlowList(self.model, id="list")
+        read_only = reading is not None
+        self.list = FlowList(self.model, read_only=read_only, id="list")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
-        self.detail = Detail(store, worker, row_of=self.model.row_of, clock=clock, id="detail")
+        self.detail = Detail(
+            store, worker, row_of=self.model.row_of, clock=clock, read_only=read_only, id="detail"
+        )
         self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")
 

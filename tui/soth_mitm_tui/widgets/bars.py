@@ -70,7 +70,7 @@ class Bar(Toned):
         start = width - 1 - self._width(right)
         spans.append((" " * max(0, start - at), "text"))
         self._place(right, start, spans)
-        return self.strip_of(spans, width, self.rich_style)
+        return self.strip_of(spans, width, self.base_style)
 
     def _width(self, parts: list[Part]) -> int:
         return sum(part.width for part in parts) + self.GAP * max(0, len(parts) - 1)

@@ -16,6 +16,7 @@ from soth_mitm_tui.joined import Joined
 from soth_mitm_tui.lines import BLANK, Span, heading, line
 from soth_mitm_tui.message import (
     absence,
+    body_end,
     body_heading,
     head_lines,
     no_message,
@@ -24,6 +25,7 @@ from soth_mitm_tui.message import (
 )
 from soth_mitm_tui.overview import overview, url
 from soth_mitm_tui.source import MODES, BodyReader, FlowStore
+from soth_mitm_tui.widgets.flow_list import NOTHING_TO_END
 from soth_mitm_tui.widgets.guarded import Guarded
 from soth_mitm_tui.widgets.line_view import LineView, Tint, plain
 from soth_mitm_tui.widgets.pane_title import PaneTitle
@@ -74,6 +76,7 @@ class Detail(Guarded, Vertical):
         *,
         row_of: Callable[[int], Row | None],
         clock: Clock,
+        read_only: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
@@ -82,6 +85,7 @@ class Detail(Guarded, Vertical):
         self.text = LineView(id="detail-text")
         self._store, self._worker = store, worker
         self._row_of, self._clock = row_of, clock
+        self._read_only = read_only
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
@@ -234,7 +238,7 @@ class Detail(Guarded, Vertical):
         except WorkerError as error:
             return Page(Joined([*head, line((f"  ✕ {error}", "bad"), indent=4)]))
         head += body_heading(message, body, mode)
-        return Page(Joined(head, body.lines, trailer_lines(message)), tint_for(body, message.content_type))
+        return Page(Joined(head, body.lines, body_end(message, body)), tint_for(body, message.content_type))
 
     # --- title
 
@@ -279,6 +283,8 @@ class Detail(Guarded, Vertical):
             return "The overview has one view only; the request and the response have more"
         if row is None and action_id in ("detail.copy-url", "detail.kill"):
             return "No flow is selected"
+        if action_id == "detail.kill" and self._read_only:
+            return NOTHING_TO_END
         if action_id == "detail.kill" and row is not None and not row.open:
             return "This flow has ended already"
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from soth_mitm.record.index import RowFilter
 
 
+NOTHING_TO_END: Final = "This is a file: no flow of it can be ended"
+
+
 class ColumnHeads(Toned):
     """The names of the list's columns."""
 
     def draw_line(self, y: int) -> Strip:
         """Draw the one line; the list's scrollbar takes the last cell."""
         spans = head_spans(max(1, self.size.width - 1))
-        return self.strip_of([(" ", "text"), *spans], self.size.width, self.rich_style)
+        return self.strip_of([(" ", "text"), *spans], self.size.width, self.base_style)
 
 
 class FlowList(LineScroll):
@@ -63,8 +66,15 @@ class FlowList(LineScroll):
 
     title = "The flow list"
 
-    def __init__(self, model: FlowModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        model: FlowModel,
+        *,
+        read_only: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(id=id)
+        self._read_only = read_only
         self.model = model
         self.following = True
         self.selected = 0
@@ -84,7 +94,7 @@ class FlowList(LineScroll):
     def draw_line(self, y: int) -> Strip:
         """Draw the row that is `y` lines below the top."""
         position = y + self.top
-        base = self.rich_style
+        base = self.base_style
         width = self.size.width
         if position >= len(self.model):
             lines = () if len(self.model) else self.when_empty
@@ -111,7 +121,7 @@ class FlowList(LineScroll):
     @property
     def cursor_style(self) -> Style:
         """The style of the row under the cursor."""
-        return self.rich_style + self.get_component_rich_style("flow-list--cursor", partial=True)
+        return self.base_style + self.get_component_rich_style("flow-list--cursor", partial=True)
 
     def notify_style_update(self) -> None:
         """Forget rows drawn in the old colours."""
@@ -344,6 +354,8 @@ class FlowList(LineScroll):
             row = self.model.row_of(self.selected) if self.selected else None
             if row is None:
                 return "No flow is selected"
+            if action_id == "list.kill" and self._read_only:
+                return NOTHING_TO_END
             if action_id == "list.kill" and not row.open:
                 return "This flow has ended already"
         return ""

@@ -23,6 +23,14 @@ class Toned(Guarded):
     COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
 
     _styles_of_tones: dict[tuple[str, Style], Style] | None = None
+    _base_style: Style | None = None
+
+    @property
+    def base_style(self) -> Style:
+        """The style of plain text. Textual works it out from all ancestors anew each time it is asked."""
+        if self._base_style is None:
+            self._base_style = self.rich_style
+        return self._base_style
 
     def tone(self, name: str, base: Style) -> Style:
         """Return the style of a tone on `base`."""
@@ -37,7 +45,7 @@ class Toned(Guarded):
 
     def notify_style_update(self) -> None:
         """Forget styles of the old theme."""
-        self._styles_of_tones = None
+        self._styles_of_tones = self._base_style = None
         super().notify_style_update()
 
     def strip_of(self, spans: list[Span] | tuple[Span, ...], width: int, base: Style) -> Strip:
@@ -59,7 +67,7 @@ class Toned(Guarded):
         return self._card_line(y)
 
     def _card_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base = self.base_style
         card: list[Line] = failure_card(self.title, self.failure) if self.failure else []
         if y < len(card):
             return self.strip_of(card[y].spans, self.size.width, base)

@@ -195,7 +195,7 @@ class LineView(LineScroll):
     def draw_line(self, y: int) -> Strip:
         """Draw the row that is `y` lines below the top."""
         row = y + self.top
-        base, width = self.rich_style, self.size.width
+        base, width = self.base_style, self.size.width
         if row >= len(self._row_line):
             return Strip.blank(width, base)
         number, start = self._row_line[row], self._row_start[row]

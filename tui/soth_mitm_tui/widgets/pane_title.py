@@ -40,7 +40,7 @@ class PaneTitle(Toned):
 
     def draw_line(self, y: int) -> Strip:
         """Draw the one line."""
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         rule = "accent" if self._bright else "rule"
         note: list[Span] = [(" ", "text"), *self._note, (" ─", rule)] if self._note else []
         room = max(0, width - 4 - sum(cell_len(text) for text, _ in note))

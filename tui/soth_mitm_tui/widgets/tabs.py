@@ -55,7 +55,7 @@ class Tabs(Toned):
         note = sum(len(text) for text, _ in self._note)
         if used + note + 1 <= self.size.width:
             spans += [(" " * (self.size.width - used - note - 1), "text"), *self._note]
-        return self.strip_of(spans, self.size.width, self.rich_style)
+        return self.strip_of(spans, self.size.width, self.base_style)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the tab under the pointer."""
