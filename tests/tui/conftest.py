@@ -6,7 +6,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import textual._wait
 from textual.widgets import Input
+
+GLANCE = 0.003
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +19,9 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("TMUX", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
+    # The pilot looks so often whether the app is idle; by itself it sleeps 20 ms, thrice a key.
+    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", GLANCE)
+    monkeypatch.setattr(textual._wait, "SLEEP_IDLE", GLANCE / 20)
     time.tzset()
     yield
     monkeypatch.undo()

@@ -80,7 +80,7 @@ class Stage:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "the app did not get there in time"
-            await self.pilot.pause(0.02)
+            await self.pilot.pause(0.004)
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
