@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from soth_mitm.errors import ProtocolError
 from soth_mitm.model.events import (
@@ -16,9 +15,10 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, pages
 from soth_mitm.net.bytestream import ByteStream
+from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
-from soth_mitm.net.gate import ReadGate, Why
+from soth_mitm.net.gate import Why
 from soth_mitm.net.origin import Origin, Place
 from soth_mitm.net.tls import failure
 from soth_mitm.net.upstream import established
@@ -28,22 +28,19 @@ from soth_mitm.proto.http1 import Http1Error, Item, RequestHead, RequestReader
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from soth_mitm.hooks.messages import ConnectionInfo
     from soth_mitm.net.life import ConnLife
     from soth_mitm.net.shared import Shared
 
-LINGER_QUIET = 0.3
-"""Seconds of silence after which a client that got its answer early is taken to send no more."""
-LINGER = 2.0
-"""Seconds in which a client may read an answer that came before it had sent everything."""
 SUSPICIOUS = 2.0
 """A client that leaves within this time of its handshake, without a byte, has probably refused us."""
 
 
-class ClientSession(asyncio.BufferedProtocol):
-    """The client's side. Reading stops for any of the reasons below, and goes on when none is left."""
+class ClientSession(ClientTransport):
+    """What a client's connection carries: requests one after another, or a stream of bytes."""
 
     def __init__(
         self,
@@ -59,49 +56,30 @@ class ClientSession(asyncio.BufferedProtocol):
         info: ConnectionInfo | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> None:
-        self.shared = shared
-        self.config = shared.config
+        super().__init__(shared, tls=scheme == "https")
         self.life = life
         self.client = client
         self.origin = origin
         self.decision = decision
         self.scheme = scheme
-        self.tls = scheme == "https"
         self.intercepted = bool(host)
         """Whether this is the inside of a CONNECT, with one fixed upstream."""
         self.reader = RequestReader(max_head=self.config.limits.max_head_bytes, lenient=decision.lenient)
         self.exchange: Exchange | None = None
         self.stream: ByteStream | None = None
-        self.touched = True
-        self.client_full = False
-        self._waiting = 0
         self.host, self.port = host, port
         self._on_end = on_end
         self._info = info
-        self.gate = ReadGate()
-        """Reading from the client."""
         self._ended = False
-        self._closing = False
-        self._lingering = False
         self._last_move = shared.loop.time()
         self._head_since = 0.0
         self._began = self._last_move
-        self._received = 0
-        self._sent = 0
-        self._exchanges = 0
-        self._end: tuple[str, str] = (CloseReason.COMPLETED, "")
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
 
     # --- asyncio's side -------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; over TLS this comes after the handshake."""
-        self.transport = cast("asyncio.Transport", transport)
-        self.gate.attach(self.transport)
-        self.transport.set_write_buffer_limits(high=self.config.limits.write_buffer_bytes)
-        limit = getattr(transport, "set_read_buffer_limits", None)
-        if limit is not None:  # see UpstreamConn: data must not be lost to an abrupt end
-            limit(1)
+        self.attach(transport)
         self.shared.sessions.add(self)
         self._began = self.shared.loop.time()
         if self.tls:
@@ -109,10 +87,6 @@ class ClientSession(asyncio.BufferedProtocol):
         self.origin.watch(self._server_speaks_first)
         if self.shared.draining:
             self.close(CloseReason.SHUTDOWN)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the proxy's one read buffer."""
-        return self.shared.read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""
@@ -208,28 +182,11 @@ class ClientSession(asyncio.BufferedProtocol):
         if self._on_end is not None:
             self._on_end()
 
-    def pause_writing(self) -> None:
-        """Stop the upstream: the client can take no more."""
-        self.client_full = True
-        self._waiting = self.transport.get_write_buffer_size()
-        self.shared.waiting(self._waiting)
-        if self.exchange is not None:
-            self.exchange.gate.shut(Why.FULL)
-        elif self.stream is not None:
-            self.stream.gate.shut(Why.FULL)
-
-    def resume_writing(self) -> None:
-        """Let the upstream go on."""
-        self.client_full = False
-        self._not_waiting()
-        if self.exchange is not None:
-            self.exchange.gate.open(Why.FULL)
-        elif self.stream is not None:
-            self.stream.gate.open(Why.FULL)
-
-    def _not_waiting(self) -> None:
-        self.shared.waiting(-self._waiting)
-        self._waiting = 0
+    def client_is_full(self, full: bool) -> None:
+        """Stop the upstream while the client can take no more."""
+        user = self.exchange or self.stream
+        if user is not None:
+            user.gate.set(Why.FULL, full)
 
     # --- exchanges ------------------------------------------------------------------------------
 
@@ -239,7 +196,6 @@ class ClientSession(asyncio.BufferedProtocol):
         except ConnectError as error:
             self._refuse(error, head.raw)
             return
-        self._exchanges += 1
         exchange = self.exchange = Exchange(self, head, place)
         exchange.open()
         if place.own:
@@ -340,13 +296,11 @@ class ClientSession(asyncio.BufferedProtocol):
             self.exchange.client_bytes(self.reader.release())
             self.gate.open(Why.PIPELINED)
 
-    # --- the client's transport -----------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        """Send bytes to the client."""
-        self._sent += len(data)
-        self.touched = True
-        self.transport.write(data)
+    def linger(self, *, request_done: bool = False) -> None:
+        """End the exchange, and close once the client had time to read its answer."""
+        super().linger(request_done=request_done)
+        if self._lingering:
+            self.exchange = None
 
     def hold_for_bus(self) -> None:
         """Stop both sides until the recorder can take more."""
@@ -361,57 +315,6 @@ class ClientSession(asyncio.BufferedProtocol):
                 exchange.gate.open(Why.BUS)
 
         self.shared.bus.when_released(released)
-
-    def half_close(self) -> bool:
-        """Pass the upstream's end on and keep the other direction, where the transport can do that."""
-        if self.tls or self._closing or not self.transport.can_write_eof():
-            return False
-        try:
-            self.transport.write_eof()
-        except OSError:  # the client has reset it, and the loss is about to be told
-            return False
-        return True
-
-    def close_when_sent(self) -> None:
-        """Close after what is written has gone out."""
-        if not self._closing:
-            self._closing = True
-            self.transport.close()
-
-    def linger(self, *, request_done: bool = False) -> None:
-        """Close once the client had time to read the answer; what it still sends is thrown away."""
-        if self._closing:
-            return
-        if request_done:
-            self.close_when_sent()
-            return
-        self._lingering = True
-        self.exchange = None
-        self.gate.clear()
-        self.half_close()
-        self._linger_on(self.shared.loop.time() + LINGER, self._received)
-
-    def _linger_on(self, until: float, seen: int) -> None:
-        """Close once nothing has come for a moment: a close on unread bytes would take the answer back."""
-
-        def look() -> None:
-            if self._received == seen or self.shared.loop.time() >= until:
-                self.close_when_sent()
-            else:
-                self._linger_on(until, self._received)
-
-        self.shared.loop.call_later(LINGER_QUIET, look)
-
-    def close(self, reason: str, detail: str = "") -> None:
-        """Close for a reason of the proxy's own."""
-        if self._end[0] == CloseReason.COMPLETED:
-            self._end = (reason, detail)
-        self.close_when_sent()
-
-    def abort(self) -> None:
-        """Cut the connection, so that the client cannot take a part for the whole."""
-        self._closing = True
-        self.transport.abort()
 
     # --- ends -----------------------------------------------------------------------------------
 
