@@ -320,7 +320,8 @@ class MainScreen(Screen[None]):
             self.list.scan()
         if self.model.scanning:
             self.set_timer(SCAN_INTERVAL, self._scan)
-        self._refresh_list_title()
+        else:
+            self._refresh_list_title()
 
     def _refresh_verdict(self) -> None:
         bar = self.filter

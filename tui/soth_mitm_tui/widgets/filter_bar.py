@@ -50,6 +50,7 @@ class FilterBar(Guarded, Horizontal):
             select_on_focus=False,
             id="filter-input",
         )
+        self._said = ""
         self.verdict = Label("", id="filter-verdict", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -78,7 +79,10 @@ class FilterBar(Guarded, Horizontal):
     def set_verdict(self, text: str, tone: str) -> None:
         """Say how the filter is: `tone` is `good`, `bad` or `muted`."""
         label = self.verdict
-        label.update(text)
+        if text != self._said:
+            # A layout of the screen costs more than all the rest of a keypress.
+            label.update(text, layout=len(text) != len(self._said))
+            self._said = text
         for each in ("good", "bad", "muted"):
             label.set_class(each == tone, f"-{each}")
         self.set_class(tone == "bad", "-wrong")
