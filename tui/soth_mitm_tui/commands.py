@@ -18,7 +18,7 @@ _OFFERED = ("list", "detail", "app")
 
 
 def offered() -> Iterator[Action]:
-    """Yield the actions that the palette offers: those of panes that are there, but for plain moves."""
+    """Yield the actions that the palette offers: those of the panes that are always there."""
     for action in ACTIONS:
         if action.pane in _OFFERED and action.id != "app.commands":
             yield action
