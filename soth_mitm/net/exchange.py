@@ -228,6 +228,7 @@ class Exchange:
     def upstream_data(self, conn: UpstreamConn, data: bytes) -> None:
         """Relay what came from the upstream."""
         self.session.touched = True
+        whole = b"" if conn.reader.buffered else data
         try:
             try:
                 items: Sequence[http1.Item] = conn.reader.receive(data)
@@ -236,7 +237,7 @@ class Exchange:
                 if not self.finished:
                     answers.response_refused(self, error)
                 return
-            self.response_items(items)
+            self.response_items(items, whole)
             if conn.reader.buffered and not conn.reader.expecting and not self.finished:
                 self.gate.shut(Why.PIPELINED)  # nobody asked for it, so nobody would ever take it
         except Exception as error:
@@ -244,8 +245,8 @@ class Exchange:
         if self.shared.bus.congested:
             self.session.hold_for_bus()
 
-    def response_items(self, items: Sequence[http1.Item]) -> None:
-        """Relay what was read from the upstream."""
+    def response_items(self, items: Sequence[http1.Item], whole: bytes = b"") -> None:
+        """Relay what was read from the upstream; `whole`, where given, is what the items were read from."""
         if self.deciding is not None and self.deciding.takes_response(items):
             return
         out: list[bytes] = []
@@ -270,7 +271,7 @@ class Exchange:
                     self.response_items(items[position + 1 :])
                     return
                 out.append(item.raw)
-        self._send(out)
+        self._send(out, whole)
         if ended is not None:
             self.end_response(ended.trailers)
 
@@ -306,9 +307,13 @@ class Exchange:
         self._answered = True
         return False
 
-    def _send(self, out: list[bytes]) -> None:
-        if out:
-            self.send_to_client(out[0] if len(out) == 1 else b"".join(out))
+    def _send(self, out: list[bytes], whole: bytes = b"") -> None:
+        if len(out) == 1:
+            self.send_to_client(out[0])
+        elif out:
+            # Pieces that make up all that was read need not be put together again.
+            same = len(whole) == sum(map(len, out))
+            self.send_to_client(whole if same else b"".join(out))
 
     def send_to_client(self, data: bytes) -> None:
         """Write to the client."""
