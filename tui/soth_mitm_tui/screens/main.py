@@ -219,6 +219,10 @@ class MainScreen(Screen[None]):
         self.detail.select(event.flow)
         self._refresh_keys()
 
+    def on_detail_turned(self) -> None:
+        """The key bar has the keys of the tab."""
+        self._refresh_keys()
+
     def on_flow_list_moved(self) -> None:
         """Say how far the list goes."""
         self._refresh_list_title()

@@ -65,6 +65,9 @@ class Detail(Guarded, Vertical):
             super().__init__()
             self.verb = verb
 
+    class Turned(Message):
+        """Another tab is shown: other keys work."""
+
     PANE: ClassVar[str] = "detail"
     BINDINGS = bindings("detail")
     title = "The detail"
@@ -269,6 +272,7 @@ class Detail(Guarded, Vertical):
         self.tab = tab
         self.tabs.choose(tab)
         self._load()
+        self.post_message(self.Turned())
 
     def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
         """A click on a tab shows it."""
