@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.gate import ReadGate
+from soth_mitm.net.sockets import half_close
 
 if TYPE_CHECKING:
     from soth_mitm.net.shared import Shared
@@ -84,13 +85,7 @@ class ClientTransport(asyncio.BufferedProtocol):
 
     def half_close(self) -> bool:
         """Pass the upstream's end on and keep the other direction, where the transport can do that."""
-        if self.tls or self._closing or not self.transport.can_write_eof():
-            return False
-        try:
-            self.transport.write_eof()
-        except OSError:  # the client has reset it, and the loss is about to be told
-            return False
-        return True
+        return not self.tls and not self._closing and half_close(self.transport)
 
     def close_when_sent(self) -> None:
         """Close after what is written has gone out."""

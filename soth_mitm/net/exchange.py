@@ -31,7 +31,7 @@ from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
-from soth_mitm.net.sockets import format_address
+from soth_mitm.net.sockets import format_address, half_close
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
@@ -402,13 +402,7 @@ class Exchange:
         return not self.session.reader.message_open
 
     def _half_close(self, conn: UpstreamConn | None) -> bool:
-        if conn is None or not conn.alive or self.session.tls or not conn.transport.can_write_eof():
-            return False
-        try:
-            conn.transport.write_eof()
-        except OSError:  # it was reset, and its loss is about to be told
-            return False
-        return True
+        return conn is not None and conn.alive and not self.session.tls and half_close(conn.transport)
 
     def _switched_end(self, error: BaseException | None) -> None:
         ended = self._client_ended or self._upstream_ended

@@ -6,6 +6,10 @@ import contextlib
 import socket
 import struct
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 _TCP_ESTABLISHED = 1
 _HAS_TCP_INFO = hasattr(socket, "TCP_INFO")
@@ -48,6 +52,17 @@ def reset_on_close(sock: socket.socket) -> None:
     """Make closing this socket send a RST instead of a FIN."""
     with contextlib.suppress(OSError):  # where the peer closed it first, nothing is left to reset
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def half_close(transport: asyncio.WriteTransport) -> bool:
+    """End the sending side and keep the other, where the transport can do that; TLS cannot."""
+    if not transport.can_write_eof():
+        return False
+    try:
+        transport.write_eof()
+    except OSError:  # the peer has reset it, and the loss is about to be told
+        return False
+    return True
 
 
 def listen(host: str, port: int, *, backlog: int = 1024) -> list[socket.socket]:
