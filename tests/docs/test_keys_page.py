@@ -13,6 +13,7 @@ from soth_mitm_tui.actions import ACTIONS
 PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 PANES = {
     "list": "The flow list",
+    "flow": "A flow, in the list and in its detail",
     "filter": "The filter",
     "detail": "The detail of a flow",
     "viewer": "What a tab shows",

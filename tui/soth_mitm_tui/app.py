@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from inspect import isawaitable
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
@@ -16,23 +17,28 @@ from soth_mitm.text import printable
 from soth_mitm_tui import clipboard
 from soth_mitm_tui.actions import bindings, named
 from soth_mitm_tui.commands import ActionCommands
+from soth_mitm_tui.desks.browsing import Browsing
+from soth_mitm_tui.desks.filtering import Filtering
+from soth_mitm_tui.desks.flows import Flows
+from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.safe import ControlFilter
-from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.main import MainScreen
-from soth_mitm_tui.screens.setup import SetupScreen
 from soth_mitm_tui.source import FlowStore
 from soth_mitm_tui.themes import DARK, LIGHT
+from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
 
     from textual.binding import BindingType
+    from textual.dom import DOMNode
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
+    from soth_mitm_tui.desks.desk import Deed, Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
     from soth_mitm_tui.widgets.setup_card import SetupCard
@@ -111,7 +117,7 @@ class SothApp(App[None]):
         self._reading = reading
         self._warms_up = warm_up
         self._remark = ""
-        self._store, self._control = store, control
+        self._store, self.control = store, control
         self._config = config
         self._product = title
         self._clock: Clock = clock or SystemClock()
@@ -123,6 +129,10 @@ class SothApp(App[None]):
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
         self._drain_until = 0
+        self.read_only = reading is not None
+        """Whether a file is looked at, and no proxy runs."""
+        self.filtering = Filtering(self)
+        self._desks: tuple[Desk, ...] = (Browsing(self), Flows(self), self.filtering, General(self))
         self._main = self._make_main()
         self.failure: Exception | None = None
         self.drained = False
@@ -202,68 +212,104 @@ class SothApp(App[None]):
 
     # --- actions
 
+    # --- acting
+
+    def action_perform(self, action_id: str) -> None:
+        """Carry out an action of the registry; what every key is bound to."""
+        self.perform(action_id)
+
     def perform(self, action_id: str) -> None:
-        """Carry out an action by its id; what the palette does."""
+        """Carry out an action, or say why it does not work now. An error shows the pane's card."""
+        reason = self.reason_against(action_id)
+        if reason:
+            self.notify(printable(reason, 300), severity="warning", markup=False, timeout=3)
+            return
         action = named(action_id)
-        if action.pane != "app":
-            self.main.perform(action_id)
+        pane = self._pane(action.pane)
+        if action.pane == "detail" and self.focused_pane != "detail" and action.verb != "back":
+            self.main.show_detail()
+        deed = self._deed(action_id) or getattr(pane, f"action_{action.verb}")
+        try:
+            result = deed()
+            if isawaitable(result):
+                self.run_worker(self._finish(result, action.label, pane), exit_on_error=False)
+        except Exception as error:
+            self._failed(action.label, pane, error)
+
+    async def _finish(self, work: Awaitable[object], label: str, pane: object) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._failed(label, pane, error)
+
+    def _failed(self, label: str, pane: object, error: Exception) -> None:
+        if isinstance(pane, Guarded):
+            pane.fail(error)
         else:
-            self.run_worker(self.run_action(f"app.{action.verb}"), exit_on_error=False)
+            _log.error("an action failed", exc_info=error)
+        self.notify(printable(f"{label}: {error}", 300), severity="error", markup=False)
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why an action does not work now; empty where it does."""
+        for desk in self._desks:
+            if action_id in desk.deeds:
+                return desk.reason_against(action_id)
+        pane = self._pane(named(action_id).pane)
+        reason = getattr(pane, "reason_against", None)
+        return "" if reason is None or pane is self else str(reason(action_id))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave a key to the next one bound to it where the pane does not take it."""
+        if action == "perform" and parameters:
+            takes = getattr(self._pane(named(str(parameters[0])).pane), "takes", None)
+            return True if takes is None else bool(takes(parameters[0]))
+        return super().check_action(action, parameters)
+
+    def _deed(self, action_id: str) -> Deed | None:
+        for desk in self._desks:
+            if action_id in desk.deeds:
+                return desk.deeds[action_id]
+        return None
+
+    def _pane(self, name: str) -> object:
+        """Return what carries out the actions of a pane: the nearest one around the focus, if any."""
+        for node in self._around_focus():
+            if getattr(node, "PANE", "") == name:
+                return node
+        return self.main.panes.get(name, self)
+
+    def _around_focus(self) -> Iterator[object]:
+        node: DOMNode | None = self.screen.focused or self.screen
+        while node is not None:
+            yield node
+            node = node.parent
+
+    @property
+    def focused_pane(self) -> str:
+        """The name of the pane that has the focus."""
+        names = (getattr(node, "PANE", "") for node in self._around_focus())
+        return next(filter(None, names), "list")
 
     def on_bar_chosen(self, event: Bar.Chosen) -> None:
         """A click on a part of a bar does what its key does."""
-        action = named(event.action)
-        pane = self.main.pane_of(self.main.focused)
-        if action.pane == "app" or pane is None:
-            self.perform(event.action)
-        else:
-            getattr(pane, f"action_{action.verb}")()
+        self.perform(event.action)
+
+    def on_filter_bar_accepted(self) -> None:
+        """Enter keeps the filter."""
+        self.perform("filter.accept")
 
     def on_setup_card_copied(self, event: SetupCard.Copied) -> None:
         """Copy what was asked for, and say what went where."""
-        self.run_worker(self._copy(event.what, event.text), exit_on_error=False)
+        self.copy(event.what, event.text)
+
+    def copy(self, what: str, text: str) -> None:
+        """Copy a text, and say what went where."""
+        self.run_worker(self._copy(what, text), exit_on_error=False)
 
     async def _copy(self, what: str, text: str) -> None:
         write = self._driver.write if self._driver is not None else None
         said = await clipboard.copy(what, text, write=write, local=self._local)
         self.notify(printable(said), markup=False, timeout=4)
-
-    def action_help(self) -> None:
-        """Show every key of the focused pane."""
-        pane = self.main.pane_of(self.screen.focused)
-        self.push_screen(HelpScreen(getattr(pane, "PANE", "list")))
-
-    def action_commands(self) -> None:
-        """Find any command by name."""
-        self.action_command_palette()
-
-    def action_setup(self) -> None:
-        """Show how to send traffic through the proxy."""
-        main = self.main
-        if self._reading is not None:
-            self.notify(
-                "This is a file: no proxy runs here to be set up", severity="warning", markup=False, timeout=3
-            )
-        elif main.has_class("-empty"):
-            main.card.focus()
-        else:
-            self.push_screen(SetupScreen(main.setup_lines, main.commands))
-
-    def action_theme(self) -> None:
-        """Change between the light and the dark theme."""
-        self.theme = DARK.name if self.theme == LIGHT.name else LIGHT.name
-
-    async def action_kill(self, flow: int) -> None:
-        """End a flow now."""
-        try:
-            killed = await self._control.kill(flow)
-        except Exception as error:
-            self.notify(
-                printable(f"The flow could not be ended: {error}", 300), severity="error", markup=False
-            )
-        else:
-            said = "ended: both sides are closed" if killed else "had ended already"
-            self.notify(f"Flow #{flow} {said}", markup=False, timeout=3)
 
     # --- leaving
 
@@ -279,7 +325,7 @@ class SothApp(App[None]):
 
     async def _drain(self) -> None:
         try:
-            await self._control.drain(DRAIN_DEADLINE)
+            await self.control.drain(DRAIN_DEADLINE)
             self.drained = True
         except asyncio.CancelledError:
             raise

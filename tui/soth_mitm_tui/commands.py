@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from soth_mitm_tui.app import SothApp
 
-_OFFERED = ("list", "detail", "app")
+_OFFERED = ("list", "flow", "detail", "app")
 
 
 def offered() -> Iterator[Action]:
@@ -26,7 +26,7 @@ def offered() -> Iterator[Action]:
 
 def title(action: Action) -> str:
     """Return the name of an action in the palette."""
-    where = "" if action.pane == "app" else f"{PANES[action.pane]}: "
+    where = "" if action.pane in ("app", "flow") else f"{PANES[action.pane]}: "
     return f"{where}{action.label}"
 
 

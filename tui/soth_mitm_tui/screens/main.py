@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from soth_mitm.policy.filters import FilterError, compile_words
-from soth_mitm.text import printable
-from soth_mitm_tui.actions import named, of_pane
-from soth_mitm_tui.lines import BLANK, Line, Span, line
-from soth_mitm_tui.overview import url
+from soth_mitm_tui.actions import of_pane
 from soth_mitm_tui.setup import Commands, commands, setup_lines
 from soth_mitm_tui.status import Rate, status_parts
 from soth_mitm_tui.viewmodel import FlowModel
@@ -27,8 +23,6 @@ NARROW = 100
 """Widths below this have room for one pane only."""
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual import events
     from textual.app import ComposeResult
 
@@ -36,10 +30,10 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
     from soth_mitm.record.worker import Worker
+    from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.source import FlowStore
-
-SCAN_INTERVAL = 0.008
 
 
 class MainScreen(Screen[None]):
@@ -69,14 +63,23 @@ class MainScreen(Screen[None]):
         self.status = Bar(id="status")
         self.filter = FilterBar(id="filter")
         self.list_title = PaneTitle("Flows", id="list-title")
-        read_only = reading is not None
-        self.list = FlowList(self.model, read_only=read_only, id="list")
+        self.list = FlowList(self.model, id="list")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
-        self.detail = Detail(
-            store, worker, row_of=self.model.row_of, clock=clock, read_only=read_only, id="detail"
-        )
+        self.detail = Detail(store, worker, row_of=self.model.row_of, clock=clock, id="detail")
         self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")
+        self.panes: dict[str, Widget] = {
+            "list": self.list,
+            "filter": self.filter,
+            "detail": self.detail,
+            "setup": self.card,
+        }
+        """What carries out the actions of a pane, wherever the focus is."""
+
+    @property
+    def soth(self) -> SothApp:
+        """The app, as what it is."""
+        return cast("SothApp", self.app)
 
     def compose(self) -> ComposeResult:
         """Lay out the bars and the panes."""
@@ -135,11 +138,12 @@ class MainScreen(Screen[None]):
                 reading=self._reading.state if self._reading is not None else None,
             ),
         )
-        self._refresh_list_title()
+        self.refresh_list_title()
         self._refresh_keys()
 
-    def _refresh_list_title(self) -> None:
-        flows, model = self.list, self.model
+    def refresh_list_title(self) -> None:
+        """Say how far the list goes, and how many flows the filter lets through."""
+        flows = self.list
         note: tuple[Span, ...] = ()
         if flows.below:
             note = ((f"{flows.below:,} new below ", "accent"), ("(G)", "muted"))
@@ -148,13 +152,12 @@ class MainScreen(Screen[None]):
         empty = self.has_class("-empty")
         name = "Set-up" if empty and self._reading is None else "Flows"
         self.list_title.set(((name, "heading"),), () if empty else note)
-        if model.filtered:
-            self._refresh_verdict()
+        self.soth.filtering.refresh_verdict()
 
     def _refresh_keys(self) -> None:
         pane = self.pane_of(self.focused)
         name = getattr(pane, "PANE", "app") if pane is not None else "app"
-        reason = getattr(pane, "reason_against", lambda _: "")
+        reason = self.soth.reason_against
         here = [action for action in of_pane(name) if action.show and not reason(action.id)]
         everywhere = [action for action in of_pane("app") if action.show and name != "app"]
         taken = frozenset(
@@ -223,50 +226,24 @@ class MainScreen(Screen[None]):
         """The key bar has the keys of the tab."""
         self._refresh_keys()
 
+    def on_flow_list_opened(self) -> None:
+        """A double click goes into the flow."""
+        self.soth.perform("list.open")
+
+    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        """Judge the filter as it is typed."""
+        event.stop()
+        self.soth.filtering.edited(event.text)
+
     def on_flow_list_moved(self) -> None:
         """Say how far the list goes."""
-        self._refresh_list_title()
+        self.refresh_list_title()
 
-    def on_flow_list_verb(self, event: FlowList.Verb) -> None:
-        """Do what the list cannot do by itself."""
-        self._do("list", event.verb)
-
-    def on_detail_verb(self, event: Detail.Verb) -> None:
-        """Do what the detail cannot do by itself."""
-        self._do("detail", event.verb)
-
-    def _do(self, pane: str, verb: str) -> None:
-        widget: FlowList | Detail = self.list if pane == "list" else self.detail
-        reason = widget.reason_against(f"{pane}.{verb}")
-        if reason:
-            self.notify(reason, severity="warning", markup=False, timeout=3)
-            return
-        verbs: dict[str, Callable[[], object]] = {
-            "open": self._open,
-            "back": self.show_list,
-            "leave": lambda: (
-                self.app.call_later(self.app.run_action, "quit") if self.draining else self.show_list()
-            ),
-            "overview": lambda: self._show_tab(0),
-            "request": lambda: self._show_tab(1),
-            "response": lambda: self._show_tab(2),
-            "filter": self.filter.open,
-            "clear": lambda: self._leave_filter(clear=True),
-            "zoom": self._zoom,
-            "next": lambda: self.list.step(1),
-            "previous": lambda: self.list.step(-1),
-            "copy-url": lambda: self._copy_url(widget),
-            "kill": lambda: self.app.call_later(self.app.run_action, f"app.kill({self._flow_of(widget)})"),
-        }
-        verbs[verb]()
-
-    def _flow_of(self, widget: FlowList | Detail) -> int:
-        return widget.selected if isinstance(widget, FlowList) else widget.flow
-
-    def _copy_url(self, widget: FlowList | Detail) -> None:
-        row = self.model.row_of(self._flow_of(widget))
-        if row is not None:
-            self.post_message(SetupCard.Copied("URL", url(row)))
+    @property
+    def current_flow(self) -> int:
+        """The flow that an action is about: that of the pane with the focus; 0 for none."""
+        pane = self.pane_of(self.focused)
+        return self.detail.flow if pane is self.detail else self.list.selected
 
     def show_detail(self) -> None:
         """Give the detail the focus, and the screen where there is room for one pane only."""
@@ -274,83 +251,19 @@ class MainScreen(Screen[None]):
         self._arrange()
         self.detail.text.focus()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Go into the selected flow."""
         if self.narrow:
             self.list.bring_cursor()
         self.show_detail()
 
-    def _zoom(self) -> None:
+    def zoom(self) -> None:
+        """Give the detail the whole screen, or give it back."""
         self._zoomed = not self._zoomed
         self._arrange()
-
-    def _show_tab(self, tab: int) -> None:
-        self.detail.show_tab(tab)
-        if self.narrow:
-            self._open()
 
     def show_list(self) -> None:
         """Give the list the focus."""
         self._in_detail = self._zoomed = False
         self._arrange()
         self.list.focus()
-
-    # --- filter
-
-    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
-        """Judge the filter as it is typed; a wrong one leaves the list as it was."""
-        event.stop()
-        text = event.text.strip()
-        if not text:
-            self.list.set_filter(None)
-            self.filter.set_verdict("", "")
-            return
-        try:
-            matcher = compile_words(text)
-        except FilterError as error:
-            self.filter.set_verdict(printable(f"column {error.column + 1}: {error.message}"), "bad")
-            return
-        self.list.when_empty = (
-            BLANK,
-            line(("  No flow matches ", "text"), (printable(text, 60), "strong")),
-            line(("  esc", "accent"), (" shows all of them again", "muted")),
-        )
-        self.list.set_filter(matcher)
-        self._refresh_verdict()
-        if self.model.scanning:
-            self.set_timer(SCAN_INTERVAL, self._scan)
-
-    def _scan(self) -> None:
-        with self.list.guard():
-            self.list.scan()
-        if self.model.scanning:
-            self.set_timer(SCAN_INTERVAL, self._scan)
-        else:
-            self._refresh_list_title()
-
-    def _refresh_verdict(self) -> None:
-        bar = self.filter
-        if bar.has_class("-wrong") or not bar.text.strip():
-            return
-        words = "searching" if self.model.scanning else "valid"
-        bar.set_verdict(f"{words} · {len(self.model):,} of {self.model.total:,}", "good")
-
-    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
-        """Go to the list, with the filter or without."""
-        event.stop()
-        self._leave_filter(clear=event.clear)
-
-    def _leave_filter(self, *, clear: bool) -> None:
-        if clear:
-            self.filter.reset()
-            self.list.set_filter(None)
-        self.show_list()
-
-    # --- the palette
-
-    def perform(self, action_id: str) -> None:
-        """Carry out an action of the list or the detail, wherever the focus is."""
-        action = named(action_id)
-        widget: Widget = self.list if action.pane == "list" else self.detail
-        if action.pane == "detail" and action.verb != "back":
-            self.show_detail()
-        getattr(widget, f"action_{action.verb}")()

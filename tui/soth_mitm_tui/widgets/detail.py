@@ -25,7 +25,6 @@ from soth_mitm_tui.message import (
 )
 from soth_mitm_tui.overview import overview, url
 from soth_mitm_tui.source import MODES, BodyReader, FlowStore
-from soth_mitm_tui.widgets.flow_list import NOTHING_TO_END
 from soth_mitm_tui.widgets.guarded import Guarded
 from soth_mitm_tui.widgets.line_view import LineView, Tint, plain
 from soth_mitm_tui.widgets.pane_title import PaneTitle
@@ -58,13 +57,6 @@ class Page(NamedTuple):
 class Detail(Guarded, Vertical):
     """Follows the selected flow a moment later, and what it shows grows with the flow."""
 
-    class Verb(Message):
-        """The person wants something that is not this pane's own affair."""
-
-        def __init__(self, verb: str) -> None:
-            super().__init__()
-            self.verb = verb
-
     class Turned(Message):
         """Another tab is shown: other keys work."""
 
@@ -79,7 +71,6 @@ class Detail(Guarded, Vertical):
         *,
         row_of: Callable[[int], Row | None],
         clock: Clock,
-        read_only: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
@@ -88,7 +79,6 @@ class Detail(Guarded, Vertical):
         self.text = LineView(id="detail-text")
         self._store, self._worker = store, worker
         self._row_of, self._clock = row_of, clock
-        self._read_only = read_only
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
@@ -282,23 +272,12 @@ class Detail(Guarded, Vertical):
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
-        row = self._row_of(self.flow) if self.flow else None
         if action_id == "detail.mode" and self.tab == 0:
             return "The overview has one view only; the request and the response have more"
-        if row is None and action_id in ("detail.copy-url", "detail.kill"):
-            return "No flow is selected"
-        if action_id == "detail.kill" and self._read_only:
-            return NOTHING_TO_END
-        if action_id == "detail.kill" and row is not None and not row.open:
-            return "This flow has ended already"
         return ""
 
     def action_mode(self) -> None:
         """Show the body in the next view."""
-        reason = self.reason_against("detail.mode")
-        if reason:
-            self.notify(reason, severity="warning", markup=False, timeout=3)
-            return
         self.mode = (self.mode + 1) % len(MODES)
         self._load()
 
@@ -355,33 +334,3 @@ class Detail(Guarded, Vertical):
     def action_last(self) -> None:
         """Go to the end, and stay there while it grows."""
         self.text.to_end()
-
-    # --- what others do
-
-    def action_back(self) -> None:
-        """Go back to the list."""
-        self.post_message(self.Verb("back"))
-
-    def action_leave(self) -> None:
-        """Go back to the list, or leave."""
-        self.post_message(self.Verb("leave"))
-
-    def action_zoom(self) -> None:
-        """Give this pane the whole screen, or give it back."""
-        self.post_message(self.Verb("zoom"))
-
-    def action_next_flow(self) -> None:
-        """Look at the next flow."""
-        self.post_message(self.Verb("next"))
-
-    def action_previous_flow(self) -> None:
-        """Look at the flow before."""
-        self.post_message(self.Verb("previous"))
-
-    def action_copy_url(self) -> None:
-        """Copy the URL of this flow."""
-        self.post_message(self.Verb("copy-url"))
-
-    def action_kill(self) -> None:
-        """End this flow now."""
-        self.post_message(self.Verb("kill"))

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class FilterInput(Input):
     """The field to type in."""
 
-    PANE: ClassVar[str] = "filter"
-
 
 class FilterBar(Guarded, Horizontal):
     """A line with a field and a verdict; hidden while there is no filter."""
@@ -31,12 +29,8 @@ class FilterBar(Guarded, Horizontal):
             super().__init__()
             self.text = text
 
-    class Left(Message):
-        """The person is done; `clear` means without a filter."""
-
-        def __init__(self, *, clear: bool) -> None:
-            super().__init__()
-            self.clear = clear
+    class Accepted(Message):
+        """The person is done typing."""
 
     PANE: ClassVar[str] = "filter"
     BINDINGS = bindings("filter")
@@ -92,15 +86,7 @@ class FilterBar(Guarded, Horizontal):
         event.stop()
         self.post_message(self.Edited(event.value))
 
-    def action_accept(self) -> None:
-        """Keep the filter and go to the list."""
-        self.post_message(self.Left(clear=not self.text.strip()))
-
-    def action_clear(self) -> None:
-        """Clear the filter and go to the list."""
-        self.post_message(self.Left(clear=True))
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the filter."""
         event.stop()
-        self.action_accept()
+        self.post_message(self.Accepted())

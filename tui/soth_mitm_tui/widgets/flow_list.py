@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from textual import events
 
     from soth_mitm.record.index import RowFilter
-
-
-NOTHING_TO_END: Final = "This is a file: no flow of it can be ended"
 
 
 class ColumnHeads(Toned):
@@ -50,12 +47,8 @@ class FlowList(LineScroll):
             super().__init__()
             self.flow = flow
 
-    class Verb(Message):
-        """The person wants something that is not the list's own affair."""
-
-        def __init__(self, verb: str) -> None:
-            super().__init__()
-            self.verb = verb
+    class Opened(Message):
+        """The flow under the cursor is to be looked at."""
 
     class Moved(Message):
         """Following, the number of rows below, or the number of rows changed."""
@@ -70,11 +63,9 @@ class FlowList(LineScroll):
         self,
         model: FlowModel,
         *,
-        read_only: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
-        self._read_only = read_only
         self.model = model
         self.following = True
         self.selected = 0
@@ -346,52 +337,6 @@ class FlowList(LineScroll):
             self.go_to(len(self.model))
         self.post_message(self.Moved())
 
-    def reason_against(self, action_id: str) -> str:
-        """Say why an action does not work now; empty where it does."""
-        if action_id == "list.clear":
-            return "" if self.model.filtered else "There is no filter to clear"
-        if action_id in ("list.open", "list.copy-url", "list.kill"):
-            row = self.model.row_of(self.selected) if self.selected else None
-            if row is None:
-                return "No flow is selected"
-            if action_id == "list.kill" and self._read_only:
-                return NOTHING_TO_END
-            if action_id == "list.kill" and not row.open:
-                return "This flow has ended already"
-        return ""
-
-    def action_open(self) -> None:
-        """Look at the selected flow."""
-        self.post_message(self.Verb("open"))
-
-    def action_filter(self) -> None:
-        """Open the filter bar."""
-        self.post_message(self.Verb("filter"))
-
-    def action_clear(self) -> None:
-        """Show all flows again."""
-        self.post_message(self.Verb("clear"))
-
-    def action_copy_url(self) -> None:
-        """Copy the URL of the selected flow."""
-        self.post_message(self.Verb("copy-url"))
-
-    def action_overview(self) -> None:
-        """Show the overview in the detail."""
-        self.post_message(self.Verb("overview"))
-
-    def action_request(self) -> None:
-        """Show the request in the detail."""
-        self.post_message(self.Verb("request"))
-
-    def action_response(self) -> None:
-        """Show the response in the detail."""
-        self.post_message(self.Verb("response"))
-
-    def action_kill(self) -> None:
-        """End the selected flow now."""
-        self.post_message(self.Verb("kill"))
-
     # --- mouse
 
     def on_click(self, event: events.Click) -> None:
@@ -401,7 +346,7 @@ class FlowList(LineScroll):
             return
         self.select_position(position)
         if event.chain == 2:
-            self.post_message(self.Verb("open"))
+            self.post_message(self.Opened())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Leaving the end by hand stops following; reaching it leaves nothing below."""

@@ -62,9 +62,9 @@ class SetupCard(LineView):
             return "The list opens with the first flow" if self._standing else ""
         return "" if self._commands() is not None else "This is a file: no proxy runs here"
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def takes(self, action_id: str) -> bool:
         """Leave the keys of closing to others where the card lies over nothing."""
-        return not (self._standing and action == "close")
+        return not (self._standing and action_id == "setup.close")
 
     def action_copy_try(self) -> None:
         """Copy the command that sends one request through."""
@@ -80,9 +80,7 @@ class SetupCard(LineView):
 
     def _copy(self, what: str, name: str) -> None:
         commands = self._commands()
-        if commands is None:
-            self.notify(self.reason_against("setup.copy-try"), severity="warning", markup=False, timeout=3)
-        else:
+        if commands is not None:
             self.post_message(self.Copied(what, getattr(commands, name)))
 
     def action_close(self) -> None:

@@ -1,0 +1,45 @@
+"""Going from the list into a flow and back, between tabs, and from flow to flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm_tui.desks.desk import Desk
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.app import SothApp
+
+
+class Browsing(Desk):
+    """Moves the focus between the panes."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self.deeds = {
+            "list.open": lambda: self.main.open(),
+            "list.overview": lambda: self._tab(0),
+            "list.request": lambda: self._tab(1),
+            "list.response": lambda: self._tab(2),
+            "detail.back": lambda: self.main.show_list(),
+            "detail.leave": self._leave,
+            "detail.zoom": lambda: self.main.zoom(),
+            "detail.next-flow": lambda: self.main.list.step(1),
+            "detail.previous-flow": lambda: self.main.list.step(-1),
+        }
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why there is nothing to open."""
+        if action_id == "list.open" and not self.main.list.selected:
+            return "No flow is selected"
+        return ""
+
+    def _tab(self, tab: int) -> None:
+        self.main.detail.show_tab(tab)
+        if self.main.narrow:
+            self.main.open()
+
+    def _leave(self) -> None:
+        if self.main.draining:
+            self.app.perform("app.quit")
+        else:
+            self.main.show_list()

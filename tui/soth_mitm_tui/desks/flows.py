@@ -1,0 +1,58 @@
+"""What is done to the flow that is looked at: the one in the detail, or the one under the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.text import printable
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.overview import url
+
+if TYPE_CHECKING:
+    from soth_mitm.record.rows import Row
+    from soth_mitm_tui.app import SothApp
+
+NOTHING_TO_END: Final = "This is a file: no flow of it can be ended"
+
+
+class Flows(Desk):
+    """Acts on one flow."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self.deeds = {"flow.copy-url": self._copy_url, "flow.kill": self._kill}
+
+    @property
+    def row(self) -> Row | None:
+        """The row of the flow that is looked at; None for none."""
+        flow = self.main.current_flow
+        return self.main.model.row_of(flow) if flow else None
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why the flow cannot be acted on."""
+        row = self.row
+        if row is None:
+            return "No flow is selected"
+        if action_id == "flow.kill":
+            if self.app.read_only:
+                return NOTHING_TO_END
+            if not row.open:
+                return "This flow has ended already"
+        return ""
+
+    def _copy_url(self) -> None:
+        row = self.row
+        if row is not None:
+            self.app.copy("URL", url(row))
+
+    async def _kill(self) -> None:
+        flow = self.main.current_flow
+        try:
+            killed = await self.app.control.kill(flow)
+        except Exception as error:
+            self.app.notify(
+                printable(f"The flow could not be ended: {error}", 300), severity="error", markup=False
+            )
+        else:
+            said = "ended: both sides are closed" if killed else "had ended already"
+            self.app.notify(f"Flow #{flow} {said}", markup=False, timeout=3)

@@ -1,0 +1,46 @@
+"""What works everywhere: help, palette, set-up card, themes, leaving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.screens.help import HelpScreen
+from soth_mitm_tui.screens.setup import SetupScreen
+from soth_mitm_tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.app import SothApp
+
+
+class General(Desk):
+    """Acts on the app as a whole."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self.deeds = {
+            "app.help": self._help,
+            "app.commands": app.action_command_palette,
+            "app.setup": self._setup,
+            "app.theme": self._theme,
+            "app.quit": app.action_quit,
+        }
+
+    def reason_against(self, action_id: str) -> str:
+        """Say what a file has not."""
+        if action_id == "app.setup" and self.app.read_only:
+            return "This is a file: no proxy runs here to be set up"
+        return ""
+
+    def _help(self) -> None:
+        self.app.push_screen(HelpScreen(self.app.focused_pane))
+
+    def _setup(self) -> None:
+        main = self.main
+        if main.has_class("-empty"):
+            main.card.focus()
+        else:
+            self.app.push_screen(SetupScreen(main.setup_lines, main.commands))
+
+    def _theme(self) -> None:
+        self.app.theme = DARK.name if self.app.theme == LIGHT.name else LIGHT.name
