@@ -26,7 +26,20 @@ HEAD = """\
 
 What each key does, pane by pane. `?` shows the keys of the pane that has the focus, `ctrl+p` finds any
 action by its words. `^x` is ctrl+x. Everything can be done with the mouse, too: a click selects, opens and
-switches tabs, the wheel scrolls.
+switches tabs, the wheel scrolls; `ctrl+o` shows a letter over everything that can be clicked.
+
+## Your own keys
+
+`keys.toml` in the configuration directory changes the keys of any action by its id:
+
+```toml
+[keys]
+"list.filter" = "/, f7"   # one key or more
+"flow.kill" = ""          # none
+```
+
+An entry with a fault (an id that does not exist, a key that a terminal cannot send, a key that the pane uses
+already) is left out, and the help says what is wrong with it; the others hold.
 """
 
 

@@ -15,7 +15,9 @@ from textual.widget import Widget
 from soth_mitm.config import Config
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
+from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.screens.main import MainScreen
+from soth_mitm_tui.state import State
 from tests.tui.script import Script
 
 
@@ -109,6 +111,8 @@ async def stage(
     *,
     size: tuple[int, int] = (120, 40),
     light: bool = False,
+    state: State | None = None,
+    keymap: Keymap | None = None,
 ) -> AsyncIterator[Stage]:
     """Run the app over a scene that has been played."""
     script, control = Script(), Control()
@@ -116,7 +120,16 @@ async def stage(
     script.session()
     scene(script)
     store.catch_up()
-    app = SothApp(store, control, config=CONFIG, clock=script.clock, light=light, local_clipboard=False)
+    app = SothApp(
+        store,
+        control,
+        config=CONFIG,
+        clock=script.clock,
+        light=light,
+        state=state,
+        keymap=keymap,
+        local_clipboard=False,
+    )
     try:
         async with app.run_test(size=size) as pilot:
             staged = Stage(script, store, control, app, pilot)

@@ -415,7 +415,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)
     await staged.type("light")
-    await staged.until(lambda: "light or dark" in staged.shown())
+    await staged.until(lambda: "colours" in staged.shown())
     await staged.press("enter")
     await staged.until(lambda: staged.app.theme == "soth-light")
 
@@ -428,10 +428,23 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 
 @case("app.theme")
 async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press(key)
-    assert staged.app.theme == "soth-light"
-    await staged.press(key)
-    assert staged.app.theme == "soth-dark"
+    for name in ("soth-light", "soth-contrast", "soth-ansi", "soth-dark"):
+        await staged.press(key)
+        assert staged.app.theme == name
+        assert staged.app.state.get("look", "theme", "") == name
+
+
+@case("app.jump")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    letters = {str(label.render()): label for label in staged.screen.query(".jump")}
+    over_tab = next(
+        letter for letter, label in letters.items() if label.region.y == staged.main.detail.tabs.region.y
+    )
+    await staged.press(over_tab)
+    assert staged.screen is staged.main
+    await staged.press(key, "escape")
+    assert staged.screen is staged.main
 
 
 @case("app.quit")

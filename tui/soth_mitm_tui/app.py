@@ -15,16 +15,22 @@ from soth_mitm.clock import Clock, SystemClock
 from soth_mitm.record.worker import Worker
 from soth_mitm.text import printable
 from soth_mitm_tui import clipboard
-from soth_mitm_tui.actions import bindings, named
+from soth_mitm_tui.actions import DEFAULT, bindings, named
 from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
+from soth_mitm_tui.desks.jumping import Jumping
+from soth_mitm_tui.keymap import FILE as KEYS_FILE
+from soth_mitm_tui.keymap import Keymap
+from soth_mitm_tui.keymap import load as load_keymap
 from soth_mitm_tui.safe import ControlFilter
 from soth_mitm_tui.screens.main import MainScreen
 from soth_mitm_tui.source import FlowStore
-from soth_mitm_tui.themes import DARK, LIGHT
+from soth_mitm_tui.state import FILE as STATE_FILE
+from soth_mitm_tui.state import State
+from soth_mitm_tui.themes import DARK, LIGHT, THEMES
 from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
@@ -109,6 +115,8 @@ class SothApp(App[None]):
         title: str = "soth-mitm",
         clock: Clock | None = None,
         light: bool = False,
+        state: State | None = None,
+        keymap: Keymap | None = None,
         local_clipboard: bool | None = None,
         reading: Reading | None = None,
         warm_up: bool = False,
@@ -121,9 +129,13 @@ class SothApp(App[None]):
         self._config = config
         self._product = title
         self._clock: Clock = clock or SystemClock()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = LIGHT.name if light else DARK.name
+        self.state = state or State()
+        """What the app remembers from run to run."""
+        self.keymap = keymap or Keymap(DEFAULT, {}, ())
+        self.registry = self.keymap.registry
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._first_theme(light)
         self._local = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
         self._worker = Worker()
         self._control_filter = ControlFilter()
@@ -132,10 +144,21 @@ class SothApp(App[None]):
         self.read_only = reading is not None
         """Whether a file is looked at, and no proxy runs."""
         self.filtering = Filtering(self)
-        self._desks: tuple[Desk, ...] = (Browsing(self), Flows(self), self.filtering, General(self))
+        self._desks: tuple[Desk, ...] = (
+            Browsing(self),
+            Flows(self),
+            self.filtering,
+            Jumping(self),
+            General(self),
+        )
         self._main = self._make_main()
         self.failure: Exception | None = None
         self.drained = False
+
+    def _first_theme(self, light: bool) -> str:
+        name = self.state.get("look", "theme", "")
+        fits = [theme.name for theme in THEMES if not (self.no_color and theme.ansi)]
+        return LIGHT.name if light else name if name in fits else DARK.name
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters of every finished line: Textual's, and ours against control characters."""
@@ -164,6 +187,12 @@ class SothApp(App[None]):
         """Begin to look at the record."""
         self._last_notice = next(reversed(self._store.index.session.notices), None)
         self.set_interval(TICK, self._tick)
+        if self.keymap.changed:
+            self.set_keymap(self.keymap.changed)
+        if self.keymap.problems:
+            count = len(self.keymap.problems)
+            faults = "1 fault" if count == 1 else f"{count} faults"
+            self.notify(f"{faults} in {KEYS_FILE}; ? lists them", severity="warning", markup=False, timeout=8)
         if self._warms_up:
             self.set_timer(WARM_UP, self._warm_up)
 
@@ -190,6 +219,8 @@ class SothApp(App[None]):
         try:
             main.tick()
             self._show_notices()
+            while self.state.notices:
+                self.notify(self.state.notices.pop(0), severity="warning", markup=False, timeout=10)
         except Exception as error:
             _log.error("a tick of the app failed", exc_info=error)
 
@@ -365,10 +396,23 @@ async def run_app(
     it looks at a file that the caller has read meanwhile. Where `failure` is set, it says what
     happened and where the record is.
     """
-    app = SothApp(store, control, config=config, title=title, light=light, reading=reading, warm_up=True)
+    state = State(config.directory / STATE_FILE)
+    keymap = load_keymap(config.directory / KEYS_FILE)
+    app = SothApp(
+        store,
+        control,
+        config=config,
+        title=title,
+        light=light,
+        state=state,
+        keymap=keymap,
+        reading=reading,
+        warm_up=True,
+    )
     try:
         await app.run_async()
     except Exception as error:
         _log.error("the app failed", exc_info=error)
         app.failure = app.failure or error
+    await state.close()
     return Outcome(app.failure, app.drained)

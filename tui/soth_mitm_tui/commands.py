@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from soth_mitm_tui.actions import ACTIONS, PANES, Action
+from soth_mitm_tui.actions import DEFAULT, PANES, Action, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _OFFERED = ("list", "flow", "detail", "app")
 
 
-def offered() -> Iterator[Action]:
+def offered(registry: Registry = DEFAULT) -> Iterator[Action]:
     """Yield the actions that the palette offers: those of the panes that are always there."""
-    for action in ACTIONS:
+    for action in registry.actions:
         if action.pane in _OFFERED and action.id != "app.commands":
             yield action
 
@@ -34,8 +34,9 @@ class ActionCommands(Provider):
     """Offers every action."""
 
     def _hits(self) -> Iterator[tuple[Action, str]]:
-        for action in offered():
-            yield action, f"{title(action)}  ({action.shown_keys[0]})"
+        for action in offered(cast("SothApp", self.app).registry):
+            key = f"  ({action.shown_keys[0]})" if action.shown_keys else ""
+            yield action, f"{title(action)}{key}"
 
     async def discover(self) -> Hits:
         """Offer all, before anything is typed."""

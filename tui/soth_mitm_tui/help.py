@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soth_mitm_tui.actions import PANES, Action, of_pane
+from soth_mitm_tui.actions import PANES, Action, Registry
 from soth_mitm_tui.lines import BLANK, Line, heading, line
 
 SIGNS: tuple[tuple[str, str, str], ...] = (
@@ -14,11 +14,15 @@ SIGNS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def help_lines(pane: str) -> list[Line]:
-    """Return the help for a pane."""
+def help_lines(pane: str, registry: Registry, *, problems: tuple[str, ...] = ()) -> list[Line]:
+    """Return the help for a pane, and first what is wrong in the person's own keymap."""
     lines: list[Line] = [BLANK]
+    if problems:
+        lines.append(heading("Faults in keys.toml", "these entries are left out"))
+        lines += [line(("  ▲ ", "warn"), (problem, "text"), indent=4) for problem in problems]
+        lines.append(BLANK)
     for name in (pane, "app") if pane != "app" else ("app",):
-        lines += _section(PANES[name], of_pane(name))
+        lines += _section(PANES[name], registry.of_pane(name))
     lines.append(heading("Signs in the list"))
     lines += [line((f"  {sign:<14}", tone), (words, "text"), indent=16) for sign, tone, words in SIGNS]
     return lines
@@ -31,7 +35,7 @@ def _section(title: str, actions: list[Action]) -> list[Line]:
         lines.append(heading(title if len(groups) == 1 else f"{title}: {group.lower()}"))
         for action in actions:
             if action.group == group:
-                keys = " ".join(action.shown_keys)
+                keys = " ".join(action.shown_keys) or "–"  # noqa: RUF001
                 lines.append(line((f"  {keys:<14}", "accent"), (action.help, "text"), indent=16))
         lines.append(BLANK)
     return lines

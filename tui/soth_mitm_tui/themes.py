@@ -1,4 +1,4 @@
-"""The app's own two themes: one accent colour, three colours for states, the rest is grey."""
+"""The app's own themes: one accent colour, three colours for states, the rest is grey."""
 
 from __future__ import annotations
 
@@ -77,3 +77,101 @@ LIGHT: Final = Theme(
         "block-cursor-text-style": "none",
     },
 )
+
+CONTRAST: Final = Theme(
+    name="soth-contrast",
+    dark=True,
+    primary="#6fd3ff",
+    secondary="#6fd3ff",
+    accent="#6fd3ff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#262626",
+    success="#5dff7b",
+    warning="#ffd75e",
+    error="#ff8f8f",
+    variables={
+        "soth-muted": "#c6c6c6",
+        "soth-strong": "#ffffff",
+        "soth-rule": "#9e9e9e",
+        "soth-cursor": "#00407a",
+        "soth-cursor-blur": "#303030",
+        "soth-string": "#8dff9e",
+        "soth-number": "#ffd75e",
+        "soth-key": "#9fe2ff",
+        "scrollbar": "#9e9e9e",
+        "scrollbar-hover": "#ffffff",
+        "scrollbar-active": "#6fd3ff",
+        "scrollbar-background": "#000000",
+        "scrollbar-background-hover": "#000000",
+        "scrollbar-background-active": "#000000",
+        "input-cursor-background": "#6fd3ff",
+        "input-cursor-foreground": "#000000",
+        "block-cursor-background": "#00407a",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+    },
+)
+
+ANSI: Final = Theme(
+    name="soth-ansi",
+    ansi=True,
+    dark=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "soth-muted": "ansi_default",
+        "soth-strong": "ansi_default",
+        "soth-rule": "ansi_bright_black",
+        "soth-cursor": "ansi_blue",
+        "soth-cursor-blur": "ansi_black",
+        "soth-string": "ansi_green",
+        "soth-number": "ansi_yellow",
+        "soth-key": "ansi_cyan",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_white",
+        "scrollbar-active": "ansi_cyan",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+        "input-cursor-background": "ansi_cyan",
+        "input-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-foreground": "ansi_bright_white",
+        "block-cursor-text-style": "none",
+    },
+)
+"""The sixteen colours of the terminal itself, for terminals with no more, or with a palette one likes."""
+
+THEMES: Final = (DARK, LIGHT, CONTRAST, ANSI)
+"""In the order in which they follow on one another."""
+
+NAMES: Final = {
+    DARK.name: "dark",
+    LIGHT.name: "light",
+    CONTRAST.name: "high contrast",
+    ANSI.name: "the terminal's own colours",
+}
+
+
+def following(name: str, *, no_color: bool) -> Theme:
+    """Return the theme after the one called `name`.
+
+    Without colour the terminal's own are left out: Textual has settled then how it draws without
+    colour, and would draw black on black.
+    """
+    themes = [theme for theme in THEMES if not (no_color and theme.ansi)]
+    names = [theme.name for theme in themes]
+    return themes[(names.index(name) + 1) % len(themes)] if name in names else themes[0]

@@ -17,8 +17,9 @@ from soth_mitm_tui.actions.detail import DETAIL_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS
 from soth_mitm_tui.actions.flows import FLOW_ACTIONS, LIST_ACTIONS
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, SETUP_ACTIONS
+from soth_mitm_tui.actions.registry import Registry
 
-__all__ = ["ACTIONS", "PANES", "Action", "bindings", "named", "of_pane"]
+__all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "named", "of_pane"]
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *LIST_ACTIONS,
@@ -41,35 +42,40 @@ PANES: Final = {
 }
 """Names of the panes, for the help."""
 
-_WITH_FLOW: Final = ("list", "detail")
+_ALWAYS: Final = ("ctrl+c", "ctrl+q")
 
-_BY_ID: Final = {action.id: action for action in ACTIONS}
+DEFAULT: Final = Registry(ACTIONS)
+"""The registry with its own keys."""
 
 
 def of_pane(pane: str) -> list[Action]:
     """Return the actions that work in a pane, in the order of the registry."""
-    own = ("flow", pane) if pane in _WITH_FLOW else (pane,)
-    return [action for action in ACTIONS if action.pane in own]
+    return DEFAULT.of_pane(pane)
 
 
 def named(action_id: str) -> Action:
     """Return the action with this id; raises KeyError for one that does not exist."""
-    return _BY_ID[action_id]
+    return DEFAULT.named(action_id)
 
 
 def bindings(pane: str) -> list[BindingType]:
     """Return the key bindings of a pane's widget; each carries its action's id, for a keymap."""
     return [
         Binding(
-            key,
+            keys,
             f"app.perform({action.id!r})",
             action.label,
             show=False,
             tooltip=action.help,
-            id=action.id if number == 0 else f"{action.id}.{number}",
-            priority=action.priority or key in ("ctrl+c", "ctrl+q"),
+            id=action.id,
+            priority=action.priority or keys in _ALWAYS,
         )
         for action in of_pane(pane)
-        for number, key in enumerate(action.keys.split(","))
-        if key
+        for keys in _parts(action.keys)
     ]
+
+
+def _parts(keys: str) -> list[str]:
+    """Return the keys of an action as one, apart from those that work even while text is being typed."""
+    usual = ",".join(key for key in keys.split(",") if key and key not in _ALWAYS)
+    return [part for part in (usual, *(key for key in keys.split(",") if key in _ALWAYS)) if part]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 MOVE, FLOW, VIEW, APP = "Move", "This flow", "What is shown", "App"
 """Groups of actions, for the help."""
 
-_READABLE: Final = {
+READABLE: Final = {
     "question_mark": "?",
     "slash": "/",
     "left_square_bracket": "[",
@@ -68,4 +68,4 @@ class Action(NamedTuple):
 
 def readable(key: str) -> str:
     """Return a key of Textual's names as a person reads it."""
-    return _READABLE.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
+    return READABLE.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))

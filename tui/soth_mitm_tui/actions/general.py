@@ -42,7 +42,14 @@ APP_ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help", "question_mark", "help", "Show every key of the focused pane.", APP, show=True),
     Action("app.commands", "ctrl+p", "commands", "Find any command by name.", APP, show=True, priority=True),
     Action("app.setup", "S", "set-up", "Show how to send traffic through the proxy.", APP),
-    Action("app.theme", "ctrl+t", "light or dark", "Change between the light and the dark theme.", APP),
+    Action("app.jump", "ctrl+o", "jump", "Show a letter over everything that can be clicked.", APP),
+    Action(
+        "app.theme",
+        "ctrl+t",
+        "colours",
+        "Change the colours: dark, light, high contrast, the terminal's own.",
+        APP,
+    ),
     Action(
         "app.quit",
         "q,ctrl+c,ctrl+q",

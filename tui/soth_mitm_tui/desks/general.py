@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
-from soth_mitm_tui.themes import DARK, LIGHT
+from soth_mitm_tui.themes import NAMES, following
 
 if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
@@ -33,7 +33,9 @@ class General(Desk):
         return ""
 
     def _help(self) -> None:
-        self.app.push_screen(HelpScreen(self.app.focused_pane))
+        self.app.push_screen(
+            HelpScreen(self.app.focused_pane, self.app.registry, problems=self.app.keymap.problems)
+        )
 
     def _setup(self) -> None:
         main = self.main
@@ -43,4 +45,7 @@ class General(Desk):
             self.app.push_screen(SetupScreen(main.setup_lines, main.commands))
 
     def _theme(self) -> None:
-        self.app.theme = DARK.name if self.app.theme == LIGHT.name else LIGHT.name
+        theme = following(self.app.theme, no_color=self.app.no_color)
+        self.app.theme = theme.name
+        self.app.state.set("look", "theme", theme.name)
+        self.app.notify(f"Colours: {NAMES[theme.name]}", markup=False, timeout=2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from soth_mitm_tui.actions import PANES, bindings
+from soth_mitm_tui.actions import DEFAULT, PANES, Registry, bindings
 from soth_mitm_tui.help import help_lines
 from soth_mitm_tui.joined import Joined
 from soth_mitm_tui.widgets.line_view import LineView
@@ -24,9 +24,10 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS = bindings("help")
     AUTO_FOCUS = "LineView"
 
-    def __init__(self, pane: str) -> None:
+    def __init__(self, pane: str, registry: Registry = DEFAULT, *, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.pane = pane
+        self._registry, self._problems = registry, problems
 
     def compose(self) -> ComposeResult:
         """Lay out the title and the text."""
@@ -39,7 +40,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Fill in the text."""
-        self.query_one(LineView).show(Joined(help_lines(self.pane)))
+        self.query_one(LineView).show(Joined(help_lines(self.pane, self._registry, problems=self._problems)))
 
     def action_close(self) -> None:
         """Go back."""

@@ -8,7 +8,6 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from soth_mitm_tui.actions import of_pane
 from soth_mitm_tui.setup import Commands, commands, setup_lines
 from soth_mitm_tui.status import Rate, status_parts
 from soth_mitm_tui.viewmodel import FlowModel
@@ -157,7 +156,7 @@ class MainScreen(Screen[None]):
     def _refresh_keys(self) -> None:
         pane = self.pane_of(self.focused)
         name = getattr(pane, "PANE", "app") if pane is not None else "app"
-        reason = self.soth.reason_against
+        reason, of_pane = self.soth.reason_against, self.soth.registry.of_pane
         here = [action for action in of_pane(name) if action.show and not reason(action.id)]
         everywhere = [action for action in of_pane("app") if action.show and name != "app"]
         taken = frozenset(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from textual.message import Message
 
+from soth_mitm_tui.screens.jump import Target
 from soth_mitm_tui.widgets.line_scroll import Toned
 
 if TYPE_CHECKING:
@@ -84,6 +86,14 @@ class Bar(Toned):
             self._spots.append((at, at + part.width, part.action))
             at += part.width
         return at
+
+    def jump_targets(self) -> list[Target]:
+        """Return the parts that can be clicked."""
+        return [
+            Target(start, 0, partial(self.post_message, self.Chosen(action)))
+            for start, _, action in self._spots
+            if action
+        ]
 
     def on_click(self, event: events.Click) -> None:
         """Carry out the action of the part under the pointer."""

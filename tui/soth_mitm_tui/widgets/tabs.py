@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from soth_mitm_tui.screens.jump import Target
 from soth_mitm_tui.widgets.line_scroll import Toned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual import events
     from textual.strip import Strip
 
@@ -56,6 +60,13 @@ class Tabs(Toned):
         if used + note + 1 <= self.size.width:
             spans += [(" " * (self.size.width - used - note - 1), "text"), *self._note]
         return self.strip_of(spans, self.size.width, self.base_style)
+
+    def jump_targets(self) -> Iterator[Target]:
+        """Yield the tabs."""
+        at = 1
+        for number, name in enumerate(self.names):
+            yield Target(at, 0, partial(self.post_message, self.Chosen(number)))
+            at += len(name) + 3
 
     def on_click(self, event: events.Click) -> None:
         """Choose the tab under the pointer."""
