@@ -414,8 +414,8 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("app.commands")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)
-    await staged.type("light")
-    await staged.until(lambda: "colours" in staged.shown())
+    await staged.type("colours")
+    await staged.until(lambda: "colours  (^t)" in staged.shown())
     await staged.press("enter")
     await staged.until(lambda: staged.app.theme == "soth-light")
 
