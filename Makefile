@@ -69,6 +69,10 @@ wheel: $(DEV_STAMP)  ## build the wheel and test what is in it
 snapshots-update: $(DEV_STAMP)  ## draw the screens anew; look at each picture before you commit it
 	@$(PYTEST) snapshots --snapshot-update
 
+.PHONY: screenshots
+screenshots: $(DEV_STAMP)  ## draw the pictures of README.md and docs/ anew; look at each before you commit it
+	@$(BIN)/python snapshots/screenshots.py
+
 .PHONY: bench
 bench: $(DEV_STAMP)  ## measure beside the direct path and beside mitmproxy
 	@$(BIN)/python -m bench

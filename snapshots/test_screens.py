@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from soth_mitm_tui.state import State
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
-SMALL, USUAL, LARGE = (80, 24), (120, 40), (160, 45)
+SMALL, USUAL, LARGE = (80, 24), (120, 40), (180, 50)
 BOTH = pytest.mark.parametrize("size", [SMALL, USUAL], ids=["80x24", "120x40"])
 
 
@@ -27,7 +28,29 @@ def thousands(script: Script) -> None:
         script.exchange(host, "GET", f"/item/{number}", status, reason, conn=conn, body=b"x" * (number % 900))
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE], ids=["80x24", "120x40", "160x45"])
+def wide(script: Script) -> None:
+    """Play exchanges whose text takes two cells a character, or joins several characters to one."""
+    texts = (
+        "価格は千円です。",
+        "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL} family, \N{RAISED FIST}"
+        "\N{EMOJI MODIFIER FITZPATRICK TYPE-4} fist",
+        "한국어 텍스트",
+        "שלום עולם",
+        "e\u0301 a\u0308",
+    )
+    for number, text in enumerate(texts):
+        script.exchange(
+            "wide.shop.test",
+            "GET",
+            f"/検索/{text}?n={number}",
+            200,
+            "好的",
+            body=f'{{"text": "{text}", "number": {number}}}'.encode(),
+            content_type="application/json",
+        )
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE], ids=["80x24", "120x40", "180x50"])
 async def test_the_main_screen_shows_flows_while_they_stream(
     size: tuple[int, int], picture: SnapshotAssertion
 ) -> None:
@@ -151,6 +174,23 @@ async def test_without_colour_every_state_still_has_a_sign(
     monkeypatch.setenv("NO_COLOR", "1")
     async with stage() as staged:
         await staged.press("j", "j", "j")
+        assert drawn(staged) == picture
+
+
+@pytest.mark.parametrize("theme", ["soth-contrast", "soth-ansi"])
+async def test_the_other_themes(theme: str, picture: SnapshotAssertion) -> None:
+    """High contrast, and the sixteen colours of the terminal itself."""
+    state = State()
+    state.set("look", "theme", theme)
+    async with stage(state=state) as staged:
+        await staged.press("j", "j", "j", "j", "j", "3")
+        assert drawn(staged) == picture
+
+
+async def test_wide_characters_keep_the_columns_aligned(picture: SnapshotAssertion) -> None:
+    """Chinese, Japanese and Korean text, emoji of one and of more code points, right-to-left letters."""
+    async with stage(wide) as staged:
+        await staged.press("j", "3")
         assert drawn(staged) == picture
 
 

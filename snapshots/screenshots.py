@@ -1,0 +1,62 @@
+"""The pictures of README.md and docs/: each a screen of the app over a scripted run, as SVG.
+
+`make screenshots` draws them all anew. Look at each one before it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
+
+_FONT_FACES: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+
+
+class Shot(NamedTuple):
+    """A picture: its name, its size in cells, and the keys that lead to it."""
+
+    name: str
+    keys: tuple[str, ...]
+    size: tuple[int, int] = (120, 36)
+    theme: str = "soth-dark"
+
+
+SHOTS: Final = (
+    Shot("app", ("g", *"jjjjj", "3"), (150, 40)),
+    Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
+)
+
+
+def self_contained(svg: str) -> str:
+    """Return a picture that fetches nothing, and in which blanks at the start of a span count."""
+    return _FONT_FACES.sub("", svg).replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+async def draw(shot: Shot) -> str:
+    """Return one picture."""
+    from soth_mitm_tui.state import State
+    from tests.tui.stage import stage
+
+    state = State()
+    state.set("look", "theme", shot.theme)
+    async with stage(size=shot.size, state=state) as staged:
+        await staged.press(*shot.keys)
+        return self_contained(staged.app.export_screenshot(title="soth-mitm"))
+
+
+def main() -> None:
+    """Draw every picture."""
+    os.environ["TZ"] = "UTC"
+    for shot in SHOTS:
+        path = IMAGES / f"{shot.name}.svg"
+        path.write_text(asyncio.run(draw(shot)), encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(Path.cwd())}\n")
+
+
+if __name__ == "__main__":
+    main()
