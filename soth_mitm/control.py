@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from soth_mitm.model.annotation import AnnotationError, Annotations, changed
 from soth_mitm.model.reasons import CloseReason
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Control:
         self._shared = shared
         self._drain = drain
         self._reload = reload
+        self._said = Annotations()
 
     async def drain(self, deadline: float | None = None) -> int:
         """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
@@ -50,6 +52,31 @@ class Control:
 
     async def _apply(self, config: Config) -> tuple[str, ...]:
         return self._reload(config)
+
+    async def annotate(
+        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
+    ) -> None:
+        """Mark a flow, comment on it, or give it a colour: None leaves a part as it is, "" removes it.
+
+        An `annotated` event says so, also of a flow that has ended.
+
+        Raises:
+            AnnotationError: a text is too long or does not print, there is no such colour or flow, or
+                as many flows as may be are annotated already (`ANNOTATED_FLOWS`).
+        """
+        await self._on_loop(self._annotate(flow, mark, comment, colour))
+
+    async def _annotate(self, flow: int, mark: str | None, comment: str | None, colour: str | None) -> None:
+        shared, said = self._shared, self._said
+        if not 0 < flow <= shared.flow_count or shared.ended:
+            raise AnnotationError(f"cannot annotate flow {flow}: this run has no such flow, or is over")
+        before = said.get(flow)
+        annotation = changed(before, mark=mark, comment=comment, colour=colour)
+        if annotation == before:
+            return
+        said.check_room(flow)
+        said.put(flow, annotation)
+        shared.bus.publish(annotation.event, 0, flow)
 
     @property
     def open_flows(self) -> int:

@@ -113,6 +113,7 @@ class Proxy:
         """Drain, and publish the end of the session."""
         await self.drain()
         self._watchdog.stop()
+        self._shared.ended = True
         self.bus.publish(SessionEnded("stopped" if error is None else f"{type(error).__name__}"))
 
     async def drain(self, deadline: float | None = None) -> int:

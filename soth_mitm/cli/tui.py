@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
     from soth_mitm.record.bus import Bus
+    from soth_mitm.record.filestore import DumpStore
 
 BEGINNING = 0.3
 """Seconds of reading a dump before the screen opens."""
@@ -110,7 +111,7 @@ async def _file(path: Path, config: Config) -> int:
         if reading.failure is not None:
             raise reading.failure
         outcome = await run_app(
-            store, NoProxy(), config=config, title=f"soth-mitm {printable(path.name)}", reading=reading
+            store, NoProxy(store), config=config, title=f"soth-mitm {printable(path.name)}", reading=reading
         )
     finally:
         loading.cancel()
@@ -123,7 +124,10 @@ async def _file(path: Path, config: Config) -> int:
 
 
 class NoProxy:
-    """The control of a dump that is only looked at."""
+    """The control of a dump that is only looked at. What is said about flows is kept with the store."""
+
+    def __init__(self, store: DumpStore) -> None:
+        self._store = store
 
     async def drain(self, deadline: float) -> int:
         """Nothing runs: nothing is cut."""
@@ -132,3 +136,9 @@ class NoProxy:
     async def kill(self, flow: int) -> bool:
         """Nothing is open."""
         return False
+
+    async def annotate(
+        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
+    ) -> None:
+        """See `DumpStore.annotate`."""
+        self._store.annotate(flow, mark=mark, comment=comment, colour=colour)

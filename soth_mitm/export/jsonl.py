@@ -20,6 +20,8 @@ from soth_mitm.export import redact as masking
 from soth_mitm.export.collect import Collector, Message
 from soth_mitm.export.details import RENDERED
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, site, url
+from soth_mitm.model.annotation import Annotation
+from soth_mitm.model.events import Annotated
 from soth_mitm.model.fields import Fields
 from soth_mitm.text import printable
 
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """The `v` of each object; raised when a program that reads the older ones would misread a new one."""
+
+
+CHOSEN = 65_536
+"""Flows that passed the filter and are remembered for what is said about them later."""
 
 
 class TlsRecord(msgspec.Struct):
@@ -84,9 +90,23 @@ class FlowRecord(msgspec.Struct):
     modified: bool
     intercepted: bool
     hint: str
+    mark: str | msgspec.UnsetType = msgspec.UNSET
+    comment: str | msgspec.UnsetType = msgspec.UNSET
+    colour: str | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
     request: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
     response: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class AnnotationRecord(msgspec.Struct):
+    """What was said about a flow after its end."""
+
+    v: int
+    flow: int
+    kind: str
+    mark: str
+    comment: str
+    colour: str
 
 
 class JsonPrinter:
@@ -113,16 +133,23 @@ class JsonPrinter:
         self._redact = redact
         self._matcher = matcher
         self._collector = Collector(bodies=detail > 1)
+        self._chosen: dict[int, None] = {}
         self._encode = msgspec.json.Encoder().encode
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         row = self._apply(event)
         if row is None:
+            if type(event.body) is Annotated:
+                self._said_later(event.flow, Annotation.of(event.body))
             return
         self._collector.apply(event)
         if row.state == "closed":
             self._ended(row)
+
+    def _said_later(self, flow: int, said: Annotation) -> None:
+        if self._matcher is None or flow in self._chosen:
+            self._put(AnnotationRecord(VERSION, flow, "annotation", *said))
 
     def finish(self) -> None:
         """Write the flows that are still open, with no reason: those that the end of a file cuts off."""
@@ -134,15 +161,25 @@ class JsonPrinter:
         if self._matcher is not None and not self._matcher(row):
             return
         self.flows += 1
+        if self._matcher is not None:
+            if len(self._chosen) >= CHOSEN:
+                del self._chosen[next(iter(self._chosen))]
+            self._chosen[row.flow] = None
         path = row.path
         if path.endswith("…"):
             path = printable(exchange.path, URL_LIMIT)
         record = self._record(row, path)
         if row.sni or row.tls_reason:
             record.tls = TlsRecord(row.sni, row.tls_reason)
+        record.mark = row.mark or msgspec.UNSET
+        record.comment = row.comment or msgspec.UNSET
+        record.colour = row.colour or msgspec.UNSET
         if self._detail:
             record.request = self._message(exchange.request)
             record.response = self._message(exchange.response)
+        self._put(record)
+
+    def _put(self, record: FlowRecord | AnnotationRecord) -> None:
         self._write(_harmless(self._encode(record).decode("utf-8")) + "\n")
 
     def _record(self, row: FlowRow, path: str) -> FlowRecord:

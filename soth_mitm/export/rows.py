@@ -43,6 +43,9 @@ class FlowRow(Protocol):
     tls_reason: str
     guard: str
     hint: str
+    mark: str
+    comment: str
+    colour: str
 
 
 class Fold(Protocol):

@@ -6,7 +6,7 @@ tunnel or one failed attempt. An intercepted CONNECT is no flow: it belongs to i
 
 Promises, tested for every protocol: `seq` rises by one from event to event; `mono_ns` never goes
 back; each conn and each flow has exactly one terminal event (`ConnClosed`, `FlowClosed`) with a
-reason code, and no wire event after it.
+reason code, and no wire event after it. What a person says about a flow (`Annotated`) may come later.
 
 Every body has a `KIND` number, which is its kind in a dump file and never changes its meaning. New
 fields are added at the end with a default, so that older files stay readable.
@@ -444,6 +444,16 @@ class Noted(Body, frozen=True):
     detail: str = ""
 
 
+class Annotated(Body, frozen=True):
+    """A person marked a flow, or commented on it; may come after its end. All fields count anew."""
+
+    KIND = 0x0311
+    mark: str = ""
+    comment: str = ""
+    colour: str = ""
+    """`red`, `yellow`, `green`, `blue`, `magenta` or empty."""
+
+
 class FlowClosed(Body, frozen=True):
     """Terminal event of a flow."""
 
@@ -460,11 +470,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     seq: int
     """1 for the first event of a run, then one more each."""
     conn: int
-    """Number of the conn, from 1; 0 for none. Of a flow's events: the client conn."""
+    """Number of the conn, from 1; 0 for none. Of a flow's events: the client conn, 0 of `Annotated`."""
     flow: int
     """Number of the flow, from 1; 0 for none."""
     flow_seq: int
-    """Number of the event within its flow, from 1; 0 without a flow."""
+    """Number of the event within its flow, from 1; 0 without a flow, and of `Annotated`."""
     mono_ns: int
     """Monotonic time."""
     wall_ns: int
@@ -472,11 +482,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     body: Body
 
 
-def _bodies(base: type[Body]) -> dict[int, type[Body]]:
-    return {body.KIND: body for body in base.__subclasses__()}
-
-
-BODIES: dict[int, type[Body]] = _bodies(Body)
+BODIES: dict[int, type[Body]] = {body.KIND: body for body in Body.__subclasses__()}
 """Body type per kind number."""
 
 TERMINAL: tuple[type[Body], ...] = (ConnClosed, FlowClosed, SessionEnded)

@@ -89,6 +89,7 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.ConnectRefused: (_ANY, None),
     e.HelloReceived: (_ANY, None),
     e.PolicyDecided: (_ANY, None),
+    e.Annotated: (set(_F) - {_F.NEW}, None),
     e.FlowClosed: (_ANY, _F.CLOSED),
 }
 """Flow events likewise. Conn events that explain a failed attempt may carry its flow."""

@@ -102,6 +102,8 @@ class Shared:
         self.flows: dict[int, Session] = {}
         self.listening: list[tuple[str, int]] = []
         self.draining = False
+        self.ended = False
+        """The end of the session is about to be published: nothing may follow it."""
         self.in_flight = 0
         """Bytes that wait for slow readers, over all connections."""
         self.upstream_counts: Counter[tuple[str, int]] = Counter()
@@ -126,6 +128,11 @@ class Shared:
         """Return the next flow, of client conn `conn`."""
         self._flow_count += 1
         return FlowLife(self.bus, self._flow_count, conn, on_end=self._flow_end)
+
+    @property
+    def flow_count(self) -> int:
+        """How many flows there have been; also the number of the latest."""
+        return self._flow_count
 
     def _flow_ended(self, number: int) -> None:
         self.call_hook("on_stream_end", number)

@@ -52,6 +52,11 @@ class ChangeLog:
                 self._touched = set()
                 self._overflow = True
 
+    def note_all(self) -> None:
+        """Any row may have changed."""
+        self._dirty = self._overflow = True
+        self._touched = set()
+
     @property
     def revision(self) -> int:
         """A number that is another one whenever anything has changed."""

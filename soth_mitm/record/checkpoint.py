@@ -8,6 +8,7 @@ Pure; its memory is bounded by `CHECKPOINT_BYTES` and by `PER_ITEM` events a flo
 from __future__ import annotations
 
 from soth_mitm.model.events import (
+    Annotated,
     Body,
     BodyChunk,
     CaLoaded,
@@ -127,8 +128,8 @@ class OpenState:
             if not isinstance(body, opens):
                 return
             item = table[number] = _Item()
-        if isinstance(body, TunnelProgress):
-            item.marks["progress"] = event
+        if isinstance(body, (TunnelProgress, Annotated)):
+            item.marks[type(body).__name__] = event
             return
         weight = _weight(body)
         if item.events and (len(item.events) >= PER_ITEM or self._bytes + weight > self._budget):

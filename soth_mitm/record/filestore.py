@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from soth_mitm.errors import DumpError
+from soth_mitm.model.annotation import AnnotationError, changed
 from soth_mitm.record.index import Index
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
 from soth_mitm.record.runs import Runs
@@ -122,6 +123,22 @@ class DumpStore(Store):
             self._block_runs.append((number, run_id))
             self._runs.begin(run_id, number)
         return number
+
+    def annotate(
+        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
+    ) -> None:
+        """Say something about a flow, as `Control.annotate` does; the file itself stays as it is.
+
+        What is said shows in the rows and views, and goes into what is saved from here.
+
+        Raises:
+            AnnotationError: it cannot be used as it is, or there is no such flow.
+        """
+        index = self.index
+        annotation = changed(index.annotation(flow), mark=mark, comment=comment, colour=colour)
+        index.check_room(flow)
+        if not index.annotate(flow, annotation):
+            raise AnnotationError(f"cannot annotate flow {flow}: {self.path} has no row of it")
 
     def catch_up(self) -> None:
         """Do nothing: what has been read has been indexed."""

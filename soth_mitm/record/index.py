@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from soth_mitm.model.annotation import Annotation
+from soth_mitm.model.events import Annotated
 from soth_mitm.policy.filters import WordFilter, compile_words
 from soth_mitm.record.blockmap import ConnBlocks
 from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.changes import ChangeLog, Changes
 from soth_mitm.record.pages import NO_BLOCKS, PAGE_ROWS, Page
+from soth_mitm.record.remarks import Remarks
 from soth_mitm.record.rows import CLOSED, Row, RowFold
 from soth_mitm.record.session import SessionFacts, SessionFold
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 FOLD_WITHIN_NS = 60_000_000_000
 """A failure equal to one that began within this time before it gets no row of its own."""
+
+LOOK_UP = 64
+"""Most flows whose rows are looked up to tell which changed; of more it is said that any may have."""
 
 _FAILURES = 1024
 
@@ -54,6 +60,7 @@ class Index:
         self._blocks: dict[int, array[int]] = {}
         self._conn_blocks = ConnBlocks()
         self._failures: dict[_Failure, tuple[int, int]] = {}
+        self._remarks = Remarks()
         self._log = ChangeLog()
 
     def __len__(self) -> int:
@@ -71,9 +78,13 @@ class Index:
         """Take the next events of the stream, all of which lie in `block`; `NO_BLOCK` where not stored."""
         fold, session, conns = self._rows.apply, self._session.apply, self._conn_blocks
         touched: dict[int, Row] = {}
+        said: list[tuple[int, Annotation]] = []
         with self._lock:
             for event in events:
                 row = fold(event)
+                body = event.body
+                if type(body) is Annotated:
+                    said.append((event.flow, Annotation.of(body)))
                 if row is not None:
                     touched[row.flow] = row
                     continue
@@ -81,6 +92,7 @@ class Index:
                     conns.note(event.conn, block)
                 session(event)
             numbers = {self._settle(row, block) for row in touched.values()}
+            numbers.update(self._annotate(flow, annotation, block) for flow, annotation in said)
             numbers.discard(-1)
             self._log.note(numbers)
             if len(self) > self.max_rows:
@@ -101,6 +113,7 @@ class Index:
             equal = self._equal_failure(row) if row.kind == "failed" else -1
             if equal >= 0:
                 self._blocks.pop(row.flow, None)
+                self._remarks.drop(row.flow)
                 return equal
             self._add(row)
         self._pack(row, block)
@@ -177,6 +190,84 @@ class Index:
             self._rows.open_rows.clear()
             self._log.note({self._settle(row, NO_BLOCK) for row in rows})
 
+    # --- what a person does to rows ---------------------------------------------------------------
+
+    def annotation(self, flow: int) -> Annotation:
+        """Return what is said about a flow."""
+        with self._lock:
+            return self._remarks.annotation(flow)
+
+    def check_room(self, flow: int) -> None:
+        """Make sure that a flow can be annotated without another's annotation being forgotten.
+
+        Raises:
+            AnnotationError: as many flows as may be are annotated already.
+        """
+        with self._lock:
+            self._remarks.check_room(flow)
+
+    def annotate(self, flow: int, annotation: Annotation) -> bool:
+        """Say something about a flow that no event says; False where there is no such flow."""
+        with self._lock:
+            number = self._annotate(flow, annotation, NO_BLOCK)
+            self._log.note({number} - {-1})
+            return number >= 0
+
+    def _annotate(self, flow: int, annotation: Annotation, block: int) -> int:
+        """Note what is said about a flow; return the number of its row, -1 for none."""
+        number = self.number_of(flow)
+        if number is None and flow not in self._rows.open_rows:
+            return -1
+        self._remarks.annotate(flow, annotation, block)
+        if number is None:
+            return -1
+        row = self._open.get(number)
+        if row is not None:
+            self._remarks.show_on(row)
+        return number
+
+    def unstored_annotations(self) -> dict[int, Annotation]:
+        """Return what is said about flows and stands in no block."""
+        with self._lock:
+            return self._remarks.unstored()
+
+    def hide(self, flows: Iterable[int]) -> list[int]:
+        """Leave flows out of what `search` finds, and out of a save of everything; return the new ones.
+
+        Rows keep their numbers and can be read; a row that goes takes its flow out of the set.
+        """
+        with self._lock:
+            new = self._remarks.hide(flow for flow in flows if self._has(flow))
+            self._note_flows(new)
+            return sorted(new)
+
+    def unhide(self, flows: Iterable[int]) -> list[int]:
+        """Take back `hide` for flows; return those that were hidden."""
+        with self._lock:
+            back = self._remarks.unhide(flows)
+            self._note_flows(back)
+            return sorted(back)
+
+    def is_hidden(self, flow: int) -> bool:
+        """Return whether a flow is left out of the list."""
+        return flow in self._remarks.hidden
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """The flows that are left out."""
+        with self._lock:
+            return frozenset(self._remarks.hidden)
+
+    def _has(self, flow: int) -> bool:
+        """Return whether a flow may have a row; exact but for a failure counted with another."""
+        return flow in self._numbers or any(page.may_hold(flow) for page in self._pages)
+
+    def _note_flows(self, flows: set[int]) -> None:
+        if len(flows) > LOOK_UP:
+            self._log.note_all()
+        elif flows:
+            self._log.note({number for flow in flows if (number := self.number_of(flow)) is not None})
+
     # --- retention ------------------------------------------------------------------------------
 
     def drop_rows(self, count: int) -> None:
@@ -187,8 +278,10 @@ class Index:
                 row = self._open.pop(number, None)
                 if row is not None:
                     self._add(row)
-                elif self._blocks:
-                    self._blocks.pop(self._page(number).flow(number % PAGE_ROWS), None)
+                elif self._blocks or self._remarks:
+                    flow = self._page(number).flow(number % PAGE_ROWS)
+                    self._blocks.pop(flow, None)
+                    self._remarks.drop(flow)
             self.dropped = stop
             while self._pages and (self._first_page + 1) * PAGE_ROWS <= stop:
                 self._pages.popleft()
@@ -224,7 +317,7 @@ class Index:
                 return row
             if not self.dropped <= number < self.end:
                 raise IndexError(f"no row {number}: there are {self.dropped} up to {self.end}")
-            return self._page(number).row(number % PAGE_ROWS, number)
+            return self._remarks.show_on(self._page(number).row(number % PAGE_ROWS, number))
 
     def number_of(self, flow: int) -> int | None:
         """Return the number of a flow's row; None where it has none of its own, or no longer."""
@@ -252,14 +345,20 @@ class Index:
     def blocks_of(self, flow: int) -> list[int]:
         """Return the numbers of the blocks that hold events of a flow, in rising order."""
         with self._lock:
-            blocks = self._blocks.get(flow)
-            if blocks is not None:
-                return list(blocks)
-            number = self.number_of(flow)
-            if number is None:
-                return []
-            first, last = self._page(number).blocks(number % PAGE_ROWS)
-            return [] if first == NO_BLOCKS else [first] if first == last else [first, last]
+            own = self._blocks.get(flow)
+            blocks = set(own) if own is not None else self._ends_of(flow)
+            said = self._remarks.block_of(flow)
+            if said != NO_BLOCK:
+                blocks.add(said)
+            return sorted(blocks)
+
+    def _ends_of(self, flow: int) -> set[int]:
+        """Return the blocks that a packed row names."""
+        number = self.number_of(flow)
+        if number is None or number in self._open:
+            return set()
+        first, last = self._page(number).blocks(number % PAGE_ROWS)
+        return set() if first == NO_BLOCKS else {first, last}
 
     def blocks_of_conn(self, conn: int) -> list[int]:
         """Return the numbers of the blocks that hold events of a conn itself, in rising order."""
@@ -267,7 +366,7 @@ class Index:
             return self._conn_blocks.of(conn)
 
     def search(self, wanted: str | RowFilter, start: int, stop: int) -> list[int]:
-        """Return the numbers from `start` up to `stop` whose rows are wanted.
+        """Return the numbers from `start` up to `stop` whose rows are wanted and not hidden.
 
         About 0.6 µs a row with a text or a `WordFilter`, 5 µs with another function: call it for a
         few thousand rows at a time.
@@ -279,14 +378,23 @@ class Index:
         with self._lock:
             start, stop = max(start, self.dropped), min(stop, self.end)
             if not isinstance(matcher, WordFilter):
-                return [number for number in range(start, stop) if matcher(self.row(number))]
+                return self._shown([number for number in range(start, stop) if matcher(self.row(number))])
             found: list[int] = []
             while start < stop:
                 first = start - start % PAGE_ROWS
                 behind = min(first + PAGE_ROWS, stop)
                 self._search_page(matcher, start, behind, found)
                 start = behind
-            return found
+            return self._shown(found)
+
+    def _shown(self, numbers: list[int]) -> list[int]:
+        """Return the numbers without those of hidden rows."""
+        hidden = self._remarks.hidden
+        return [number for number in numbers if self._flow_at(number) not in hidden] if hidden else numbers
+
+    def _flow_at(self, number: int) -> int:
+        row = self._open.get(number)
+        return row.flow if row is not None else self._page(number).flow(number % PAGE_ROWS)
 
     def _search_page(self, matcher: WordFilter, start: int, stop: int, found: list[int]) -> None:
         is_open, matches = self._open, matcher.matches

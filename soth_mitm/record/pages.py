@@ -242,6 +242,10 @@ class Page:
         """Return the flow of a filled slot."""
         return int(_FLOW.unpack_from(self._records, slot * _SIZE)[0])
 
+    def may_hold(self, flow: int) -> bool:
+        """Return whether a flow lies between the lowest and the highest that are held."""
+        return self._lowest <= flow <= self._highest
+
     def slot_of(self, flow: int) -> int | None:
         """Return the slot that holds a flow."""
         if self._lowest <= flow <= self._highest:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from soth_mitm.model import events as e
+from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.outcomes import dial_hint, dial_words, guard_words, tls_words
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.text import printable
@@ -94,6 +95,12 @@ class Row(msgspec.Struct, gc=False):
     """What to do about the failure, one sentence."""
     repeats: int = 0
     """How many equal failures within 60 s were folded into this row after the first."""
+    mark: str = ""
+    """What a person marked it with."""
+    comment: str = ""
+    """What a person says about it, on one line."""
+    colour: str = ""
+    """The name of the colour a person gave it."""
     number: int = -1
     """The row's number in its index; -1 outside of one."""
 
@@ -308,6 +315,11 @@ _STEPS: dict[type[e.Body], _Step] = {
 }
 
 
+def _annotated(row: Row, body: e.Annotated) -> None:
+    said = Annotation.of(body)
+    row.mark, row.comment, row.colour = said.mark, said.line, said.colour
+
+
 class RowFold:
     """Fold events into rows; feed it every event of a stream, in order."""
 
@@ -335,6 +347,9 @@ class RowFold:
         row = self._open.get(flow)
         if row is None:
             return self._opened(event, body) if type(body) is e.FlowOpened else None
+        if type(body) is e.Annotated:
+            _annotated(row, body)
+            return row
         now = event.mono_ns
         row.last_mono_ns = now
         row.duration_ns = now - row.started_mono_ns

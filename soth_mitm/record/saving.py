@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from soth_mitm.errors import DumpError
-from soth_mitm.model.events import FlowBound
+from soth_mitm.model.events import Annotated, Event, FlowBound
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTES, finish_block
-from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, decode_frame, frames_in
+from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, append_frame, decode_frame, frames_in
 from soth_mitm.record.layout import Layout
 from soth_mitm.record.target import Bytes, FileTarget, Target
 from soth_mitm.record.threads import in_thread
@@ -89,6 +89,14 @@ def _open(path: Path, part: Path, overwrite: bool) -> FileTarget:
     return FileTarget(part, overwrite=True)
 
 
+class _Stamp(NamedTuple):
+    """Where in its run an event stands."""
+
+    seq: int
+    mono_ns: int
+    wall_ns: int
+
+
 class _Copy:
     """One save under way."""
 
@@ -103,6 +111,9 @@ class _Copy:
         self._run = ""
         self._buffer = bytearray(_ROOM)
         self._seqs: list[int] = []
+        self._last = _Stamp(0, 0, 0)
+        self._hidden = index.hidden
+        self._unstored: dict[str, dict[int, Annotated]] = {}
         self._size = 0
 
     async def run(self, flows: Collection[int] | None) -> int:
@@ -111,11 +122,31 @@ class _Copy:
         numbers: Collection[int] = (
             self._blocks.block_numbers() if flows is None else await self._chosen(flows)
         )
+        self._unstored = self._annotations(flows)
         async for number, frame, payload in self._frames(sorted({*numbers, *leading})):
             if self._wanted(number, frame, number in leading):
                 await self._copy(number, frame, payload)
+        await self._say_unstored()
         await self._end_segment()
         return self._size
+
+    def _annotations(self, flows: Collection[int] | None) -> dict[str, dict[int, Annotated]]:
+        """Return, by run, what is said about the wanted flows without standing in a block."""
+        found: dict[str, dict[int, Annotated]] = {}
+        for flow, annotation in self._index.unstored_annotations().items():
+            blocks = self._index.blocks_of(flow)
+            if blocks and (flow not in self._hidden if flows is None else flow in flows):
+                own = flow - self._runs.shift_of(blocks[0]).flow
+                found.setdefault(self._blocks.run_of(blocks[0]), {})[own] = annotation.event
+        return found
+
+    async def _say_unstored(self) -> None:
+        """Append what is said about flows of the run that was copied last."""
+        for flow, body in self._unstored.pop(self._run, {}).items():
+            seq, mono_ns, wall_ns = self._last
+            self._last = last = _Stamp(seq + 1, mono_ns, wall_ns)
+            append_frame(self._buffer, Event(seq + 1, 0, flow, 0, mono_ns, wall_ns, body))
+            await self._appended(last)
 
     async def _leading(self) -> set[int]:
         """Return the first blocks of each run: its checkpoint, where its beginning is gone, and one more."""
@@ -158,11 +189,14 @@ class _Copy:
     def _wanted(self, number: int, frame: Frame, leading: bool) -> bool:
         if frame.flags & FRAME_CHECKPOINT and not leading:
             return False
-        if self._flows is None or not (frame.flow or frame.conn):
+        if not (frame.flow or frame.conn):
             return True
         shift = self._runs.shift_of(number)
         if frame.flow:
-            return frame.flow + shift.flow in self._flows
+            flow = frame.flow + shift.flow
+            return flow in self._flows if self._flows is not None else flow not in self._hidden
+        if self._flows is None:
+            return True
         return frame.conn + shift.conn in self._conns
 
     async def _frames(self, numbers: Collection[int]) -> AsyncIterator[tuple[int, Frame, bytes]]:
@@ -186,8 +220,9 @@ class _Copy:
         """Append a frame; it is no repetition in the new file, wherever it was found."""
         run = self._blocks.run_of(number)
         if self._layout is None or run != self._run:
+            await self._say_unstored()
             await self._end_segment()
-            self._run = run
+            self._run, self._last = run, _Stamp(0, 0, 0)
             self._layout = Layout(run_id=run, segment_bytes=SEGMENT_BYTES)
             await self._write(self._layout.begin_segment(wall_ns=frame.wall_ns, mono_ns=frame.mono_ns))
         start = len(self._buffer)
@@ -196,12 +231,17 @@ class _Copy:
             flags = frame.flags & ~FRAME_CHECKPOINT
             length = frame.end - frame.start
             FRAME.pack_into(self._buffer, start, length, frame.kind, flags, *frame[3:9])
-        self._seqs.append(frame.seq)
-        if len(self._buffer) >= _FULL:
+        stamp = _Stamp(frame.seq, frame.mono_ns, frame.wall_ns)
+        self._last = max(self._last, stamp)
+        await self._appended(stamp)
+
+    async def _appended(self, stamp: _Stamp) -> None:
+        self._seqs.append(stamp.seq)
+        if self._layout is not None and len(self._buffer) >= _FULL:
             await self._end_block()
             if self._layout.full:
                 await self._write(self._layout.end_segment())
-                await self._write(self._layout.begin_segment(wall_ns=frame.wall_ns, mono_ns=frame.mono_ns))
+                await self._write(self._layout.begin_segment(wall_ns=stamp.wall_ns, mono_ns=stamp.mono_ns))
 
     async def _end_block(self) -> None:
         if not self._seqs or self._layout is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from soth_mitm.model import events as e
+from soth_mitm.model.annotation import NOTHING, Annotation
 from soth_mitm.model.fields import Fields
 from soth_mitm.model.tls import TlsFailure
 from soth_mitm.record.bodies import BodyRefs
@@ -142,9 +143,26 @@ class FlowView(msgspec.Struct):
     """Payload bytes from the client so far; of a tunnel, all bytes."""
     response_bytes: int = 0
     closed: e.FlowClosed | None = None
+    annotation: Annotation = NOTHING
+    """What a person says about it."""
     started_mono_ns: int = 0
     started_wall_ns: int = 0
     last_mono_ns: int = 0
+
+    @property
+    def mark(self) -> str:
+        """What a person marked it with."""
+        return self.annotation.mark
+
+    @property
+    def comment(self) -> str:
+        """What a person says about it, in one or more lines that are safe to show."""
+        return self.annotation.comment
+
+    @property
+    def colour(self) -> str:
+        """The name of the colour a person gave it."""
+        return self.annotation.colour
 
     @property
     def closed_reason(self) -> str:

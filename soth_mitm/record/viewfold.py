@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from soth_mitm.model import events as e
+from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.fields import Fields
 from soth_mitm.record.bodies import NO_BLOCK, BodyRef
 from soth_mitm.record.view import LIST_LIMIT, ConnView, FlowView, MessageView
@@ -42,6 +43,9 @@ class ViewFold:
             return False
         self._seen[key] = event.seq
         view = self.view
+        if type(body) is e.Annotated:
+            view.annotation = Annotation.of(body)
+            return True
         view.last_mono_ns = event.mono_ns
         if type(body) is e.BodyChunk:
             _chunk(view, event, body, block, offset)

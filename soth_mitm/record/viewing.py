@@ -68,7 +68,13 @@ class Viewer:
                 self._readings.popitem(last=False)
         self._readings.move_to_end(flow)
         async with reading.lock:
-            return reading.fold.view, await self._read_new(reading)
+            changed = await self._read_new(reading)
+            view = reading.fold.view
+            # The index knows it also where no event says it, and where the blocks are all read.
+            said = self._index.annotation(flow)
+            changed |= said != view.annotation
+            view.annotation = said
+            return view, changed
 
     async def _read_new(self, reading: _Reading) -> bool:
         """Fold what was recorded since; an open block is read again, as it may have grown."""

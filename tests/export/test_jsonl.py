@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from soth_mitm.export.jsonl import BodyRecord, FlowRecord, JsonPrinter, MessageRecord
+from soth_mitm.export.jsonl import AnnotationRecord, BodyRecord, FlowRecord, JsonPrinter, MessageRecord
 from soth_mitm.model import events as e
 from soth_mitm.policy.filters import compile_words
 from soth_mitm.record.rows import RowFold
@@ -36,7 +36,7 @@ def documented(section: int) -> list[str]:
 
 
 def test_the_tables_name_every_key_in_order() -> None:
-    optional = ["tls", "request", "response"]
+    optional = ["mark", "comment", "colour", "tls", "request", "response"]
     assert [*documented(0), *optional] == keys(FlowRecord)
     assert documented(1) == [*optional, "body"]
     assert documented(2) == keys(BodyRecord)
@@ -177,3 +177,33 @@ def test_a_time_that_no_calendar_has_is_left_empty_or_odd_but_written(wall_ns: i
             e.Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, wall_ns, event.body)
         )
     assert len(out) == 1
+
+
+def test_what_is_said_before_the_end_of_a_flow_stands_in_its_object() -> None:
+    stream = Stream()
+    flow = streams.sse(stream, finished=False)
+    stream.add(e.Annotated("●", "slow\nvery", "red"), flow=flow)
+    (found,) = objects_of(stream, finish=True)
+    assert (found["mark"], found["comment"], found["colour"]) == ("●", "slow very", "red")
+
+
+def test_what_is_said_later_has_an_object_of_its_own_as_documented() -> None:
+    stream = Stream()
+    flow = streams.https_exchange(stream)
+    stream.add(e.Annotated("●", "compare with flow 4", "red"), flow=flow)
+    flow_object, said = objects_of(stream)
+    assert "mark" not in flow_object
+    text = re.findall(r"```json\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)[-1]
+    assert said == json.loads(text)
+    assert list(said) == keys(AnnotationRecord)
+
+
+def test_what_is_said_later_about_a_flow_that_the_filter_left_out_is_left_out() -> None:
+    stream = Stream()
+    for flow in (streams.https_exchange(stream), streams.plain_exchange(stream)):
+        stream.add(e.Annotated("●"), flow=flow)
+    out: list[str] = []
+    printer = JsonPrinter(out.append, fold=RowFold(), matcher=compile_words("plain.test"))
+    for event in stream.events:
+        printer(event)
+    assert [json.loads(line)["flow"] for line in out] == [2, 2]

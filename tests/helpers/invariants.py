@@ -8,6 +8,7 @@ import msgspec
 
 from soth_mitm.model.events import (
     CHUNK_LIMIT,
+    Annotated,
     Body,
     BodyChunk,
     ConnClosed,
@@ -34,6 +35,10 @@ class _Flow:
 
     def see(self, event: Event) -> None:
         body = event.body
+        if isinstance(body, Annotated):
+            assert FLOW_NEXT.get((self.state, Annotated)) == self.state, f"of no flow: {event}"
+            assert (event.conn, event.flow_seq) == (0, 0), f"no part of the flow's own course: {event}"
+            return
         self.seq += 1
         assert event.flow_seq == self.seq, f"flow {event.flow} skips from {self.seq - 1}: {event}"
         assert event.conn == self.conn, f"flow {event.flow} changes its client conn: {event}"
@@ -73,7 +78,9 @@ class Checker:
             assert isinstance(event.body, SessionStarted), f"the stream begins with {event}"
         if event.flow:
             self._flows.setdefault(event.flow, _Flow(event.conn)).see(event)
-            assert self._conns.get(event.conn) not in (None, ConnState.CLOSED), f"of a closed conn: {event}"
+            if not isinstance(event.body, Annotated):
+                open_conn = self._conns.get(event.conn) not in (None, ConnState.CLOSED)
+                assert open_conn, f"of a closed conn: {event}"
         else:
             assert event.flow_seq == 0
             if event.conn:

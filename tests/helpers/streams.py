@@ -42,7 +42,7 @@ class Stream:
         """Append one event, `after_ms` after the one before."""
         self.later(after_ms)
         flow_seq = 0
-        if flow:
+        if flow and not isinstance(body, e.Annotated):
             flow_seq = self._flow_seqs[flow] = self._flow_seqs.get(flow, 0) + 1
         wall_ns = WALL + self.mono_ns
         event = e.Event(len(self.events) + 1, conn, flow, flow_seq, self.mono_ns, wall_ns, body)

@@ -20,9 +20,9 @@ def test_every_event_belongs_to_the_session_a_conn_or_a_flow() -> None:
     assert not SESSION & (set(CONN) | set(FLOW))
 
 
-def test_nothing_may_follow_a_terminal_event() -> None:
+def test_nothing_but_what_a_person_says_may_follow_a_terminal_event() -> None:
     assert not [body for state, body in CONN_NEXT if state == ConnState.CLOSED]
-    assert not [body for state, body in FLOW_NEXT if state == FlowState.CLOSED]
+    assert [body for state, body in FLOW_NEXT if state == FlowState.CLOSED] == [e.Annotated]
 
 
 def test_the_terminal_event_may_come_in_every_other_state() -> None:

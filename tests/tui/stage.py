@@ -27,6 +27,7 @@ class Control:
 
     killed: list[int] = field(default_factory=list)
     drains: list[float] = field(default_factory=list)
+    said: list[tuple[int, str | None, str | None, str | None]] = field(default_factory=list)
     stuck: bool = False
 
     async def drain(self, deadline: float, /) -> None:
@@ -39,6 +40,12 @@ class Control:
         """Remember the flow."""
         self.killed.append(flow)
         return True
+
+    async def annotate(
+        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
+    ) -> None:
+        """Remember what is said."""
+        self.said.append((flow, mark, comment, colour))
 
 
 CONFIG = Config()

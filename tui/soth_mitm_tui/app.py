@@ -77,6 +77,12 @@ class Control(Protocol):
         """End a flow now, on both sides; False where it is not open."""
         ...
 
+    async def annotate(
+        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
+    ) -> None:
+        """Mark a flow, comment on it, or give it a colour; None leaves a part as it is, "" removes it."""
+        ...
+
 
 class Store(FlowStore, Protocol):
     """The record, as far as the app reads it."""
