@@ -80,6 +80,7 @@ class Stage:
         return (
             main.model.in_step
             and not main.model.scanning
+            and not main.model.arranging
             and (detail.showing == detail.flow or not detail.display)
             and not detail.loading_now
         )
@@ -100,14 +101,7 @@ class Stage:
 
     async def type(self, text: str) -> None:
         """Type a text."""
-        names = {
-            " ": "space",
-            "/": "slash",
-            "!": "exclamation_mark",
-            "(": "left_parenthesis",
-            ".": "full_stop",
-            "$": "dollar_sign",
-        }
+        names = {" ": "space", "/": "slash", "!": "exclamation_mark", "(": "left_parenthesis"}
         await self.press(*(names.get(char, char) for char in text))
 
     def shown(self, widget: Widget | None = None) -> str:

@@ -9,7 +9,6 @@ import pytest
 from soth_mitm_tui.actions import ACTIONS, Action, named, of_pane
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
-from soth_mitm_tui.viewers.pages import TABS
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
@@ -99,6 +98,94 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.until(lambda: staged.control.killed == [flow])
     await staged.press("enter", key)
     await staged.until(lambda: staged.control.killed == [flow, flow])
+
+
+@case("list.sort")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Choose a column with" in toasts(staged)
+    await staged.press("right")
+    while staged.main.list.column != "dur":
+        await staged.press("right")
+    await staged.press(key)
+    assert "sorted by duration" in staged.shown()
+    assert "dur▼" in staged.shown()
+    assert not staged.main.list.following
+    await staged.press("f")
+    assert "sort by arrival again to follow" in toasts(staged)
+    await staged.press(key)
+    assert "dur▲" in staged.shown()
+    await staged.press(key)
+    assert staged.main.model.by_arrival
+    assert staged.main.list.following
+
+
+@case("list.group")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    for label in ("by host", "by client", "by connection"):
+        await staged.press(key)
+        assert label in staged.shown()
+        assert "60 flows" in staged.shown()
+        assert len(staged.main.model) == 1
+    await staged.press(key)
+    assert len(staged.main.model) == 60
+
+
+@case("list.fold")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Nothing is grouped" in toasts(staged)
+    await staged.press("v", key)
+    assert len(staged.main.model) == 61
+    await staged.press("j", "j", key)
+    assert len(staged.main.model) == 1
+    assert staged.main.list.group is not None
+    await staged.press("enter")
+    assert len(staged.main.model) == 61
+    assert staged.main.list.has_focus
+
+
+@case("list.fold-all")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("v", key)
+    assert len(staged.main.model) == 61
+    await staged.press(key)
+    assert len(staged.main.model) == 1
+
+
+@case("list.left")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert staged.main.list.column == "host"
+    await staged.press(key)
+    assert staged.main.list.column == "status"
+
+
+@case("list.right")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key, key)
+    assert staged.main.list.column == "path"
+
+
+def _width(staged: Stage) -> int:
+    return next(place.width for place in staged.main.list.places if place.column.id == "host")
+
+
+@case("list.narrower")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("left")
+    before = _width(staged)
+    await staged.press(key)
+    assert _width(staged) == before - 1
+
+
+@case("list.wider")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("left")
+    before = _width(staged)
+    await staged.press(key, key)
+    assert _width(staged) == before + 2
+    assert staged.app.state.get_as("columns", "widths", dict[str, int], {"host": 0}) == {"host": before + 2}
 
 
 @case("list.down")
@@ -242,7 +329,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
     await staged.press(key)
-    assert staged.main.detail.tab == len(TABS) - 1
+    assert staged.main.detail.tab == 2
 
 
 @case("detail.overview")
@@ -265,192 +352,6 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
     await staged.press(key)
     assert "nginx" in staged.shown(staged.main.detail)
-
-
-@case("detail.timing")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press(key)
-    assert "request ended" in staged.shown(staged.main.detail)
-
-
-@case("detail.raw")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press(key)
-    assert "GET /long HTTP/1.1" in staged.shown(staged.main.detail)
-
-
-async def searching(staged: Stage, text: str) -> None:
-    """Go to the long body and search for a text."""
-    await in_detail(staged)
-    await staged.press("3", "slash")
-    await staged.type(text)
-    await staged.until(lambda: " of " in verdict(staged) or "no match" in verdict(staged))
-
-
-def verdict(staged: Stage) -> str:
-    """Return what the search bar says."""
-    return staged.shown(staged.main.detail.search)
-
-
-@case("detail.search")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 49")
-    assert "1 of 11" in verdict(staged)
-    assert "line 49" in staged.shown(staged.main.detail.text)
-
-
-@case("detail.next-match")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 49")
-    await staged.press("enter", key)
-    assert "2 of 11" in verdict(staged)
-    assert "line 490" in staged.shown(staged.main.detail.text)
-
-
-@case("detail.previous-match")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 49")
-    await staged.press("enter", key)
-    assert "11 of 11" in verdict(staged)
-
-
-@case("search.accept")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 499")
-    await staged.press(key)
-    assert staged.main.detail.text.has_focus
-    assert "1 of 1" in verdict(staged)
-
-
-@case("search.next")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 49")
-    await staged.press(key)
-    assert "2 of 11" in verdict(staged)
-
-
-@case("search.previous")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 49")
-    await staged.press(key)
-    assert "11 of 11" in verdict(staged)
-
-
-@case("search.regex")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 1.9$")
-    assert "no match" in verdict(staged)
-    await staged.press(key)
-    await staged.until(lambda: "1 of 10" in verdict(staged))
-    assert staged.main.detail.search.text == "line 1.9$"
-
-
-@case("search.cancel")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await searching(staged, "line 499")
-    assert staged.main.detail.text.top > 0
-    await staged.press(key)
-    assert staged.main.detail.text.has_focus
-    assert staged.main.detail.text.top == 0
-    assert not staged.main.detail.search.is_open
-
-
-@case("detail.fold")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", "right_curly_bracket", key)
-    assert "nginx" not in staged.shown(staged.main.detail)
-    await staged.press(key)
-    assert "nginx" in staged.shown(staged.main.detail)
-
-
-@case("detail.wrap")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press(key)
-    assert not staged.main.detail.text.wrap
-    await staged.press(key)
-    assert staged.main.detail.text.wrap
-
-
-@case("detail.left")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press(key)
-    assert "w lets them run" in toasts(staged)
-    await staged.press("w", "l", "l", key)
-    assert staged.main.detail.text.side == 8
-
-
-@case("detail.right")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("w", key)
-    assert staged.main.detail.text.side == 8
-
-
-@case("detail.sort")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press(key)
-    assert "no headers in this tab" in toasts(staged)
-    await staged.press("2", key)
-    shown = staged.shown(staged.main.detail)
-    assert shown.index("accept ") < shown.index("host ")
-
-
-@case("detail.secrets")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("2", key)
-    assert staged.main.detail.pages.choices.secrets
-
-
-@case("detail.select")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", "G", key, "k")
-    assert "2 lines selected" in staged.shown(staged.main.detail)
-    assert staged.main.detail.selected_text() == "line 498\nline 499"
-    await staged.press(key)
-    assert not staged.main.detail.selected_text()
-
-
-@case("detail.select-down")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", "G", "k", "k", key)
-    assert staged.main.detail.selected_text() == "line 497\nline 498"
-
-
-@case("detail.select-up")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", "G", key)
-    assert staged.main.detail.selected_text() == "line 498\nline 499"
-    await staged.press("escape")
-    assert not staged.main.detail.selected_text()
-    assert staged.main.detail.text.has_focus
-
-
-@case("detail.next-section")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", key, key)
-    line = staged.main.detail.current_line
-    assert line is not None
-    assert line.text.strip().startswith("Body")
-
-
-@case("detail.previous-section")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await in_detail(staged)
-    await staged.press("3", "G", key)
-    line = staged.main.detail.current_line
-    assert line is not None
-    assert line.text.strip().startswith("Body")
 
 
 @case("detail.mode")
@@ -494,16 +395,14 @@ async def _at_long_body(staged: Stage) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press(key)
-    assert staged.main.detail.text.cursor == 2
-    await staged.press(*[key] * staged.main.detail.text.page)
-    assert staged.main.detail.text.top == 3
+    assert staged.main.detail.text.top == 1
 
 
 @case("detail.up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press("j", "j", key)
-    assert staged.main.detail.text.cursor == 2
+    assert staged.main.detail.text.top == 1
 
 
 @case("detail.first")
@@ -647,8 +546,7 @@ for _id in CASES:
     SCENES[_id] = many
 for _id in (
     "detail.mode",
-    "detail.raw",
-    *(a.id for a in ACTIONS if a.group in ("Move", "In the text") and a.pane in ("detail", "search")),
+    *(a.id for a in ACTIONS if a.group == "Move" and a.pane == "detail"),
 ):
     SCENES[_id] = long_body
 SCENES["detail.back"] = SCENES["detail.overview"] = many
@@ -670,6 +568,6 @@ async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> No
 
 
 def test_no_pane_gives_one_key_two_meanings() -> None:
-    for pane in ("list", "filter", "detail", "search", "setup", "help"):
+    for pane in ("list", "filter", "detail", "setup", "help"):
         keys = [key for action in of_pane(pane) for key in action.keys.split(",") if key]
         assert len(keys) == len(set(keys)), pane

@@ -21,7 +21,7 @@ async def test_a_list_that_cannot_be_drawn_shows_a_card_and_recovers(
     async with stage() as staged:
         flows = staged.main.list
         with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
-            patch.setattr(flows.model, "row_at", lambda position: 1 / 0)
+            patch.setattr(flows.model, "at", lambda position: 1 / 0)
             flows.refresh()
             flows._strips.clear()
             await staged.until(lambda: "The flow list could not be drawn" in staged.shown())

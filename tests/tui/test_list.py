@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from soth_mitm.policy.filters import compile_words
 from soth_mitm.record.index import Index
-from soth_mitm_tui.columns import columns, fit, row_spans, short_type
+from soth_mitm_tui.columns import fit, short_type
+from soth_mitm_tui.layout import cell_spans, places
 from soth_mitm_tui.matches import Matches
 from soth_mitm_tui.viewmodel import FlowModel
 from tests.tui.script import Script
@@ -100,12 +102,14 @@ def test_columns_fill_every_width_exactly() -> None:
     rows = Rows()
     rows.script.everyday()
     rows.script.hostile()
-    for width in range(24, 200, 7):
-        names = [column.name for column in columns(width)]
-        assert names[-1] in ("path", "size", "dur")
+    for width in range(8, 240, 7):
+        placed = places(width)
+        assert placed[-1].right <= width
+        assert width < 30 or placed[-1].right == width - 1
         for number in range(len(rows.index)):
-            text = "".join(text for text, _ in row_spans(rows.index.row(number), width))
-            assert len(text) <= width or width < 40
+            for place in placed:
+                text = "".join(text for text, _ in cell_spans(rows.index.row(number), place))
+                assert cell_len(text) == place.width
 
 
 def test_wide_characters_are_cut_by_cells() -> None:

@@ -1,73 +1,54 @@
-"""The columns of the flow list: which ones fit a width, and what they say about a row.
+"""The columns of the flow list: what each says about a row, how rows are ordered by it, and its width.
 
-Widths are fixed for a width of the list, never measured from the rows: that keeps a list of any
-length as fast as one screenful.
+Widths are never measured from the rows: that keeps a list of any length as fast as one screenful.
+`layout` chooses among the columns and gives them their places.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
 from soth_mitm.text import human_duration, human_size
+from soth_mitm_tui.states import state_of
 
 if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.lines import Span
+    from soth_mitm_tui.ordering import Key
 
-GAP: Final = 1
 NOTHING: Final = "–"  # noqa: RUF001 - a dash is what a table says for nothing
 TIMES: Final = "×"  # noqa: RUF001 - the sign is meant
-_FIXED: Final = {"mark": 1, "time": 8, "method": 7, "status": 4, "type": 12, "size": 4, "dur": 5}
-_RIGHT: Final = frozenset({"size", "dur"})
-HEADS: Final = {
-    "mark": "",
-    "time": "time",
-    "method": "method",
-    "status": "st",
-    "host": "host",
-    "path": "path",
-    "type": "type",
-    "size": "size",
-    "dur": "dur",
-}
+NEVER: Final = 100_000
+"""The width of a list that shows a column only when it is asked to."""
 
 
 class Column(NamedTuple):
-    """A column: its name, and its width in cells."""
+    """A column of the list."""
 
+    id: str
+    head: str
+    """What stands above it."""
     name: str
+    """What it is called where there is room for it."""
     width: int
-
-
-@lru_cache(maxsize=64)
-def columns(width: int) -> tuple[Column, ...]:
-    """Choose the columns for a list of `width` cells; the path takes what the others leave."""
-    names = ["mark", "time", "method", "status", "host", "path", "type", "size", "dur"]
-    if width < 104:
-        names.remove("type")
-    if width < 62:
-        names.remove("time")
-    if width < 44:
-        names.remove("dur")
-    if width < 38:
-        names.remove("size")
-    spare = width - sum(_FIXED.get(name, 0) for name in names) - GAP * (len(names) - 1) - 2
-    host = min(28, max(10, spare * 3 // 8))
-    widths = {**_FIXED, "host": host, "path": max(4, spare - host)}
-    return tuple(Column(name, widths[name]) for name in names)
-
-
-def glyph(row: Row) -> str:
-    """Return the sign in front of a row; the row's words say the same."""
-    if row.error:
-        return "✕"
-    if row.guard:
-        return "▲"
-    return " "
+    """In cells; of a column that takes what the others leave, the least it needs."""
+    from_width: int
+    """It is shown by itself in lists of at least so many cells, and goes first where room is short."""
+    key: Callable[[Row], Key]
+    """What rows are ordered by."""
+    spans: Callable[[Row], tuple[Span, ...]]
+    field: str = ""
+    """The field of the filter language that asks for its value; empty for none."""
+    value: Callable[[Row], str] | None = None
+    """What to filter by for a row; empty where it has no such value."""
+    right: bool = False
+    stretch: bool = False
+    """Whether it takes what the others leave."""
 
 
 def status(row: Row) -> Span:
@@ -154,33 +135,6 @@ def target(row: Row) -> tuple[Span, ...]:
     return ((outcome, tone), (f"  {row.path}" if row.path else "", "muted"))
 
 
-def cells(row: Row, name: str) -> tuple[Span, ...]:
-    """Return what a column says about a row."""
-    match name:
-        case "mark":
-            return ((glyph(row), "bad" if row.error else "warn"),)
-        case "time":
-            return ((clock_text(row.started_wall_ns), "muted"),)
-        case "method":
-            plain = row.method in ("GET", "HEAD", "OPTIONS") or not row.method
-            return ((method(row), "muted" if plain else "strong"),)
-        case "status":
-            return (status(row),)
-        case "host":
-            return ((host(row), "text"),)
-        case "path":
-            return target(row)
-        case "type":
-            return ((short_type(row.content_type), "muted"),)
-        case "size":
-            size = row.response_bytes
-            return ((human_size(size), "muted" if not size else "text"),)
-        case _:
-            if row.open and not row.status and row.kind == "http":
-                return (("wait", "accent"),)
-            return ((human_duration(row.duration_ns), "muted"),)
-
-
 def fit(spans: tuple[Span, ...], width: int, *, right: bool = False) -> list[Span]:
     """Cut or pad spans to exactly `width` cells; what is cut ends in an ellipsis."""
     out: list[Span] = []
@@ -204,22 +158,69 @@ def fit(spans: tuple[Span, ...], width: int, *, right: bool = False) -> list[Spa
     return out
 
 
-def row_spans(row: Row, width: int) -> list[Span]:
-    """Return a row as spans that fill `width` cells, less the cell for the cursor and one at the end."""
-    out: list[Span] = []
-    for column in columns(width):
-        if out:
-            out.append((" " * GAP, "text"))
-        out.extend(fit(cells(row, column.name), column.width, right=column.name in _RIGHT))
-    return out
+def _glyph(row: Row) -> tuple[Span, ...]:
+    state = state_of(row)
+    return ((state.glyph, state.tone),)
 
 
-def head_spans(width: int) -> list[Span]:
-    """Return the column heads for a list of `width` cells."""
-    out: list[Span] = []
-    for column in columns(width):
-        if out:
-            out.append((" " * GAP, "text"))
-        name = ((HEADS[column.name], "muted"),)
-        out.extend(fit(name, column.width, right=column.name in _RIGHT))
-    return out
+def _method(row: Row) -> tuple[Span, ...]:
+    plain = row.method in ("GET", "HEAD", "OPTIONS") or not row.method
+    return ((method(row), "muted" if plain else "strong"),)
+
+
+def _duration(row: Row) -> tuple[Span, ...]:
+    if row.open and not row.status and row.kind == "http":
+        return (("wait", "accent"),)
+    return ((human_duration(row.duration_ns), "muted"),)
+
+
+def _size(count: int) -> tuple[Span, ...]:
+    return ((human_size(count), "muted" if not count else "text"),)
+
+
+def _muted(text: str) -> tuple[Span, ...]:
+    return ((text, "muted"),)
+
+
+def _version(row: Row) -> str:
+    return row.version.removeprefix("HTTP/")
+
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("state", "", "state", 2, 0, lambda row: state_of(row).rank, _glyph, "is",
+           lambda row: state_of(row).term),
+    Column("number", "#", "number", 6, NEVER, lambda row: row.flow, lambda row: _muted(str(row.flow)),
+           right=True),
+    Column("time", "time", "time", 8, 62, lambda row: row.started_mono_ns,
+           lambda row: _muted(clock_text(row.started_wall_ns))),
+    Column("method", "method", "method", 7, 0, method, _method, "method", lambda row: row.method),
+    Column("status", "st", "status", 4, 0, lambda row: row.status, lambda row: (status(row),), "status",
+           lambda row: str(row.status or "")),
+    Column("scheme", "scheme", "scheme", 6, NEVER, lambda row: row.scheme, lambda row: _muted(row.scheme),
+           "scheme", lambda row: row.scheme),
+    Column("host", "host", "host", 10, 0, host, lambda row: ((host(row), "text"),), "host",
+           lambda row: row.host, stretch=True),
+    Column("port", "port", "port", 5, NEVER, lambda row: row.port, lambda row: _muted(str(row.port or "")),
+           "port", lambda row: str(row.port or ""), right=True),
+    Column("path", "path", "path and outcome", 8, 0, lambda row: row.path, target, "path",
+           lambda row: row.path, stretch=True),
+    Column("type", "type", "media type", 12, 104, lambda row: short_type(row.content_type),
+           lambda row: _muted(short_type(row.content_type)), "type",
+           lambda row: short_type(row.content_type)),
+    Column("sent", "sent", "bytes sent", 4, NEVER, lambda row: row.request_bytes,
+           lambda row: _size(row.request_bytes), right=True),
+    Column("size", "size", "bytes received", 4, 38, lambda row: row.response_bytes,
+           lambda row: _size(row.response_bytes), right=True),
+    Column("ttfb", "ttfb", "time to first byte", 5, NEVER, lambda row: row.ttfb_ns,
+           lambda row: _muted(human_duration(row.ttfb_ns) if row.ttfb_ns else NOTHING), right=True),
+    Column("dur", "dur", "duration", 5, 44, lambda row: row.duration_ns, _duration, right=True),
+    Column("waterfall", "waterfall", "waterfall", 16, 150, lambda row: row.started_mono_ns, lambda row: ()),
+    Column("version", "http", "HTTP version", 5, NEVER, _version, lambda row: _muted(_version(row))),
+    Column("client", "client", "client", 15, NEVER, lambda row: row.client,
+           lambda row: _muted(row.client), "client", lambda row: row.client.rpartition(":")[0]),
+    Column("conn", "conn", "connection", 5, NEVER, lambda row: row.conn,
+           lambda row: _muted(str(row.conn)), "conn", lambda row: str(row.conn), right=True),
+)  # fmt: skip
+"""Every column, in the order in which they stand unless a person reorders them."""
+
+BY_ID: Final = {column.id: column for column in COLUMNS}

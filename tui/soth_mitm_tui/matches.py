@@ -23,6 +23,10 @@ class Matches:
             return self._older[older - 1 - position]
         return self._newer[position - older + self._cut]
 
+    def numbers(self) -> array[int]:
+        """Return all numbers, ascending."""
+        return self._older[::-1] + self._newer[self._cut :]
+
     def find(self, number: int) -> tuple[int, bool]:
         """Return the position of `number`, or where it would stand, and whether it is there."""
         low, high = 0, len(self)

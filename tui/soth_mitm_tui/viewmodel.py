@@ -10,6 +10,8 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from soth_mitm_tui.arranging import Arrangement, Sorting
+from soth_mitm_tui.groups import Folds, Group, Grouping, Tree
 from soth_mitm_tui.matches import Matches
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 SLICE_NS = 3_000_000
 """How long one slice of a scan may take; a handler of the app has 5 ms."""
 _BATCH = 512
+_DROP_AT_ONCE = 1000
+"""Rows; when retention takes more of them at once, another order is made anew in slices."""
 
 
 class RowIndex(Protocol):
@@ -50,7 +54,10 @@ NO_UPDATE = Update(0, frozenset(), 0)
 
 
 class FlowModel:
-    """The rows to show, filtered or not."""
+    """The rows to show: filtered or not, in the order of their arrival or in another one.
+
+    What stands at a position has a key: the flow of a row, or the id of a group with a minus sign.
+    """
 
     def __init__(self, index: RowIndex) -> None:
         self._index = index
@@ -60,13 +67,21 @@ class FlowModel:
         self._matcher: RowFilter | None = None
         self._matches = Matches()
         self._scan = 0
+        self._arrangement: Arrangement | None = None
+        self._folds: dict[str, Folds] = {}
+        self.sorting: Sorting | None = None
+        self.grouping: Grouping | None = None
         self.revision = 0
         """Rises whenever a row that was shown may look different."""
 
     def __len__(self) -> int:
-        if self._matcher is None:
-            return self._end - self._dropped
-        return len(self._matches)
+        shown = self._shown
+        return self.matching if shown is None else len(shown)
+
+    @property
+    def matching(self) -> int:
+        """Rows that match the filter, be they in sight or in a folded group."""
+        return self.total if self._matcher is None else len(self._matches)
 
     @property
     def total(self) -> int:
@@ -89,46 +104,117 @@ class FlowModel:
         """Whether older rows have not been looked at yet."""
         return self._matcher is not None and self._scan > self._dropped
 
-    def number_at(self, position: int) -> int:
-        """Return the row number at a position."""
+    # --- positions
+
+    @property
+    def _shown(self) -> Arrangement | None:
+        """The other order, once it is complete; until then rows stand in the order of their arrival."""
+        arrangement = self._arrangement
+        return arrangement if arrangement is not None and arrangement.built else None
+
+    @property
+    def by_arrival(self) -> bool:
+        """Whether the newest row is the last one."""
+        return self.sorting is None and self.grouping is None
+
+    @property
+    def arranged(self) -> bool:
+        """Whether the wanted order is the one that is shown."""
+        return self.by_arrival or self._shown is not None
+
+    @property
+    def tree(self) -> Tree | None:
+        """The groups; None where rows stand by themselves."""
+        shown = self._shown
+        return None if shown is None else shown.tree
+
+    def _flat_number(self, position: int) -> int:
         return self._dropped + position if self._matcher is None else self._matches[position]
 
-    def row_at(self, position: int) -> Row:
-        """Return the row at a position."""
-        return self._index.row(self.number_at(position))
+    def at(self, position: int) -> Row | Group:
+        """Return what stands at a position."""
+        shown = self._shown
+        entry = self._flat_number(position) if shown is None else shown.at(position)
+        return entry if isinstance(entry, Group) else self._index.row(entry)
 
     def flow_at(self, position: int) -> int:
-        """Return the flow at a position."""
-        return self.row_at(position).flow
+        """Return the key of what stands at a position."""
+        entry = self.at(position)
+        return -entry.id if isinstance(entry, Group) else entry.flow
 
-    def position_of(self, flow: int) -> int | None:
-        """Return the position of a flow; None where it is filtered out or gone."""
+    def _number(self, flow: int) -> int | None:
         number = self._index.number_of(flow)
-        if number is None or number < self._dropped or number >= self._end:
+        return None if number is None or not self._dropped <= number < self._end else number
+
+    def group(self, key: int) -> Group | None:
+        """Return the group with a key; None where it is no group's, or that is gone."""
+        return self.tree.group(-key) if key < 0 and self.tree is not None else None
+
+    def group_around(self, flow: int) -> Group | None:
+        """Return the group that a flow is in; None where it is in none."""
+        number, shown = self._number(flow), self._shown
+        if number is None or shown is None or shown.tree is None or not shown.is_placed(number):
             return None
+        return shown.tree.group_of(number)
+
+    def position_of(self, key: int) -> int | None:
+        """Return the position of a key; None where it is filtered out, folded away or gone."""
+        shown = self._shown
+        if key < 0:
+            group, tree = self.group(key), self.tree
+            return None if group is None or tree is None else tree.position_of_group(group)
+        number = self._number(key)
+        if number is None:
+            return None
+        if shown is not None:
+            return shown.position(number)
         if self._matcher is None:
             return number - self._dropped
         position, present = self._matches.find(number)
         return position if present else None
 
-    def position_near(self, flow: int) -> int:
-        """Return the position of a flow, or of the shown one that came next to it; 0 for an empty list."""
-        number = self._index.number_of(flow)
-        if number is None or not len(self):
-            return 0
-        number = max(number, self._dropped)
-        if self._matcher is None:
-            return min(number - self._dropped, len(self) - 1)
-        position = self._matches.find(number)[0]
-        if position == len(self):
-            return position - 1
-        if position and number - self._matches[position - 1] < self._matches[position] - number:
-            return position - 1
-        return position
+    def position_near(self, key: int) -> int:
+        """Return the position of a key, or of the shown one that came next to it; 0 for an empty list."""
+        position = self.position_of(key)
+        number = self._index.number_of(key)
+        if position is not None or number is None or not len(self):
+            return position or 0
+        return self._position_of_number(self._nearest(max(number, self._dropped))) or 0
+
+    def _position_of_number(self, number: int) -> int | None:
+        """Return the position of a row that matches, that of its group where it is folded."""
+        shown = self._shown
+        if shown is None:
+            if self._matcher is None:
+                return min(number - self._dropped, len(self) - 1)
+            return self._matches.find(number)[0]
+        if shown.tree is not None and shown.is_placed(number):
+            group = shown.tree.group_of(number)
+            if group.folded:
+                return shown.tree.position_of_group(group)
+        return shown.position(number)
+
+    def _nearest(self, number: int) -> int:
+        """Return the number of the matching row that came next to one."""
+        matches = self._matches
+        if self._matcher is None or not len(matches):
+            return number
+        position, present = matches.find(number)
+        if position == len(matches):
+            return matches[position - 1]
+        if not present and position and number - matches[position - 1] < matches[position] - number:
+            return matches[position - 1]
+        return matches[position]
+
+    @property
+    def newest(self) -> int | None:
+        """The position of the newest row that matches, or of its group; None where it has none yet."""
+        count = self.matching
+        return self._position_of_number(self._flat_number(count - 1)) if count else None
 
     def row_of(self, flow: int) -> Row | None:
         """Return the row of a flow, shown or not; None where retention dropped it."""
-        number = self._index.number_of(flow)
+        number = self._index.number_of(flow) if flow > 0 else None
         return None if number is None or number < self._index.dropped else self._index.row(number)
 
     # --- traffic
@@ -141,35 +227,54 @@ class FlowModel:
         changes = self._index.changes_since(self._revision)
         self._revision = changes.revision
         dropped = self._drop()
-        start = self._end
+        start = max(self._end, self._dropped)
         self.revision += 1
         if self._matcher is None:
             self._end = end
-            appended = self._end - max(start, self._dropped)
             changed = changes.changed
-            if changed is None:
-                return Update(appended, None, dropped)
-            return Update(appended, frozenset(number - self._dropped for number in changed), dropped)
-        return self._pull_filtered(start, end, changes, dropped)
+            update = Update(
+                end - start,
+                None if changed is None else frozenset(number - self._dropped for number in changed),
+                dropped,
+            )
+            if self._arrangement is not None:
+                self._arrangement.expect(range(start, end))
+                for number in changed or ():
+                    self._arrangement.note(number)
+        else:
+            update = self._pull_filtered(start, end, changes, dropped)
+        if self._arrangement is None:
+            return update
+        if changes.changed is None:
+            self._rearrange()  # too much has changed to say what
+        self._arrangement.work(SLICE_NS)
+        return update if self._shown is None else Update(update.appended, None, 0)
 
     def _drop(self) -> int:
         before, self._dropped = self._dropped, self._index.dropped
         gone = self._dropped - before
         if self._matcher is None:
-            return min(gone, max(0, self._end - before))
-        self._scan = max(self._scan, self._dropped)
-        return self._matches.drop_below(self._dropped)
+            gone = min(gone, max(0, self._end - before))
+        else:
+            self._scan = max(self._scan, self._dropped)
+            gone = self._matches.drop_below(self._dropped)
+        if gone > _DROP_AT_ONCE:
+            self._rearrange()
+        elif gone and self._arrangement is not None:
+            self._arrangement.drop_below(self._dropped)
+        return gone
 
     def _pull_filtered(self, start: int, end: int, changes: Changes, dropped: int) -> Update:
         matcher, index = self._matcher, self._index
         assert matcher is not None
         before = len(self._matches)
         deadline = perf_counter_ns() + SLICE_NS
-        number = max(start, self._dropped)
+        number = start
         while number < end:
             stop = min(number + _BATCH, end)
             for found in index.search(matcher, number, stop):
                 self._matches.append(found)
+                self._note(found)
             number = stop
             if perf_counter_ns() >= deadline:
                 break  # the next pull goes on from here
@@ -186,11 +291,18 @@ class FlowModel:
 
     def _judge_again(self, number: int, matcher: RowFilter, positions: set[int]) -> bool:
         if not matcher(self._index.row(number)):
+            if self._arrangement is not None:
+                self._arrangement.remove(number)
             return self._matches.remove(number)
+        self._note(number)
         if self._matches.add(number):
             return True
         positions.add(self._matches.find(number)[0])
         return False
+
+    def _note(self, number: int) -> None:
+        if self._arrangement is not None:
+            self._arrangement.note(number)
 
     # --- filter
 
@@ -200,9 +312,10 @@ class FlowModel:
         self._matches = Matches()
         self._scan = self._end if matcher is not None else 0
         self.revision += 1
+        self._rearrange()
 
     def scan(self, budget_ns: int = SLICE_NS) -> int:
-        """Look at older rows for at most about `budget_ns`; return how many positions came in front."""
+        """Look at older rows for at most about `budget_ns`; return how many were found."""
         matcher, index = self._matcher, self._index
         if matcher is None:
             return 0
@@ -213,8 +326,55 @@ class FlowModel:
             numbers = index.search(matcher, stop, self._scan)
             for number in reversed(numbers):
                 self._matches.prepend(number)
+                self._note(number)
             found += len(numbers)
             self._scan = stop
             if perf_counter_ns() >= deadline:
                 break
         return found
+
+    # --- order
+
+    @property
+    def arranging(self) -> int:
+        """How many rows are not in their place yet; 0 where all are."""
+        return 0 if self._arrangement is None else self._arrangement.pending
+
+    def arrange(self, sorting: Sorting | None, grouping: Grouping | None) -> None:
+        """Show rows in another order; None and None is that of their arrival. `settle` does the work."""
+        before = self.sorting
+        turned = (
+            self._arrangement is not None
+            and sorting is not None
+            and before is not None
+            and sorting.column is before.column
+            and grouping is self.grouping
+        )
+        self.sorting, self.grouping = sorting, grouping
+        self.revision += 1
+        if turned and self._arrangement is not None and sorting is not None:
+            self._arrangement.reverse(sorting.descending)
+        else:
+            self._rearrange()
+
+    def _rearrange(self) -> None:
+        """Begin with an empty order; what matches is put in place from now on."""
+        if self.by_arrival:
+            self._arrangement = None
+            return
+        grouping = self.grouping
+        self._arrangement = arrangement = Arrangement(
+            self._index.row,
+            base=self._dropped,
+            sorting=self.sorting,
+            grouping=grouping,
+            folds=self._folds.setdefault(grouping.id, Folds()) if grouping is not None else None,
+        )
+        arrangement.expect(
+            range(self._dropped, self._end) if self._matcher is None else self._matches.numbers()
+        )
+        arrangement.work(0)
+
+    def settle(self, budget_ns: int = SLICE_NS) -> bool:
+        """Put rows in their place for at most about `budget_ns`; return whether anything moved."""
+        return self._arrangement is not None and self._arrangement.work(budget_ns) and self._shown is not None

@@ -22,6 +22,31 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         show=True,
     ),
     Action("list.follow", "f", "follow", "Keep the newest flow in sight, or stop doing so.", VIEW, show=True),
+    Action(
+        "list.sort",
+        "s",
+        "sort",
+        "Sort by the column of the cell cursor; again turns the order round, a "
+        "third time goes back to the order of arrival.",
+        VIEW,
+        show=True,
+    ),
+    Action(
+        "list.group",
+        "v",
+        "group",
+        "Group the flows by host, by client, by connection, or not at all.",
+        VIEW,
+        show=True,
+    ),
+    Action("list.fold", "z", "fold", "Fold the group of the cursor, or unfold it.", VIEW, show=True),
+    Action("list.fold-all", "Z", "fold all", "Fold every group, or unfold them all.", VIEW),
+    Action("list.left", "h,left", "column left", "Move the cell cursor to the column on the left.", MOVE),
+    Action("list.right", "l,right", "column right", "Move the cell cursor to the column on the right.", MOVE),
+    Action(
+        "list.narrower", "less_than_sign", "narrower", "Make the column of the cell cursor narrower.", VIEW
+    ),
+    Action("list.wider", "greater_than_sign", "wider", "Make the column of the cell cursor wider.", VIEW),
     Action("list.down", "j,down", "down", "Select the next flow.", MOVE),
     Action("list.up", "k,up", "up", "Select the flow before.", MOVE),
     Action("list.first", "g,home", "oldest", "Select the oldest flow.", MOVE),

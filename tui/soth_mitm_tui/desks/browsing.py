@@ -16,11 +16,11 @@ class Browsing(Desk):
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
         self.deeds = {
-            "list.open": lambda: self.main.open(),
+            "list.open": self._open,
             "list.overview": lambda: self._tab(0),
             "list.request": lambda: self._tab(1),
             "list.response": lambda: self._tab(2),
-            "detail.back": self._back,
+            "detail.back": lambda: self.main.show_list(),
             "detail.leave": self._leave,
             "detail.zoom": lambda: self.main.zoom(),
             "detail.next-flow": lambda: self.main.list.step(1),
@@ -29,18 +29,18 @@ class Browsing(Desk):
 
     def reason_against(self, action_id: str) -> str:
         """Say why there is nothing to open."""
-        if action_id == "list.open" and not self.main.list.selected:
+        if action_id == "list.open" and not self.main.list.cursor:
             return "No flow is selected"
         return ""
+
+    def _open(self) -> None:
+        if not self.main.list.group_toggled():
+            self.main.open()
 
     def _tab(self, tab: int) -> None:
         self.main.detail.show_tab(tab)
         if self.main.narrow:
             self.main.open()
-
-    def _back(self) -> None:
-        if not self.main.detail.step_out():
-            self.main.show_list()
 
     def _leave(self) -> None:
         if self.main.draining:

@@ -8,13 +8,15 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
+from soth_mitm_tui.columns import BY_ID
 from soth_mitm_tui.setup import Commands, commands, setup_lines
 from soth_mitm_tui.status import Rate, status_parts
 from soth_mitm_tui.viewmodel import FlowModel
 from soth_mitm_tui.widgets.bars import Bar, KeyBar
+from soth_mitm_tui.widgets.column_heads import ColumnHeads
 from soth_mitm_tui.widgets.detail import Detail
 from soth_mitm_tui.widgets.filter_bar import FilterBar
-from soth_mitm_tui.widgets.flow_list import ColumnHeads, FlowList
+from soth_mitm_tui.widgets.flow_list import FlowList
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.setup_card import SetupCard
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.source import FlowStore
+    from soth_mitm_tui.state import State
 
 
 class MainScreen(Screen[None]):
@@ -49,6 +52,7 @@ class MainScreen(Screen[None]):
         config: Config,
         clock: Clock,
         title: str,
+        state: State,
         reading: Reading | None = None,
     ) -> None:
         super().__init__()
@@ -62,7 +66,8 @@ class MainScreen(Screen[None]):
         self.status = Bar(id="status")
         self.filter = FilterBar(id="filter")
         self.list_title = PaneTitle("Flows", id="list-title")
-        self.list = FlowList(self.model, id="list")
+        self.list = FlowList(self.model, state, id="list")
+        self.heads = ColumnHeads(self.list, id="heads")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
         self.detail = Detail(store, worker, row_of=self.model.row_of, clock=clock, id="detail")
         self.left = Vertical(id="left")
@@ -71,7 +76,6 @@ class MainScreen(Screen[None]):
             "list": self.list,
             "filter": self.filter,
             "detail": self.detail,
-            "search": self.detail.search,
             "setup": self.card,
         }
         """What carries out the actions of a pane, wherever the focus is."""
@@ -88,7 +92,7 @@ class MainScreen(Screen[None]):
         with Container(id="panes"):
             with self.left:
                 yield self.list_title
-                yield ColumnHeads(id="heads")
+                yield self.heads
                 yield self.list
                 yield self.card
             yield self.detail
@@ -149,6 +153,7 @@ class MainScreen(Screen[None]):
             note = ((f"{flows.below:,} new below ", "accent"), ("(G)", "muted"))
         elif flows.following:
             note = (("follow", "accent"),)
+        note = (*flows.order_note, *note)
         empty = self.has_class("-empty")
         name = "Set-up" if empty and self._reading is None else "Flows"
         self.list_title.set(((name, "heading"),), () if empty else note)
@@ -166,9 +171,9 @@ class MainScreen(Screen[None]):
             if name != "app" and not reason(action.id)
             for key in action.shown_keys
         )
-        self.key_bar.show_actions(here, everywhere, typing=name in ("filter", "search"), taken=taken)
+        self.key_bar.show_actions(here, everywhere, typing=name == "filter", taken=taken)
         self.list_title.set_bright(name in ("list", "setup"))
-        self.detail.heading.set_bright(name in ("detail", "search"))
+        self.detail.heading.set_bright(name == "detail")
 
     @staticmethod
     def pane_of(widget: Widget | None) -> Widget | None:
@@ -186,7 +191,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Where there is room for one pane only, it is the one with the focus."""
-        self._in_detail = self._focus_in_detail
+        self._in_detail = self.pane_of(self.focused) is self.detail
         self._arrange()
 
     @property
@@ -226,6 +231,19 @@ class MainScreen(Screen[None]):
         """The key bar has the keys of the tab."""
         self._refresh_keys()
 
+    def on_flow_list_laid(self) -> None:
+        """The heads show the columns and their order."""
+        self.heads.refresh()
+        self._refresh_keys()
+
+    def on_column_heads_clicked(self, event: ColumnHeads.Clicked) -> None:
+        """A click on a head sorts."""
+        self.list.sort_by(BY_ID[event.name])
+
+    def on_column_heads_dragged(self, event: ColumnHeads.Dragged) -> None:
+        """A drag of an edge resizes."""
+        self.list.set_columns(self.list.columns.resize(event.name, event.width))
+
     def on_flow_list_opened(self) -> None:
         """A double click goes into the flow."""
         self.soth.perform("list.open")
@@ -242,11 +260,8 @@ class MainScreen(Screen[None]):
     @property
     def current_flow(self) -> int:
         """The flow that an action is about: that of the pane with the focus; 0 for none."""
-        return self.detail.flow if self._focus_in_detail else self.list.selected
-
-    @property
-    def _focus_in_detail(self) -> bool:
-        return self.focused is not None and self.detail in self.focused.ancestors_with_self
+        pane = self.pane_of(self.focused)
+        return self.detail.flow if pane is self.detail else self.list.selected
 
     def show_detail(self) -> None:
         """Give the detail the focus, and the screen where there is room for one pane only."""

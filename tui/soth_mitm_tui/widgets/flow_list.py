@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,108 +11,185 @@ from textual.message import Message
 from textual.strip import Strip
 
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.columns import head_spans, row_spans
-from soth_mitm_tui.lines import TONE_CLASSES, Line
-from soth_mitm_tui.viewmodel import FlowModel, Update
-from soth_mitm_tui.widgets.line_scroll import LineScroll, Toned
+from soth_mitm_tui.arranging import Sorting
+from soth_mitm_tui.columns import BY_ID, Column
+from soth_mitm_tui.groups import GROUPINGS, Group
+from soth_mitm_tui.layout import GAP, LEAD, Layout, Place, cell_spans, load_layout, places
+from soth_mitm_tui.lines import BLANK, TONE_CLASSES, Line, line
+from soth_mitm_tui.waterfall import NO_SCALE, Scale, scale_of
+from soth_mitm_tui.widgets.cursor_list import CursorList
+from soth_mitm_tui.widgets.group_line import group_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
 
-    from soth_mitm.record.index import RowFilter
+    from soth_mitm.record.rows import Row
+    from soth_mitm_tui.groups import Grouping
+    from soth_mitm_tui.lines import Span
+    from soth_mitm_tui.state import State
+    from soth_mitm_tui.viewmodel import FlowModel
+
+_SECTION: Final = "list"
 
 
-class ColumnHeads(Toned):
-    """The names of the list's columns."""
-
-    def draw_line(self, y: int) -> Strip:
-        """Draw the one line; the list's scrollbar takes the last cell."""
-        spans = head_spans(max(1, self.size.width - 1))
-        return self.strip_of([(" ", "text"), *spans], self.size.width, self.base_style)
-
-
-class FlowList(LineScroll):
-    """Shows the rows of a `FlowModel`, with a cursor that stays on its flow whatever moves.
-
-    Following means that the end of the list stays in sight; whoever moves the cursor or the wheel
-    stops it, and then the number of rows that came below is kept.
-    """
-
-    class Selected(Message):
-        """The cursor is on another flow; 0 for none."""
-
-        def __init__(self, flow: int) -> None:
-            super().__init__()
-            self.flow = flow
+class FlowList(CursorList):
+    """Shows the rows of a `FlowModel` in columns, and remembers how a person wants them."""
 
     class Opened(Message):
         """The flow under the cursor is to be looked at."""
 
-    class Moved(Message):
-        """Following, the number of rows below, or the number of rows changed."""
+    class Laid(Message):
+        """Columns, their widths or the column of the cell cursor are others."""
 
     PANE: ClassVar[str] = "list"
     BINDINGS = bindings("list")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES, "flow-list--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES, "flow-list--cursor", "flow-list--cell"}
 
     title = "The flow list"
 
     def __init__(
         self,
         model: FlowModel,
+        state: State,
         *,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(id=id)
-        self.model = model
-        self.following = True
-        self.selected = 0
-        """The flow under the cursor; 0 for none."""
-        self.below = 0
-        """Rows that came below what is in sight since it was left."""
-        self._home = 0
-        """The flow to come back to, once no filter hides it; 0 for none."""
-        self._followed = True
-        """Whether the list followed before there was a filter."""
+        super().__init__(model, id=id)
+        self._state = state
+        self.column = ""
+        """The column of the cell cursor; empty until it is used."""
         self.when_empty: Sequence[Line] = ()
         """What stands in a list without rows."""
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(512)
+        self._layout_number = 0
+        self._scale_for: tuple[int, int, int, int] | None = None
+        self._scale: Scale = NO_SCALE
+        self.columns = load_layout(state)
+        self.following = self._followed = state.get(_SECTION, "follow", True)
+        self._restore()
+
+    def _restore(self) -> None:
+        name, _, direction = self._state.get(_SECTION, "sort", "").partition(" ")
+        sorting = Sorting(BY_ID[name], direction == "desc") if name in BY_ID else None
+        wanted = self._state.get(_SECTION, "group", "")
+        grouping = next((each for each in GROUPINGS if each.id == wanted), None)
+        self.model.arrange(sorting, grouping)
+        self.following = self._followed and sorting is None
+
+    # --- columns
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The columns in sight."""
+        return places(max(1, self.size.width - 1), self.columns)
+
+    def set_columns(self, columns: Layout) -> None:
+        """Show other columns, and remember them."""
+        if columns != self.columns:
+            self.columns = columns
+            columns.save(self._state)
+            self._layout_number += 1
+            self.refresh()
+            self.post_message(self.Laid())
+
+    def _column(self) -> Column | None:
+        return next((place.column for place in self.places if place.column.id == self.column), None)
 
     # --- drawing
 
     def draw_line(self, y: int) -> Strip:
         """Draw the row that is `y` lines below the top."""
         position = y + self.top
-        base = self.base_style
         width = self.size.width
         if position >= len(self.model):
-            lines = () if len(self.model) else self.when_empty
-            return self.strip_of(lines[y].spans if y < len(lines) else (), width, base)
-        row = self.model.row_at(position)
-        current = row.flow == self.selected
+            lines = () if len(self.model) else self._empty_lines()
+            return self.strip_of(lines[y].spans if y < len(lines) else (), width, self.base_style)
+        try:
+            entry = self.model.at(position)
+        except IndexError:
+            return Strip.blank(width, self.base_style)  # retention was quicker than the next pull
+        if isinstance(entry, Group):
+            return self._group_strip(entry, width)
+        current = entry.flow == self.cursor
         key = (
-            row.flow, row.last_mono_ns, row.state, row.repeats, row.outcome, row.request_bytes, row.status,
-            width, current, current and self.has_focus,
+            entry.flow, entry.last_mono_ns, entry.state, entry.repeats, entry.outcome, entry.request_bytes,
+            entry.status, width, self._layout_number, self._scale if self._has_waterfall else None,
+            current, current and self.has_focus, current and self.column,
         )  # fmt: skip
         strip = self._strips.get(key)
         if strip is None:
-            spans = row_spans(row, width)
-            if current:
-                base = self.cursor_style
-                if not self.has_focus:
-                    base = base + Style(bold=False)
-            body = self.strip_of(spans, width - 1, base)
-            mark = Segment("▸" if current else " ", self.tone("accent", base))
-            strip = Strip([mark, *body], width)
-            self._strips[key] = strip
+            strip = self._strips[key] = self._row_strip(entry, width, current=current)
         return strip
 
+    def _row_strip(self, row: Row, width: int, *, current: bool) -> Strip:
+        base = self._line_style(current=current)
+        segments = [Segment(("▸" if current else " ") * LEAD, self.tone("accent", base))]
+        gap = Segment(" " * GAP, base)
+        for place in self.places:
+            if len(segments) > 1:
+                segments.append(gap)
+            style = base
+            if current and place.column.id == self.column:
+                style = base + self.get_component_rich_style("flow-list--cell", partial=True)
+            spans = cell_spans(row, place, self._scale)
+            segments += [Segment(text, self.tone(tone, style)) for text, tone in spans]
+        return Strip(segments).crop_extend(0, width, base)
+
+    def _group_strip(self, group: Group, width: int) -> Strip:
+        current = -group.id == self.cursor
+        base = self._line_style(current=current)
+        lead = ("▸" if current else " ") * LEAD
+        return self.strip_of([(lead, "accent"), *group_spans(group, width - LEAD - 1)], width, base)
+
+    def _line_style(self, *, current: bool) -> Style:
+        if not current:
+            return self.base_style
+        base = self.base_style + self.get_component_rich_style("flow-list--cursor", partial=True)
+        return base if self.has_focus else base + Style(bold=False)
+
+    def _empty_lines(self) -> list[Line]:
+        hidden = self.model.total
+        if not self.model.filtered or not hidden:
+            return list(self.when_empty)
+        count = "1 flow is" if hidden == 1 else f"{hidden:,} flows are"
+        return [*self.when_empty, BLANK, line((f"  {count} hidden", "muted"))]
+
     @property
-    def cursor_style(self) -> Style:
-        """The style of the row under the cursor."""
-        return self.base_style + self.get_component_rich_style("flow-list--cursor", partial=True)
+    def _has_waterfall(self) -> bool:
+        return any(place.column.id == "waterfall" for place in self.places)
+
+    def _fit_scale(self) -> None:
+        """Scale the waterfall to what is in sight."""
+        if not self._has_waterfall:
+            return
+        now = (self.top, self.page, self.model.revision, len(self.model))
+        if now == self._scale_for:
+            return
+        self._scale_for = now
+        positions = range(self.top, min(self.top + self.page, len(self.model)))
+        entries = [self.model.at(position) for position in positions]
+        scale = scale_of(entry for entry in entries if not isinstance(entry, Group))
+        if scale != self._scale:
+            self._scale = scale
+            self.refresh()
+
+    def pull(self) -> bool:
+        """Take what is new; return whether anything was."""
+        pulled = super().pull()
+        self._fit_scale()
+        return pulled
+
+    def refit(self) -> None:
+        """Adapt to a list that is another one now."""
+        super().refit()
+        self._fit_scale()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scale the waterfall to what has come into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self._fit_scale()
 
     def notify_style_update(self) -> None:
         """Forget rows drawn in the old colours."""
@@ -121,177 +198,9 @@ class FlowList(LineScroll):
 
     def on_resize(self) -> None:
         """Keep the cursor, or the end, in sight."""
-        self.set_line_count(len(self.model))
-        if self.following:
-            self.go_to(len(self.model))
-        else:
-            self._show_cursor()
-
-    def _refresh_position(self, position: int | None) -> None:
-        if position is not None:
-            self.refresh_lines(position)
-
-    # --- traffic
-
-    def pull(self) -> bool:
-        """Take what is new; return whether anything was."""
-        update = self.model.pull()
-        if update == Update(0, frozenset(), 0):
-            return False
-        self._apply(update)
-        return True
-
-    def _apply(self, update: Update) -> None:
-        top = self.top
-        self.set_line_count(len(self.model))
-        if self.following:
-            self.go_to(len(self.model))
-        else:
-            if update.dropped:
-                self.go_to(top - update.dropped)
-            self.below = self.below + update.appended if not self.at_end else 0
-        self._settle_cursor()
-        if update.changed is None or update.dropped:
-            self.refresh()
-        else:
-            self._refresh_some(update)
-        if update.appended or update.dropped:
-            self.post_message(self.Moved())
-
-    def _refresh_some(self, update: Update) -> None:
-        assert update.changed is not None
-        first, last = self.top, self.top + self.page
-        changed = [position for position in update.changed if first <= position < last]
-        new = len(self.model) - update.appended
-        if len(changed) + update.appended > self.page // 2:
-            self.refresh()
-            return
-        for position in changed:
-            self.refresh_lines(position)
-        if update.appended and new < last:
-            self.refresh_lines(new, min(update.appended, last - new))
-
-    def set_filter(self, matcher: RowFilter | None) -> None:
-        """Show only what matches. The newest rows are looked at first, the others in slices."""
-        if not self.model.filtered:
-            self._followed = self.following
-        self.model.set_filter(matcher)
-        self.following = self._followed
-        self.below = 0
-        if matcher is not None:
-            self.model.scan()
-        self._settle_cursor()
         self.refit()
 
-    def scan(self) -> None:
-        """Look at one more slice of older rows."""
-        found = self.model.scan()
-        if found:
-            top = self.top
-            self.set_line_count(len(self.model))
-            self.go_to(len(self.model) if self.following else top + found)
-            if self._settle_cursor() and not self.following:
-                self._show_cursor()
-            self.refresh()
-
-    def refit(self) -> None:
-        """Adapt to a list that is another one now."""
-        self.set_line_count(len(self.model))
-        if self.following:
-            self.go_to(len(self.model))
-        else:
-            self._show_cursor()
-        self.refresh()
-        self.post_message(self.Moved())
-
-    def _settle_cursor(self) -> bool:
-        """Keep the cursor on a row that is shown, the nearest one while a filter hides its own.
-
-        Its own is taken again as soon as it is shown. Returns whether the cursor has moved.
-        """
-        before, model = self.selected, self.model
-        if self._home and model.row_of(self._home) is None:
-            self._home = 0
-        wanted = self._home or before
-        if not len(model):
-            self._home, flow = wanted, 0
-        elif not wanted:
-            flow = model.flow_at(0)
-        elif model.position_of(wanted) is not None:
-            self._home, flow = 0, wanted
-        else:
-            self._home, flow = wanted, model.flow_at(model.position_near(wanted))
-        self._select(flow)
-        return flow != before
-
-    # --- cursor
-
-    @property
-    def position(self) -> int | None:
-        """Where the cursor is; None where its flow is not shown."""
-        return self.model.position_of(self.selected) if self.selected else None
-
-    def _select(self, flow: int) -> None:
-        if flow == self.selected:
-            return
-        old = self.position
-        self.selected = flow
-        self._refresh_position(old)
-        self._refresh_position(self.position)
-        self.post_message(self.Selected(flow))
-
-    def select_position(self, position: int) -> None:
-        """Put the cursor on a position, as near as there is one, and bring it into sight."""
-        if not len(self.model):
-            return
-        self._stop_following()
-        self._home = 0
-        position = max(0, min(position, len(self.model) - 1))
-        self._select(self.model.flow_at(position))
-        self._show_cursor()
-
-    def move(self, step: int) -> None:
-        """Move the cursor by `step` rows; from out of sight it comes in at the nearer edge first."""
-        position = self.position
-        if position is None:
-            position = self.model.position_near(self.selected)
-        last = min(self.top + self.page, len(self.model)) - 1
-        if position < self.top or position > last:
-            self.select_position(last if step < 0 or position > last else self.top)
-        else:
-            self.select_position(position + step)
-
-    def bring_cursor(self) -> None:
-        """Put a cursor that is out of sight on the nearest row in sight."""
-        position, last = self.position, min(self.top + self.page, len(self.model)) - 1
-        if position is not None and not self.top <= position <= last:
-            self._home = 0
-            self._select(self.model.flow_at(self.top if position < self.top else last))
-
-    def step(self, step: int) -> None:
-        """Move the cursor by `step` rows from where it is, in sight or not."""
-        position = self.position
-        self.select_position(0 if position is None else position + step)
-
-    def _show_cursor(self) -> None:
-        position = self.position
-        if position is None:
-            self.go_to(self.top)
-        elif position < self.top:
-            self.go_to(position)
-        elif position >= self.top + self.page:
-            self.go_to(position - self.page + 1)
-        if self.at_end:
-            self.below = 0
-
-    def _stop_following(self) -> None:
-        self._followed = False
-        if self.following:
-            self.following = False
-            self.below = 0
-            self.post_message(self.Moved())
-
-    # --- actions
+    # --- moving
 
     def action_down(self) -> None:
         """Select the next flow."""
@@ -302,13 +211,14 @@ class FlowList(LineScroll):
         self.move(-1)
 
     def action_first(self) -> None:
-        """Select the oldest flow."""
+        """Select the first row."""
         self.select_position(0)
 
     def action_last(self) -> None:
-        """Select the newest flow, and follow."""
+        """Select the last row, and follow where the newest one is the last."""
         self.select_position(len(self.model) - 1)
-        self._follow(True)
+        if self.model.by_arrival:
+            self._set_follow(True)
 
     def action_half_down(self) -> None:
         """Go down half a page."""
@@ -328,31 +238,149 @@ class FlowList(LineScroll):
 
     def action_follow(self) -> None:
         """Keep the newest flow in sight, or stop doing so."""
-        self._follow(not self.following)
+        self._set_follow(not self.following)
 
-    def _follow(self, following: bool) -> None:
-        self.following = self._followed = following
-        self.below = 0
-        if following:
-            self.go_to(len(self.model))
+    def _set_follow(self, following: bool) -> None:
+        self.follow(following)
+        self._state.set(_SECTION, "follow", following)
+
+    # --- columns and order
+
+    def action_left(self) -> None:
+        """Move the cell cursor to the column on the left."""
+        self._step_column(-1)
+
+    def action_right(self) -> None:
+        """Move the cell cursor to the column on the right."""
+        self._step_column(1)
+
+    def _step_column(self, step: int) -> None:
+        names = [place.column.id for place in self.places]
+        at = names.index(self.column) + step if self.column in names else names.index(self._middle(names))
+        self._set_column(names[max(0, min(at, len(names) - 1))])
+
+    @staticmethod
+    def _middle(names: list[str]) -> str:
+        return "host" if "host" in names else names[0]
+
+    def _set_column(self, name: str) -> None:
+        self.column = name
+        position = self.position
+        if position is not None:
+            self.refresh_lines(position)
+        self.post_message(self.Laid())
+
+    def action_sort(self) -> None:
+        """Sort by the column of the cell cursor; again turns the order round, a third time ends it."""
+        column = self._column()
+        if column is not None:
+            self.sort_by(column)
+
+    def sort_by(self, column: Column) -> None:
+        """Sort by a column, turn the order round where it is sorted by it, or go back to arrival."""
+        before = self.model.sorting
+        sorting: Sorting | None = Sorting(column, column.right)
+        if before is not None and before.column is column:
+            sorting = Sorting(column, not column.right) if before.descending == column.right else None
+        self._order(sorting, self.model.grouping)
+
+    def _order(self, sorting: Sorting | None, grouping: Grouping | None) -> None:
+        self.order_by(sorting, grouping)
+        words = "" if sorting is None else f"{sorting.column.id} {'desc' if sorting.descending else 'asc'}"
+        self._state.set(_SECTION, "sort", words or None)
+        self._state.set(_SECTION, "group", grouping.id if grouping is not None else None)
+        self.post_message(self.Laid())
+
+    def action_group(self) -> None:
+        """Group rows by host, by client, by connection, or not at all."""
+        ways = (None, *GROUPINGS)
+        self._order(self.model.sorting, ways[(ways.index(self.model.grouping) + 1) % len(ways)])
+
+    def action_wider(self) -> None:
+        """Make the column of the cell cursor wider."""
+        self._resize_column(1)
+
+    def action_narrower(self) -> None:
+        """Make the column of the cell cursor narrower."""
+        self._resize_column(-1)
+
+    def _resize_column(self, step: int) -> None:
+        for place in self.places:
+            if place.column.id == self.column:
+                self.set_columns(self.columns.resize(self.column, place.width + step))
+
+    # --- groups
+
+    def action_fold(self) -> None:
+        """Fold the group of the cursor, or unfold it."""
+        self.toggle_group()
+
+    def group_toggled(self) -> bool:
+        """Fold or unfold the group under the cursor; return False where there is none."""
+        if self.group is None:
+            return False
+        self.toggle_group()
+        return True
+
+    def toggle_group(self) -> None:
+        """Fold or unfold the group under the cursor, or the one that the flow under it is in."""
+        tree = self.model.tree
+        group = self.group or self.model.group_around(self.cursor)
+        if tree is None or group is None:
+            return
+        tree.fold(group, folded=not group.folded)
+        if group.folded:
+            self._home = 0
+            self._select(-group.id)
+        self._refold()
+
+    def action_fold_all(self) -> None:
+        """Fold every group, or unfold them all."""
+        tree = self.model.tree
+        if tree is not None:
+            tree.fold_all(folded=not tree.all_folded)
+            self._refold()
+
+    def _refold(self) -> None:
+        self.set_line_count(len(self.model))
+        self._settle_cursor()
+        self._show_cursor()
+        self.refresh()
         self.post_message(self.Moved())
+
+    @property
+    def order_note(self) -> tuple[Span, ...]:
+        """What stands in the pane's title about the order."""
+        model, words = self.model, []
+        if model.arranging and not model.arranged:
+            words.append("sorting… " if model.sorting is not None else "grouping… ")
+        else:
+            if model.sorting is not None:
+                words.append(f"sorted by {model.sorting.column.name} ")
+            if model.grouping is not None:
+                words.append(f"{model.grouping.label} ")
+        return tuple((text, "muted") for text in words)
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why an action does not work now; empty where it does."""
+        if action_id == "list.follow" and self.model.sorting is not None:
+            head = self.model.sorting.column.name
+            return f"Sorted by {head}, the newest flow may be anywhere: sort by arrival again to follow"
+        if action_id in ("list.sort", "list.wider", "list.narrower") and self._column() is None:
+            return "Choose a column with ← and → first, or click its head"
+        if action_id in ("list.fold", "list.fold-all") and self.model.tree is None:
+            return "Nothing is grouped: v groups the flows"
+        return ""
 
     # --- mouse
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row under the pointer; a second click opens it."""
+        """Select the row under the pointer; a second click opens it, one on a group folds it."""
         position = event.y + self.top
         if position >= len(self.model):
             return
         self.select_position(position)
-        if event.chain == 2:
+        if self.group is not None:
+            self.toggle_group()
+        elif event.chain == 2:
             self.post_message(self.Opened())
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Leaving the end by hand stops following; reaching it leaves nothing below."""
-        super().watch_scroll_y(old_value, new_value)
-        if self.at_end and self.below:
-            self.below = 0
-            self.post_message(self.Moved())
-        elif not self.at_end:
-            self._stop_following()

@@ -1,0 +1,269 @@
+"""The flow list as a tree: rows under what they have in common, with counts kept as rows come and go.
+
+Groups stand in the order of their keys, the rows of a group in the order of the list. A group that
+has lost its last row is gone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from soth_mitm_tui.ordering import Key, Keys, Ordering
+
+if TYPE_CHECKING:
+    from soth_mitm.record.rows import Row
+
+_BLOCK: Final = 256
+
+
+class Grouping(NamedTuple):
+    """A way to group: its name for the state, what it is called, and what a row belongs to."""
+
+    id: str
+    label: str
+    key: Callable[[Row], tuple[Key, str]]
+    """Returns what groups are told apart and ordered by, and what is shown of it."""
+
+
+def _host(row: Row) -> tuple[Key, str]:
+    name = row.sni if row.kind == "tunnel" and row.sni else row.host
+    return name, name or "no host"
+
+
+def _client(row: Row) -> tuple[Key, str]:
+    address = row.client.rpartition(":")[0]
+    return address, address or "unknown client"
+
+
+def _conn(row: Row) -> tuple[Key, str]:
+    return row.conn, f"connection {row.conn} from {row.client}"
+
+
+GROUPINGS: Final = (
+    Grouping("host", "by host", _host),
+    Grouping("client", "by client", _client),
+    Grouping("connection", "by connection", _conn),
+)
+
+
+class Group:
+    """Rows that have something in common."""
+
+    __slots__ = ("block", "bytes", "errors", "folded", "id", "key", "label", "rows")
+
+    def __init__(self, number: int, key: Key, label: str, rows: Ordering, *, folded: bool) -> None:
+        self.id = number
+        """Greater than 0, and another one for each group of a list."""
+        self.key, self.label, self.rows = key, label, rows
+        self.folded = folded
+        self.errors = 0
+        self.bytes = 0
+        """Payload in both directions."""
+        self.block: list[Group] = []
+
+    @property
+    def height(self) -> int:
+        """How many lines it takes."""
+        return 1 if self.folded else 1 + len(self.rows)
+
+
+class _Share(NamedTuple):
+    """What one row adds to its group."""
+
+    group: Group
+    errors: int
+    bytes: int
+
+
+class Tree:
+    """Groups and the rows in them, by position. The caller keeps the keys of the rows' own order."""
+
+    def __init__(self, grouping: Grouping, keys: Keys, folds: Folds) -> None:
+        self._grouping, self._keys, self._folds = grouping, keys, folds
+        self._groups: dict[Key, Group] = {}
+        self._by_id: dict[int, Group] = {}
+        self._blocks: list[list[Group]] = []
+        self._heights: dict[int, int] = {}  # by id() of the block
+        self._shares: dict[int, _Share] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def count(self) -> int:
+        """How many groups there are."""
+        return len(self._groups)
+
+    # --- rows
+
+    def add(self, number: int, row: Row) -> None:
+        """Put a row, which is not there, into its group."""
+        key, label = self._grouping.key(row)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._new_group(key, label)
+        group.rows.add(number)
+        if not group.folded:
+            self._grow(group, 1)
+        share = self._shares[number] = _Share(group, int(row.error), row.request_bytes + row.response_bytes)
+        group.errors += share.errors
+        group.bytes += share.bytes
+
+    def remove(self, number: int) -> None:
+        """Take out a row that is there."""
+        group, errors, size = self._shares.pop(number)
+        group.rows.remove(number)
+        group.errors -= errors
+        group.bytes -= size
+        if not group.folded:
+            self._grow(group, -1)
+        if not len(group.rows):
+            self._drop_group(group)
+
+    def update(self, number: int, row: Row) -> bool:
+        """Count a row, whose place is still right, anew; return whether it is in its group."""
+        group, errors, size = self._shares[number]
+        if self._grouping.key(row)[0] != group.key:
+            return False
+        share = self._shares[number] = _Share(group, int(row.error), row.request_bytes + row.response_bytes)
+        group.errors += share.errors - errors
+        group.bytes += share.bytes - size
+        return True
+
+    # --- groups
+
+    def _new_group(self, key: Key, label: str) -> Group:
+        group = Group(
+            self._folds.id_of(key), key, label, Ordering(self._keys), folded=self._folds.is_folded(key)
+        )
+        self._groups[key] = self._by_id[group.id] = group
+        if not self._blocks:
+            self._blocks.append([])
+            self._heights[id(self._blocks[0])] = 0
+        at = bisect_left(self._blocks, key, hi=len(self._blocks) - 1, key=lambda block: block[-1].key)
+        block = self._blocks[at]
+        block.insert(bisect_left(block, key, key=lambda other: other.key), group)
+        group.block = block
+        self._grow(group, 1)
+        if len(block) > _BLOCK:
+            self._split(at)
+        return group
+
+    def _split(self, at: int) -> None:
+        block = self._blocks[at]
+        moved = block[_BLOCK // 2 :]
+        del block[_BLOCK // 2 :]
+        self._blocks.insert(at + 1, moved)
+        for group in moved:
+            group.block = moved
+        self._heights[id(block)] = sum(group.height for group in block)
+        self._heights[id(moved)] = sum(group.height for group in moved)
+
+    def _drop_group(self, group: Group) -> None:
+        self._grow(group, -1)
+        block = group.block
+        block.remove(group)
+        del self._groups[group.key], self._by_id[group.id]
+        if not block:
+            del self._heights[id(block)]
+            self._blocks = [other for other in self._blocks if other]
+
+    def _grow(self, group: Group, lines: int) -> None:
+        self._heights[id(group.block)] += lines
+        self._length += lines
+
+    def group(self, number: int) -> Group | None:
+        """Return the group with an id; None where it is gone."""
+        return self._by_id.get(number)
+
+    def group_of(self, number: int) -> Group:
+        """Return the group of a row that is there."""
+        return self._shares[number].group
+
+    def fold(self, group: Group, *, folded: bool) -> None:
+        """Hide the rows of a group, or show them."""
+        self._folds.set(group.key, folded)
+        if folded != group.folded:
+            group.folded = folded
+            self._grow(group, -len(group.rows) if folded else len(group.rows))
+
+    def fold_all(self, *, folded: bool) -> None:
+        """Hide the rows of every group, or show them."""
+        self._folds.set_all(folded)
+        for block in self._blocks:
+            for group in block:
+                group.folded = folded
+            self._heights[id(block)] = sum(group.height for group in block)
+        self._length = sum(self._heights.values())
+
+    @property
+    def all_folded(self) -> bool:
+        """Whether no row is in sight."""
+        return self._length == len(self._groups)
+
+    # --- positions
+
+    def at(self, position: int) -> Group | int:
+        """Return what stands at a position: a group, or the number of a row."""
+        if not 0 <= position < self._length:
+            raise IndexError(position)
+        left = position
+        for block in self._blocks:
+            height = self._heights[id(block)]
+            if left >= height:
+                left -= height
+                continue
+            for group in block:
+                if left < group.height:
+                    return group.rows[left - 1] if left else group
+                left -= group.height
+        raise AssertionError("the heights of the blocks are wrong")
+
+    def position_of_group(self, group: Group) -> int:
+        """Return the position of a group's own line."""
+        position = 0
+        for block in self._blocks:
+            if block is group.block:
+                break
+            position += self._heights[id(block)]
+        for other in group.block:
+            if other is group:
+                break
+            position += other.height
+        return position
+
+    def position(self, number: int) -> int | None:
+        """Return the position of a row; None where it is not there or its group is folded."""
+        share = self._shares.get(number)
+        if share is None or share.group.folded:
+            return None
+        return self.position_of_group(share.group) + 1 + share.group.rows.position(number)
+
+
+class Folds:
+    """Which groups are folded, and their ids; outlives the trees of one grouping."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Hashable, int] = {}
+        self._others: set[Hashable] = set()
+        self._all = True
+
+    def id_of(self, key: Hashable) -> int:
+        """Return the id of a group, the same one each time."""
+        return self._ids.setdefault(key, len(self._ids) + 1)
+
+    def is_folded(self, key: Hashable) -> bool:
+        """Return whether a group is folded; at first all are."""
+        return self._all != (key in self._others)
+
+    def set(self, key: Hashable, folded: bool) -> None:
+        """Fold a group, or unfold it."""
+        (self._others.discard if folded == self._all else self._others.add)(key)
+
+    def set_all(self, folded: bool) -> None:
+        """Fold all groups, those to come as well, or unfold them."""
+        self._all = folded
+        self._others.clear()
