@@ -36,6 +36,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream_per_host: int = 1024
     in_flight_bytes: int = 256 * 1024 * 1024
     tunnel_pipe_bytes: int = 256 * 1024
+    document_bytes: int = 256 * 1024 * 1024
+    pretty_bytes: int = 64 * 1024 * 1024
+    search_matches: int = 10_000
+    search_body_bytes: int = 64 * 1024 * 1024
     head_timeout: float = 30.0
     peek_timeout: float = 5.0
     server_first_wait: float = 0.3

@@ -55,10 +55,15 @@ def printable(value: bytes | str, limit: int | None = None) -> SafeText:
 
 def printable_lines(text: str, *, tab: int = 4) -> list[SafeText]:
     """Split decoded body text at LF, CRLF or CR and make each line safe; tabs become `tab` spaces."""
-    whole = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(tab)
-    if not (whole.isascii() and whole.isprintable()):
-        whole = _UNSAFE_IN_LINES.sub(_escape, whole)
+    whole = printable_block(text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(tab))
     return [SafeText(line) for line in whole.split("\n")]
+
+
+def printable_block(text: str) -> SafeText:
+    """Return text of many lines that a terminal shows and never obeys: of controls, only LF is left."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return SafeText(text)
+    return SafeText(_UNSAFE_IN_LINES.sub(_escape, text))
 
 
 def human_size(count: int) -> str:

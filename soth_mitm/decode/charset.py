@@ -40,6 +40,23 @@ def has_mark(data: bytes) -> bool:
     return any(data.startswith(mark) for mark, _ in _MARKS)
 
 
+def mark_of(data: bytes) -> tuple[bytes, str] | None:
+    """Return the byte order mark that `data` begins with, and its character set."""
+    return next((each for each in _MARKS if data.startswith(each[0])), None)
+
+
+def incremental(name: str, errors: str) -> codecs.IncrementalDecoder | None:
+    """Return a decoder for bytes as they come; None where `name` is no character set of the net."""
+    try:
+        info = codecs.lookup(name)
+        if info.name.replace("_", "-") in _UNFIT:
+            return None
+        b"".decode(name)  # refuses what does not give text, such as base64
+        return codecs.getincrementaldecoder(name)(errors)
+    except (LookupError, ValueError):
+        return None
+
+
 def decode_text(data: bytes, content_type: bytes = b"") -> Text:
     """Decode `data`; a byte that does not fit becomes U+FFFD. Never raises."""
     for mark, name in _MARKS:

@@ -46,7 +46,7 @@ class _Part(msgspec.Struct):
 
 def undo(data: bytes, content_encoding: bytes, *, limit: int) -> Decoded:
     """Undo the codings of `content_encoding` on `data`, giving at most `limit` bytes. Never raises."""
-    names = _names(content_encoding)
+    names = coding_names(content_encoding)
     if len(names) > MOST_CODINGS:
         return Decoded(data, error=f"{len(names)} content codings on one body: left as it is")
     done: list[str] = []
@@ -74,7 +74,7 @@ def undo(data: bytes, content_encoding: bytes, *, limit: int) -> Decoded:
     return Decoded(data, tuple(done), truncated, ended, error)
 
 
-def _names(content_encoding: bytes) -> list[str]:
+def coding_names(content_encoding: bytes) -> list[str]:
     """Return the codings in the order in which they must be undone; the last applied comes first."""
     listed = content_encoding.decode("ascii", "replace").lower().split(",")
     names = [name.strip(" \t") for name in listed]

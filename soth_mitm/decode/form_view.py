@@ -13,13 +13,14 @@ def form_lines(data: bytes) -> list[SafeText]:
     """Return `name = value` lines of `application/x-www-form-urlencoded` bytes, in their order."""
     fields = data.split(b"&", MOST_FIELDS)
     rest = len(fields) > MOST_FIELDS
-    lines = [_line(field) for field in fields[:MOST_FIELDS] if field]
+    lines = [form_line(field) for field in fields[:MOST_FIELDS] if field]
     if rest:
         lines.append(SafeText(f"… more than {MOST_FIELDS:,} fields"))
     return lines
 
 
-def _line(field: bytes) -> SafeText:
+def form_line(field: bytes) -> SafeText:
+    """Return one field as `name = value`."""
     name, equals, value = field.partition(b"=")
     if not equals:
         return _plain(name)

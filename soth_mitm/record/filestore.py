@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.errors import DumpError
 from soth_mitm.model.annotation import AnnotationError, changed
 from soth_mitm.record.index import Index
+from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
 from soth_mitm.record.runs import Runs
 from soth_mitm.record.store import Store
@@ -152,6 +153,13 @@ class DumpStore(Store):
         if not 0 <= number < len(self._offsets):
             raise DumpError(f"{self.path} has no block {number}")
         return read_payload(self._paths[self._files[number]], self._offsets[number], self._lengths[number])
+
+    def place_of(self, number: int) -> BlockPlace | None:
+        """See `Store.place_of`."""
+        if not 0 <= number < len(self._offsets):
+            return None
+        path = str(self._paths[self._files[number]])
+        return BlockPlace(path, self._offsets[number], self._lengths[number])
 
     def run_of(self, number: int) -> str:
         """See `Store.run_of`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from soth_mitm.model.events import Event
     from soth_mitm.record.bus import Bus
     from soth_mitm.record.layout import BlockInfo
+    from soth_mitm.record.pieces import BlockPlace
     from soth_mitm.record.spill import Spill
 
 FOLD_SECONDS = 0.05
@@ -121,6 +122,10 @@ class LiveStore(Store):
     def read_block(self, number: int) -> bytes:
         """See `Store.read_block`."""
         return self.recorder.read_block(number)
+
+    def place_of(self, number: int) -> BlockPlace | None:
+        """See `Store.place_of`."""
+        return self.recorder.place_of(number)
 
     def run_of(self, number: int) -> str:
         """See `Store.run_of`."""

@@ -30,6 +30,7 @@ from soth_mitm.record.format import (
 )
 from soth_mitm.record.frames import FRAME_CHECKPOINT, append_frame, with_safe_text
 from soth_mitm.record.layout import BlockInfo, Layout
+from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.pressure import Pressure
 from soth_mitm.record.writing import Job, WriteQueue
 
@@ -316,6 +317,16 @@ class Recorder:
             )
 
     # --- reading --------------------------------------------------------------------------------
+
+    def place_of(self, number: int) -> BlockPlace | None:
+        """Return where a block stands on the disk; None where it does not. May be called from any thread."""
+        # Asked in this order, a block that is written meanwhile is at worst taken for one that is not.
+        place = self._layout.where(number)
+        if place is None or number == self._open[0] or number in self._queue.waiting:
+            return None
+        segment, offset, length = place
+        found = self._target.file_at(segment, offset)
+        return None if found is None else BlockPlace(str(found[0]), found[1], length)
 
     def read_block(self, number: int) -> bytes:
         """Return the payload of a block, written or not; may be called from any thread.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.filestore import DumpStore
     from soth_mitm.record.index import Index
     from soth_mitm.record.livestore import LiveStore
+    from soth_mitm.record.pieces import BlockPlace
     from soth_mitm.record.runs import Runs
     from soth_mitm.record.spill import Spill
     from soth_mitm.record.view import FlowView
@@ -116,6 +117,10 @@ class Store(ABC):
         Raises:
             DumpError: it is gone or damaged.
         """
+
+    @abstractmethod
+    def place_of(self, number: int) -> BlockPlace | None:
+        """Return where a block stands on the disk; None where it does not, or not yet. From any thread."""
 
     @abstractmethod
     def run_of(self, number: int) -> str:

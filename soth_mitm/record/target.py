@@ -50,6 +50,10 @@ class Target(Protocol):
         """Return bytes written before; fewer where the segment does not hold them."""
         ...
 
+    def file_at(self, segment: int, offset: int) -> tuple[Path, int] | None:
+        """Return the file and the offset in it that another process reads; None where there is none."""
+        ...
+
     def drop(self, segment: int) -> None:
         """Forget a segment that has ended."""
         ...
@@ -156,6 +160,10 @@ class FileTarget:
         """See `Target`."""
         return _read_at(self.path, self._bases[segment] + offset, length)
 
+    def file_at(self, segment: int, offset: int) -> tuple[Path, int] | None:
+        """See `Target`."""
+        return self.path, self._bases[segment] + offset
+
     def drop(self, segment: int) -> None:
         """Do nothing: a file keeps all of its segments."""
 
@@ -201,6 +209,10 @@ class DirectoryTarget:
     def read(self, segment: int, offset: int, length: int) -> bytes:
         """See `Target`."""
         return _read_at(self.file_of(segment), offset, length)
+
+    def file_at(self, segment: int, offset: int) -> tuple[Path, int] | None:
+        """See `Target`."""
+        return self.file_of(segment), offset
 
     def drop(self, segment: int) -> None:
         """See `Target`."""
@@ -256,6 +268,10 @@ class MemoryTarget:
     def read(self, segment: int, offset: int, length: int) -> bytes:
         """Return one block: reads are of what was written in one call."""
         return bytes(self._segments[segment][offset][:length])
+
+    def file_at(self, segment: int, offset: int) -> tuple[Path, int] | None:
+        """Return None: there is no file."""
+        return None
 
     def drop(self, segment: int) -> None:
         """See `Target`."""
@@ -316,6 +332,10 @@ class StreamTarget:
     def read(self, segment: int, offset: int, length: int) -> bytes:
         """Return nothing: a stream cannot be read back."""
         return b""
+
+    def file_at(self, segment: int, offset: int) -> tuple[Path, int] | None:
+        """Return None: a stream cannot be read back."""
+        return None
 
     def drop(self, segment: int) -> None:
         """Do nothing: what was written is gone already."""

@@ -1,0 +1,296 @@
+"""One body as lines, made bit by bit: what a process for documents keeps of each.
+
+Bytes as they passed go in; their codings are undone into one temporary file, and what a person reads
+of them is written into another. Each step takes a few milliseconds, so that lines can be asked for
+while the rest is on its way. Memory does not grow with the body.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Final, Literal, NamedTuple
+
+from soth_mitm.decode import flowing, sniff
+from soth_mitm.decode.hex_view import WIDTH, hex_lines
+from soth_mitm.decode.unpacking import Unpacker
+from soth_mitm.record.serving import SLICE_SECONDS, Refused
+from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
+from soth_mitm.text import SafeText, human_size, printable
+
+Mode = Literal["auto", "pretty", "raw", "hex"]
+
+_STEP: Final = 64 * 1024
+_HEX_LINE: Final = 80
+
+
+class Order(NamedTuple):
+    """What is to be made of a body."""
+
+    content_type: bytes
+    content_encoding: bytes
+    mode: Mode
+    force: bool
+    """Lay out even what is larger than `pretty_bytes`."""
+    most_bytes: int
+    """Decoded bytes that are shown at most."""
+    pretty_bytes: int
+    """Decoded bytes up to which structure is laid out."""
+
+
+class DocumentInfo(NamedTuple):
+    """How far a document has come."""
+
+    kind: str
+    """What the lines show: `empty`, `json`, `markup`, `form`, `image`, `text` or `hex`."""
+    lines: int
+    """Lines so far; the last may still grow."""
+    notes: tuple[SafeText, ...]
+    """What was done to get there, and what a person should know."""
+    error: SafeText
+    """What is wrong with the body; the lines show it as far as that goes."""
+    truncated: bool
+    """There is more than will be shown."""
+    taken_bytes: int
+    """Bytes of the body, as it passed, that have been read."""
+    decoded_bytes: int
+    """Bytes once the content codings were undone."""
+    shown_bytes: int
+    """How many of those are in the lines by now."""
+    settled: bool
+    """All that has been recorded is in the lines."""
+    version: int
+    """Raised when earlier lines changed: what was read of them is out of date."""
+
+
+class Sheet:
+    """A body on its way to lines."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.lines = LineSpool()
+        self.kind = "empty"
+        self._body = Scratch()
+        self._unpacker = Unpacker(b"" if order.mode == "hex" else order.content_encoding)
+        self._sources: deque[Iterator[bytes]] = deque()
+        self._unpacking: Iterator[bytes] = iter(())
+        self._taken = 0
+        self._truncated = False
+        self._complete = False
+        self._drained = False
+        self._over = False
+        self._busy = False
+        self._gap = ""
+        self._choice = sniff.Choice("empty")
+        self._view: flowing.View | None = None
+        self._read_as: flowing.ReadAs | None = None
+        self._rendered = 0
+        self._version = 0
+        # How many lines there were when so many bytes had been rendered.
+        self._offsets = array("Q", [0])
+        self._counts = array("Q", [0])
+
+    # --- what goes in -----------------------------------------------------------------------------
+
+    def give(self, source: Iterator[bytes]) -> None:
+        """Add the next bytes of the body, which are taken when there is time."""
+        self._sources.append(source)
+        self._busy = True
+
+    def complete(self, gap: str = "") -> None:
+        """Say that no more bytes come; `gap` says why, where that is not their end."""
+        self._complete = self._busy = True
+        self._gap = gap
+
+    # --- work -------------------------------------------------------------------------------------
+
+    def work(self, seconds: float = SLICE_SECONDS) -> bool:
+        """Go on for so long; return whether there is more to do."""
+        if not self._busy:
+            return False
+        until = perf_counter() + seconds
+        while self._render() or self._unpack():
+            if perf_counter() >= until:
+                return True
+        self._busy = False
+        return False
+
+    def _unpack(self) -> bool:
+        """Take one more piece of the body; return whether there was one."""
+        if self._drained:
+            return False
+        piece = next(self._unpacking, None)
+        while piece is None and self._sources:
+            data = next(self._sources[0], None)
+            if data is None:
+                self._sources.popleft()
+                continue
+            self._taken += len(data)
+            self._unpacking = self._unpacker.feed(data)
+            piece = next(self._unpacking, None)
+        if piece is None:
+            self._drained = self._complete
+            return self._drained
+        room = self.order.most_bytes - self.decoded_bytes
+        if len(piece) > room:
+            piece = piece[:room]
+            self._truncated = self._drained = True
+            self._sources.clear()
+            self._unpacking = iter(())
+        self._body.append(piece)
+        return True
+
+    def _render(self) -> bool:
+        """Make lines of the next bytes; return whether there was something to do."""
+        if self._rendered <= sniff.LOOK and self._rendered < self.decoded_bytes:
+            self._choose()
+        if self._view is None:
+            return False
+        data = self.body(self._rendered, _STEP)
+        ended = self._drained and not (self._truncated or self._gap)
+        final = ended and self._rendered + len(data) == self.decoded_bytes
+        if self._over or not (data or final):
+            return False
+        try:
+            text = self._view.feed(data, final=final)
+        except flowing.ReadAs as again:
+            self._read_as = again
+            self._begin()
+            return True
+        self.lines.write(text)
+        self._rendered += len(data)
+        self._over = final
+        self._offsets.append(self._rendered)
+        self._counts.append(self.lines.ended_lines)
+        return True
+
+    def _choose(self) -> None:
+        """Choose how to show the body by its beginning; begin again where that changed it."""
+        choice = self._chosen(self.body(0, sniff.LOOK))
+        if choice != self._choice or self.kind == "empty":
+            self._choice = choice
+            self._read_as = None
+            self._begin()
+
+    def _chosen(self, beginning: bytes) -> sniff.Choice:
+        mode, content_type = self.order.mode, self.order.content_type
+        if mode == "hex":
+            return sniff.Choice("hex")
+        choice = sniff.choose(beginning, content_type)
+        if mode == "raw" and choice.kind not in ("empty", "hex"):
+            return sniff.Choice("text")
+        if mode == "pretty" and choice.kind == "text":
+            again = sniff.choose(beginning, b"")
+            return again if again.kind != "text" else choice
+        return choice
+
+    def _begin(self) -> None:
+        if self._rendered:
+            self._version += 1
+        self.lines.clear()
+        self._rendered = 0
+        self._over = False
+        self._offsets, self._counts = array("Q", [0]), array("Q", [0])
+        self.kind = self._choice.kind
+        self._view = self._make_view()
+
+    def _make_view(self) -> flowing.View | None:
+        kind = self._choice.kind
+        if kind in ("hex", "empty"):
+            return None
+        if kind == "form":
+            return flowing.FormView()
+        self.kind = "text"
+        again = self._read_as.charset if self._read_as else ""
+        self._characters = flowing.Characters(self.body(0, 4), self.order.content_type, charset=again)
+        return flowing.TextView(self._characters)
+
+    # --- what comes out ---------------------------------------------------------------------------
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes once the content codings were undone, so far."""
+        return self._body.size
+
+    def body(self, start: int, length: int) -> bytes:
+        """Return decoded bytes."""
+        return self._body.read(start, length)
+
+    def __len__(self) -> int:
+        """Return the number of lines so far."""
+        if self.kind == "hex":
+            return -(-self.decoded_bytes // WIDTH)
+        return len(self.lines) if self.lines.size else 0
+
+    def info(self) -> DocumentInfo:
+        """Say how far it has come."""
+        hexed = self.kind == "hex"
+        return DocumentInfo(
+            self.kind,
+            len(self),
+            tuple(printable(note) for note in self._notes()),
+            printable(self._error()),
+            self._truncated,
+            self._taken,
+            self.decoded_bytes,
+            self.decoded_bytes if hexed else self._rendered,
+            not self._busy,
+            self._version,
+        )
+
+    def _notes(self) -> Iterator[str]:
+        codings = self._unpacker.codings
+        if codings:
+            first = "first " if self._truncated else ""
+            names = "+".join(codings)
+            yield f"{names} {human_size(self._taken)} → {first}{human_size(self.decoded_bytes)}"
+        if self._choice.reason:
+            yield self._choice.reason
+        if self._read_as:
+            yield self._read_as.note
+        elif isinstance(self._view, flowing.TextView) and self._characters.note:
+            yield self._characters.note
+        if self._gap:
+            yield self._gap
+
+    def _error(self) -> str:
+        error = self._unpacker.error
+        missing = self._unpacker.missing
+        if not error and missing and self._drained and not self._truncated and not self._gap:
+            error = f"{missing} ends too early"
+        return error
+
+    def lines_from(self, start: int, count: int) -> list[SafeText]:
+        """Return up to `count` lines, fewer where they would be more than `LINES_BYTES`."""
+        if start < 0 or count <= 0:
+            return []
+        if self.kind == "hex":
+            count = min(count, LINES_BYTES // _HEX_LINE)
+            return hex_lines(self.body(start * WIDTH, count * WIDTH), start * WIDTH)
+        return self.lines.lines(start, count) if self.lines.size else []
+
+    def line_of(self, offset: int) -> int:
+        """Return about which line shows the decoded byte at `offset`."""
+        if self.kind == "hex":
+            return min(offset, max(self.decoded_bytes - 1, 0)) // WIDTH
+        at = bisect_right(self._offsets, offset) - 1
+        start, line = self._offsets[at], self._counts[at]
+        if at + 1 == len(self._offsets):
+            return max(len(self) - 1, 0)
+        lines = self._counts[at + 1] - line
+        if self.kind == "text":
+            return line + min(self.body(start, offset - start).count(b"\n"), lines)
+        return line + lines * (offset - start) // max(self._offsets[at + 1] - start, 1)
+
+    def refuse_unless(self, *kinds: str) -> None:
+        """Raise where it is not of one of these kinds."""
+        if self.kind not in kinds:
+            raise Refused(f"this is shown as {self.kind}, which has no such structure")
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._body.close()
+        self.lines.close()

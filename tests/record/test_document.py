@@ -1,0 +1,203 @@
+"""Documents: bodies of any size as lines, in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from soth_mitm.config import Limits
+from soth_mitm.record.document import Document, Documents, Found, Match, Mode, WorkerError
+from soth_mitm.text import SafeText
+from tests.record.bodies import Body
+
+DEADLINE = 20.0
+
+
+class Opened:
+    """Documents over bodies, closed at the end of the test."""
+
+    def __init__(self) -> None:
+        self._all: list[Documents] = []
+
+    def over(self, body: Body, *, limits: Limits | None = None, here_bytes: int = 0) -> Documents:
+        documents = Documents(body, limits=limits, here_bytes=here_bytes)
+        self._all.append(documents)
+        return documents
+
+    async def open(self, body: Body, mode: Mode = "auto", *, here_bytes: int = 0, **limits: int) -> Document:
+        return await self.over(body, limits=Limits(**limits), here_bytes=here_bytes).open(body, mode=mode)
+
+    def close(self) -> None:
+        for each in self._all:
+            each.close()
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Opened]:
+    found = Opened()
+    yield found
+    found.close()
+
+
+async def settled(document: Document) -> Document:
+    async with asyncio.timeout(DEADLINE):
+        while not (await document.refresh()).settled:
+            await asyncio.sleep(0)
+    return document
+
+
+async def all_lines(document: Document) -> list[SafeText]:
+    await settled(document)
+    lines: list[SafeText] = []
+    while len(lines) < document.info.lines:
+        some = await document.lines(len(lines), 100_000)
+        assert some
+        lines += some
+    return lines
+
+
+async def searched(document: Document, pattern: str, *, regex: bool = False, case: bool = False) -> Found:
+    matches: list[Match] = []
+    last = None
+    async for last in document.search(pattern, regex=regex, case=case):
+        matches += last.matches
+    assert last is not None
+    assert last.done
+    return last._replace(matches=matches)
+
+
+@pytest.mark.parametrize("in_file", [True, False], ids=["spill", "memory"])
+async def test_a_body_is_read_from_where_it_lies(opened: Opened, tmp_path: Path, in_file: bool) -> None:
+    text = "".join(f"line {number}\n" for number in range(50_000))
+    body = Body(text.encode(), path=tmp_path / "one.soth" if in_file else None)
+    document = await opened.open(body)
+    assert document.info.lines > 1000
+    assert await all_lines(document) == text.split("\n")
+    assert document.info.kind == "text"
+    assert document.info.decoded_bytes == len(text)
+
+
+async def test_a_small_body_needs_no_process(opened: Opened) -> None:
+    documents = opened.over(Body(b"one\ntwo"), here_bytes=1024)
+    document = await documents.open(Body(b"one\ntwo"))
+    assert documents.lane.pid == 0
+    assert document.info.settled
+
+
+async def test_a_growing_body_goes_on_where_it_was(opened: Opened, tmp_path: Path) -> None:
+    body = Body(b"first\nsec", path=tmp_path / "one.soth", complete=False)
+    document = await opened.open(body)
+    assert await all_lines(document) == ["first", "sec"]
+    body.grow(b"ond\nthird", complete=True)
+    await document.follow(body)
+    assert await all_lines(document) == ["first", "second", "third"]
+    assert document.info.version == 0
+
+
+async def test_a_body_that_outgrows_this_process_moves_to_the_other(opened: Opened) -> None:
+    body = Body(b"a" * 100 + b"\n", complete=False)
+    documents = opened.over(body, here_bytes=1024)
+    document = await documents.open(body)
+    body.grow(b"b\n" * 5000, complete=True)
+    await document.follow(body)
+    lines = await all_lines(document)
+    assert documents.lane.pid
+    assert (lines[0], lines[1], len(lines)) == ("a" * 100, "b", 5002)
+
+
+async def test_a_line_without_end_is_cut_into_pieces(opened: Opened, tmp_path: Path) -> None:
+    body = Body(b"x" * 5_000_000 + b"\nend", path=tmp_path / "one.soth")
+    document = await opened.open(body)
+    lines = await all_lines(document)
+    assert (len(lines), {len(line) for line in lines[:-1]}, lines[-1]) == (1251, {4000}, "end")
+
+
+async def test_bytes_in_hex_are_those_that_passed(opened: Opened) -> None:
+    data = gzip.compress(b"hello " * 100, mtime=0)
+    document = await opened.open(Body(data, content_encoding=b"gzip"), "hex")
+    assert (await document.lines(0, 1))[0].startswith("00000000  1f 8b 08 00")
+    assert await document.line_of_offset(17) == 1
+
+
+async def test_a_coding_that_ends_too_early_shows_what_there_is(opened: Opened) -> None:
+    text = b"".join(b"row %d\n" % number for number in range(20_000))
+    document = await opened.open(Body(gzip.compress(text)[:-3000], content_encoding=b"gzip"))
+    lines = await all_lines(document)
+    assert lines[:2] == ["row 0", "row 1"]
+    assert document.info.error == "gzip ends too early"
+
+
+async def test_a_bomb_costs_no_more_than_the_limit(opened: Opened) -> None:
+    bomb = zlib.compress(b"\0" * 50_000_000)
+    document = await opened.open(Body(bomb, content_encoding=b"deflate"), document_bytes=1_000_000)
+    await settled(document)
+    assert document.info.truncated
+    assert document.info.decoded_bytes == 1_000_000
+
+
+async def test_a_text_that_turns_out_to_be_latin_1_is_read_anew(opened: Opened) -> None:
+    document = await opened.open(Body(b"plain\n" * 50_000 + b"caf\xe9"))
+    assert (await all_lines(document))[-1] == "café"
+    assert "not UTF-8: read as Latin-1" in document.info.notes
+
+
+async def test_a_search_finds_each_match_once_also_across_pieces(opened: Opened) -> None:
+    text = "é" * 3995 + "needle" + "é" * 300_000 + "NEEDLE\n" + "needle é needle"
+    document = await opened.open(Body(text.encode()))
+    found = await searched(document, "needle")
+    assert found.matched == 4
+    lines = await all_lines(document)
+    shown = [lines[match.line][match.start : match.end] for match in found.matches]
+    assert [each.lower() for each in shown] == ["needl", "needle", "needle", "needle"]
+    assert (await searched(document, "needle", case=True)).matched == 3
+    assert (await searched(document, r"^needle\b", regex=True)).matched == 1
+
+
+async def test_only_the_first_matches_have_places_and_all_are_counted(opened: Opened) -> None:
+    document = await opened.open(Body(b"ab\n" * 30_000), search_matches=100)
+    found = await searched(document, "b")
+    assert (len(found.matches), found.matched) == (100, 30_000)
+
+
+async def test_an_expression_that_is_none_is_refused_with_its_column(opened: Opened) -> None:
+    document = await opened.open(Body(b"text"))
+    with pytest.raises(WorkerError, match="not a valid regular expression at column 1"):
+        await searched(document, "(", regex=True)
+
+
+async def test_an_expression_that_never_ends_is_given_up_and_the_body_read_anew(opened: Opened) -> None:
+    body = Body(b"a" * 3000 + b"\nrest")
+    documents = opened.over(body)
+    document = await documents.open(body)
+    search = document.search("(a+)+b", regex=True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await anext(search)
+    pid, started = documents.lane.pid, perf_counter()
+    await search.aclose()
+    assert perf_counter() - started < 0.1
+    assert await document.lines(1, 1) == ["rest"]
+    assert documents.lane.pid not in (0, pid)
+
+
+async def test_bytes_that_were_not_recorded_are_told(opened: Opened) -> None:
+    body = Body(b"what there is")
+    body.body_bytes += 10
+    document = await opened.open(body)
+    assert await all_lines(document) == ["what there is"]
+    assert "the last 10 bytes were not recorded" in document.info.notes
+
+
+async def test_a_file_that_is_gone_is_told(opened: Opened, tmp_path: Path) -> None:
+    body = Body(b"text", path=tmp_path / "one.soth")
+    (tmp_path / "one.soth").unlink()
+    document = await opened.open(body)
+    await settled(document)
+    assert document.info.lines == 0
+    assert "No such file" in document.info.notes[0]
