@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class BodyRefs:
     A chunk that does not lie behind the ones before it (a damaged or foreign file) is left out.
     """
 
-    __slots__ = ("_blocks", "_lengths", "_offsets", "_starts", "_times", "captured")
+    __slots__ = ("_blocks", "_lengths", "_offsets", "_starts", "_times", "captured", "longest_gap")
 
     def __init__(self) -> None:
         self._blocks = array("q")
@@ -42,6 +42,8 @@ class BodyRefs:
         self._times = array("q")
         self.captured = 0
         """Sum of the lengths."""
+        self.longest_gap = (0, 0)
+        """The longest time between two chunks, and when it ended; in nanoseconds."""
 
     def append(self, ref: BodyRef) -> bool:
         """Add a chunk; return False where it was left out."""
@@ -49,11 +51,14 @@ class BodyRefs:
         end = self._starts[-1] + self._lengths[-1] if self._starts else 0
         if start < end or length <= 0 or max(start + length, offset, block) > _LARGEST:
             return False
+        mono_ns = min(mono_ns, _LARGEST)
+        if self._times and mono_ns - self._times[-1] > self.longest_gap[0]:
+            self.longest_gap = mono_ns - self._times[-1], mono_ns
         self._blocks.append(block)
         self._offsets.append(offset)
         self._lengths.append(length)
         self._starts.append(start)
-        self._times.append(min(mono_ns, _LARGEST))
+        self._times.append(mono_ns)
         self.captured += length
         return True
 
@@ -72,6 +77,17 @@ class BodyRefs:
     def __iter__(self) -> Iterator[BodyRef]:
         for index in range(len(self)):
             yield self[index]
+
+    def time_of(self, index: int) -> int:
+        """Return when a chunk passed, in monotonic nanoseconds."""
+        return self._times[index]
+
+    def bytes_between(self, start_ns: int, stop_ns: int) -> int:
+        """Return how many bytes of the body passed from a moment on, up to another one."""
+        low, high = bisect_left(self._times, start_ns), bisect_left(self._times, stop_ns)
+        if low >= high:
+            return 0
+        return self._starts[high - 1] + self._lengths[high - 1] - self._starts[low]
 
     def within(self, start: int, stop: int) -> Iterator[BodyRef]:
         """Yield the chunks that hold any byte of `start` up to `stop`."""

@@ -134,6 +134,14 @@ class Worker:
             return _render(data, content_type, content_encoding, mode, complete)
         return await self._call(partial(_render, data, content_type, content_encoding, mode, complete))
 
+    async def run(self, call: Callable[[], _T]) -> _T:
+        """Call something in the process; it and what it returns must be small, and can be pickled.
+
+        Raises:
+            WorkerError: the process took longer than the deadline, or died.
+        """
+        return await self._call(call)
+
     async def _call(self, call: Callable[[], _T]) -> _T:
         try:
             # In a thread, because to start the process takes long.

@@ -16,7 +16,7 @@ PANES = {
     "flow": "A flow, in the list and in its detail",
     "filter": "The filter",
     "detail": "The detail of a flow",
-    "viewer": "What a tab shows",
+    "search": "The search in a flow",
     "setup": "The set-up card",
     "help": "The help",
     "app": "Everywhere",

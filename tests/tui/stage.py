@@ -101,7 +101,14 @@ class Stage:
 
     async def type(self, text: str) -> None:
         """Type a text."""
-        names = {" ": "space", "/": "slash", "!": "exclamation_mark", "(": "left_parenthesis"}
+        names = {
+            " ": "space",
+            "/": "slash",
+            "!": "exclamation_mark",
+            "(": "left_parenthesis",
+            ".": "full_stop",
+            "$": "dollar_sign",
+        }
         await self.press(*(names.get(char, char) for char in text))
 
     def shown(self, widget: Widget | None = None) -> str:

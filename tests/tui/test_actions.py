@@ -9,6 +9,7 @@ import pytest
 from soth_mitm_tui.actions import ACTIONS, Action, named, of_pane
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
+from soth_mitm_tui.viewers.pages import TABS
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
@@ -329,7 +330,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
     await staged.press(key)
-    assert staged.main.detail.tab == 2
+    assert staged.main.detail.tab == len(TABS) - 1
 
 
 @case("detail.overview")
@@ -352,6 +353,192 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
     await staged.press(key)
     assert "nginx" in staged.shown(staged.main.detail)
+
+
+@case("detail.timing")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "request ended" in staged.shown(staged.main.detail)
+
+
+@case("detail.raw")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "GET /long HTTP/1.1" in staged.shown(staged.main.detail)
+
+
+async def searching(staged: Stage, text: str) -> None:
+    """Go to the long body and search for a text."""
+    await in_detail(staged)
+    await staged.press("3", "slash")
+    await staged.type(text)
+    await staged.until(lambda: " of " in verdict(staged) or "no match" in verdict(staged))
+
+
+def verdict(staged: Stage) -> str:
+    """Return what the search bar says."""
+    return staged.shown(staged.main.detail.search)
+
+
+@case("detail.search")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 49")
+    assert "1 of 11" in verdict(staged)
+    assert "line 49" in staged.shown(staged.main.detail.text)
+
+
+@case("detail.next-match")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 49")
+    await staged.press("enter", key)
+    assert "2 of 11" in verdict(staged)
+    assert "line 490" in staged.shown(staged.main.detail.text)
+
+
+@case("detail.previous-match")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 49")
+    await staged.press("enter", key)
+    assert "11 of 11" in verdict(staged)
+
+
+@case("search.accept")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 499")
+    await staged.press(key)
+    assert staged.main.detail.text.has_focus
+    assert "1 of 1" in verdict(staged)
+
+
+@case("search.next")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 49")
+    await staged.press(key)
+    assert "2 of 11" in verdict(staged)
+
+
+@case("search.previous")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 49")
+    await staged.press(key)
+    assert "11 of 11" in verdict(staged)
+
+
+@case("search.regex")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 1.9$")
+    assert "no match" in verdict(staged)
+    await staged.press(key)
+    await staged.until(lambda: "1 of 10" in verdict(staged))
+    assert staged.main.detail.search.text == "line 1.9$"
+
+
+@case("search.cancel")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await searching(staged, "line 499")
+    assert staged.main.detail.text.top > 0
+    await staged.press(key)
+    assert staged.main.detail.text.has_focus
+    assert staged.main.detail.text.top == 0
+    assert not staged.main.detail.search.is_open
+
+
+@case("detail.fold")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", "right_curly_bracket", key)
+    assert "nginx" not in staged.shown(staged.main.detail)
+    await staged.press(key)
+    assert "nginx" in staged.shown(staged.main.detail)
+
+
+@case("detail.wrap")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert not staged.main.detail.text.wrap
+    await staged.press(key)
+    assert staged.main.detail.text.wrap
+
+
+@case("detail.left")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "w lets them run" in toasts(staged)
+    await staged.press("w", "l", "l", key)
+    assert staged.main.detail.text.side == 8
+
+
+@case("detail.right")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("w", key)
+    assert staged.main.detail.text.side == 8
+
+
+@case("detail.sort")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "no headers in this tab" in toasts(staged)
+    await staged.press("2", key)
+    shown = staged.shown(staged.main.detail)
+    assert shown.index("accept ") < shown.index("host ")
+
+
+@case("detail.secrets")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("2", key)
+    assert staged.main.detail.pages.choices.secrets
+
+
+@case("detail.select")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", "G", key, "k")
+    assert "2 lines selected" in staged.shown(staged.main.detail)
+    assert staged.main.detail.selected_text() == "line 498\nline 499"
+    await staged.press(key)
+    assert not staged.main.detail.selected_text()
+
+
+@case("detail.select-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", "G", "k", "k", key)
+    assert staged.main.detail.selected_text() == "line 497\nline 498"
+
+
+@case("detail.select-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", "G", key)
+    assert staged.main.detail.selected_text() == "line 498\nline 499"
+    await staged.press("escape")
+    assert not staged.main.detail.selected_text()
+    assert staged.main.detail.text.has_focus
+
+
+@case("detail.next-section")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", key, key)
+    line = staged.main.detail.current_line
+    assert line is not None
+    assert line.text.strip().startswith("Body")
+
+
+@case("detail.previous-section")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", "G", key)
+    line = staged.main.detail.current_line
+    assert line is not None
+    assert line.text.strip().startswith("Body")
 
 
 @case("detail.mode")
@@ -395,14 +582,16 @@ async def _at_long_body(staged: Stage) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press(key)
-    assert staged.main.detail.text.top == 1
+    assert staged.main.detail.text.cursor == 2
+    await staged.press(*[key] * staged.main.detail.text.page)
+    assert staged.main.detail.text.top == 3
 
 
 @case("detail.up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press("j", "j", key)
-    assert staged.main.detail.text.top == 1
+    assert staged.main.detail.text.cursor == 2
 
 
 @case("detail.first")
@@ -546,7 +735,8 @@ for _id in CASES:
     SCENES[_id] = many
 for _id in (
     "detail.mode",
-    *(a.id for a in ACTIONS if a.group == "Move" and a.pane == "detail"),
+    "detail.raw",
+    *(a.id for a in ACTIONS if a.group in ("Move", "In the text") and a.pane in ("detail", "search")),
 ):
     SCENES[_id] = long_body
 SCENES["detail.back"] = SCENES["detail.overview"] = many
@@ -568,6 +758,6 @@ async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> No
 
 
 def test_no_pane_gives_one_key_two_meanings() -> None:
-    for pane in ("list", "filter", "detail", "setup", "help"):
+    for pane in ("list", "filter", "detail", "search", "setup", "help"):
         keys = [key for action in of_pane(pane) for key in action.keys.split(",") if key]
         assert len(keys) == len(set(keys)), pane

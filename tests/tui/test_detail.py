@@ -11,7 +11,7 @@ from soth_mitm_tui.lines import line
 from soth_mitm_tui.message import BODY_LIMIT
 from soth_mitm_tui.timing import bar
 from soth_mitm_tui.tint import json_tint, stream_tint
-from soth_mitm_tui.widgets.line_view import break_points, cut_spans
+from soth_mitm_tui.viewers.wrap import break_points, cut_spans
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
@@ -122,7 +122,8 @@ async def test_a_body_over_the_limit_says_so_at_both_ends() -> None:
     async with stage(scene) as staged:
         await staged.press("enter", "3")
         await staged.until(lambda: "the first 2.1M of 3.0M bytes" in staged.shown())
-        (last,) = staged.main.detail.text.lines.tail
+        last = list(staged.main.detail.text.lines)[-1]
+        assert last is not None
         assert last.text == "  ▲ it goes on; the rest is not shown"
 
 

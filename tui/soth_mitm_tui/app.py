@@ -22,6 +22,7 @@ from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
+from soth_mitm_tui.desks.viewing import Viewing
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.keymap import load as load_keymap
@@ -155,6 +156,7 @@ class SothApp(App[None]):
             Flows(self),
             self.filtering,
             Jumping(self),
+            Viewing(self),
             General(self),
         )
         self._main = self._make_main()
@@ -331,6 +333,19 @@ class SothApp(App[None]):
     def on_bar_chosen(self, event: Bar.Chosen) -> None:
         """A click on a part of a bar does what its key does."""
         self.perform(event.action)
+
+    def on_search_bar_edited(self) -> None:
+        """The search follows what is typed."""
+        self.main.detail.searching.typed()
+
+    def on_search_bar_accepted(self) -> None:
+        """Enter goes on in the text."""
+        self.perform("search.accept")
+
+    def on_viewer_pressed(self) -> None:
+        """A double click opens or closes what a line stands for."""
+        if not self.reason_against("detail.fold"):
+            self.perform("detail.fold")
 
     def on_filter_bar_accepted(self) -> None:
         """Enter keeps the filter."""

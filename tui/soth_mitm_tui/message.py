@@ -1,16 +1,15 @@
-"""A request or a response as lines: its start line, its fields aligned, its body, its trailers."""
+"""What is said about a body: how large it is, how it was read, and why there is none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.text import human_size, printable
-from soth_mitm_tui.lines import BLANK, Line, Span, heading, line
+from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.tint import hex_tint, json_tint, line_tint, stream_tint
-from soth_mitm_tui.widgets.line_view import Tint, plain
+from soth_mitm_tui.viewers.content import Tint, plain
 
 if TYPE_CHECKING:
-    from soth_mitm.model.fields import Fields
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
     from soth_mitm.record.worker import Body
@@ -18,50 +17,7 @@ if TYPE_CHECKING:
 BODY_LIMIT: Final = 2 * 1024 * 1024
 """Most bytes of a body that are fetched to be shown."""
 
-_NAME_LIMIT: Final = 28
 _NO_CONTENT: Final = frozenset({204, 304})
-
-
-def head_lines(message: MessageView, view: FlowView) -> list[Line]:
-    """Return the start line and the fields."""
-    lines = [BLANK, _start_line(message)]
-    if message.forwarded:
-        lines.append(line(("  the proxy changed this head as it must; shown as it came", "warn")))
-    lines += [BLANK, *field_lines(message.fields)]
-    if message.direction == "response":
-        for info in view.infos:
-            made = ", made by the proxy" if info.generated else ""
-            lines.append(line((f"  before it: {info.status}{made}", "muted")))
-    return [*lines, BLANK]
-
-
-def _start_line(message: MessageView) -> Line:
-    version = (f"  {printable(message.version, 20)}", "muted")
-    if message.direction == "request":
-        method = printable(message.method, 40)
-        return line(
-            (f"  {method} ", "strong"), (printable(message.target), "text"), version, indent=len(method) + 3
-        )
-    from soth_mitm_tui.columns import status_tone
-
-    made = ("  answered here, not by the upstream" if message.generated else "", "accent")
-    return line(
-        (f"  {message.status} {printable(message.reason, 200)}", status_tone(message.status)),
-        version,
-        made,
-        indent=2,
-    )
-
-
-def field_lines(fields: Fields) -> list[Line]:
-    """Return fields as an aligned list; long values go on under their beginning."""
-    names = [printable(name, 200) for name, _ in fields]
-    width = min(max((len(name) for name in names), default=0), _NAME_LIMIT)
-    lines: list[Line] = []
-    for name, (_, value) in zip(names, fields, strict=True):
-        spans: tuple[Span, ...] = ((f"  {name:<{width}}  ", "key"), (printable(value), "text"))
-        lines.append(Line(spans, width + 4))
-    return lines
 
 
 def body_end(message: MessageView, rendered: Body) -> list[Line]:
@@ -69,14 +25,7 @@ def body_end(message: MessageView, rendered: Body) -> list[Line]:
     lines = []
     if rendered.truncated or message.captured_bytes > BODY_LIMIT:
         lines.append(line(("  ▲ it goes on; the rest is not shown", "warn"), indent=4))
-    return lines + trailer_lines(message)
-
-
-def trailer_lines(message: MessageView) -> list[Line]:
-    """Return the trailers, where there are any."""
-    if not message.trailers:
-        return []
-    return [BLANK, heading("Trailers"), *field_lines(message.trailers)]
+    return lines
 
 
 # --- body ---------------------------------------------------------------------------------------

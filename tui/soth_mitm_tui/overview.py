@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from soth_mitm.model.reasons import WORDS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui import columns
-from soth_mitm_tui.certificates import expiry, facts
-from soth_mitm_tui.lines import BLANK, Line, Span, fact, heading, line
+from soth_mitm_tui.connections import client_lines, hello_lines, upstream_lines
+from soth_mitm_tui.lines import BLANK, Line, Span, Subject, fact, heading, line
 from soth_mitm_tui.timing import timing_lines
 
 if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
-    from soth_mitm.record.view import ConnView, FlowView, MessageView
+    from soth_mitm.record.view import FlowView, MessageView
 
 DOT: Span = (" · ", "muted")
 
@@ -39,9 +39,9 @@ def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int) -> list[
     lines += _sizes(view, row)
     lines += timing_lines(view, width)
     lines += _policy(view, row)
-    lines += _conn("Client", view.client, now_wall_ns, fallback=row.client)
-    lines += _hello(view)
-    lines += _upstream(view, row, now_wall_ns)
+    lines += client_lines(view, row, now_wall_ns)
+    lines += hello_lines(view)
+    lines += upstream_lines(view, row, now_wall_ns)
     lines += _notes(view)
     return lines
 
@@ -75,12 +75,15 @@ def verdict(view: FlowView, row: Row) -> tuple[Span, ...]:
 
 def _outcome(view: FlowView, row: Row, width: int) -> list[Line]:
     name, address = columns.method(row), url(row, view)
-    lines = [line("  ", *verdict(view, row), indent=2)]
+    state = verdict(view, row)
+    said = "".join(text for text, _ in state)
+    lines = [line("  ", *state, indent=2)._replace(subject=Subject("Outcome", said))]
     if len(name) + len(address) > width - TITLE_ROOM:
-        lines.insert(0, line((f"  {name} ", "strong"), (address, "text"), indent=len(name) + 3))
+        whole = line((f"  {name} ", "strong"), (address, "text"), indent=len(name) + 3)
+        lines.insert(0, whole._replace(subject=Subject("URL", address)))
     why = _why(view)
     if why:
-        lines.append(line((f"  {why}", "text"), indent=2))
+        lines.append(line((f"  {why}", "text"), indent=2)._replace(subject=Subject("Reason", why)))
     if row.hint:
         lines.append(line(("  → ", "accent"), (row.hint, "text"), indent=4))
     if row.repeats:
@@ -102,12 +105,12 @@ def _why(view: FlowView) -> str:
     return printable(view.closed_detail, 400)
 
 
+# --- sizes and policy ---------------------------------------------------------------------------
+
+
 def plural(count: int, thing: str) -> str:
     """Return a number of things in words."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-# --- sizes and policy ---------------------------------------------------------------------------
 
 
 def _size_text(message: MessageView | None) -> tuple[Span, ...]:
@@ -116,6 +119,8 @@ def _size_text(message: MessageView | None) -> tuple[Span, ...]:
     spans: list[Span] = [(f"{message.body_bytes:,} bytes", "text")]
     if message.content_encoding:
         spans.append((f" as {printable(message.content_encoding, 40)}", "muted"))
+    if message.content_type:
+        spans += [DOT, (printable(message.content_type, 80), "text")]
     missing = message.body_bytes - message.captured_bytes
     if missing > 0:
         spans += [DOT, (f"{human_size(missing)} of it not recorded", "warn")]
@@ -157,82 +162,7 @@ def _policy(view: FlowView, row: Row) -> list[Line]:
     return [*lines, BLANK]
 
 
-# --- connections --------------------------------------------------------------------------------
-
-
-def _tls_fact(conn: ConnView) -> Line | None:
-    tls = conn.tls
-    if tls is None:
-        return None
-    spans: list[Span] = [(printable(tls.version), "text"), DOT, (printable(tls.cipher), "text")]
-    spans += [DOT, (printable(tls.alpn) if tls.alpn else "no ALPN", "text")]
-    if tls.resumed:
-        spans += [DOT, ("resumed", "muted")]
-    if conn.opened is not None and conn.opened.side == "upstream":
-        spans += [DOT, ("verified", "good") if tls.verified else ("not verified", "warn")]
-    return fact("TLS", *spans)
-
-
-def _conn(title: str, conn: ConnView | None, now_wall_ns: int, *, fallback: str = "") -> list[Line]:
-    peer = (conn.peer if conn else "") or fallback
-    if conn is None and not peer:
-        return []
-    note = f"connection #{conn.conn}" if conn else ""
-    lines = [heading(title, note)]
-    if peer:
-        lines.append(fact("address", printable(peer)))
-    if conn is None:
-        return [*lines, BLANK]
-    tls = _tls_fact(conn)
-    if tls is not None:
-        lines.append(tls)
-    if conn.issued is not None:
-        source = "from the cache" if conn.issued.cached else "made for it"
-        lines.append(fact("shown it", f"a certificate for {printable(conn.issued.host)}, {source}"))
-    for number, der in enumerate(conn.chain):
-        lines += _certificate(number, der, now_wall_ns)
-    return [*lines, BLANK]
-
-
-def _certificate(number: int, der: bytes, now_wall_ns: int) -> list[Line]:
-    label = "certificate" if number == 0 else "signed by"
-    known = facts(der)
-    if known is None:
-        return [fact(label, ("cannot be read", "warn"))]
-    lines = [fact(label, (known.subject, "text"), DOT, expiry(known.not_after, now_wall_ns))]
-    if number == 0:
-        lines.append(fact("issuer", (known.issuer, "text")))
-        if known.names:
-            more = f" and {len(known.names) - 6} more" if len(known.names) > 6 else ""
-            lines.append(fact("valid for", (", ".join(known.names[:6]) + more, "text")))
-    return lines
-
-
-def _hello(view: FlowView) -> list[Line]:
-    hello = view.client.hello if view.client else None
-    if hello is None:
-        return []
-    lines = [heading("Client hello")]
-    lines.append(fact("SNI", printable(hello.sni) if hello.sni else ("none", "muted")))
-    lines.append(fact("ALPN", printable(", ".join(hello.alpn)) if hello.alpn else ("none", "muted")))
-    if hello.versions:
-        lines.append(fact("versions", printable(", ".join(hello.versions))))
-    if hello.ja4:
-        lines.append(fact("JA4", printable(hello.ja4)))
-    if hello.early_data:
-        lines.append(fact("early data", ("offered; not passed on", "warn")))
-    return [*lines, BLANK]
-
-
-def _upstream(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
-    address = view.bound.address if view.bound else ""
-    lines = _conn("Upstream", view.upstream, now_wall_ns, fallback=address)
-    resolved = view.upstream.resolved if view.upstream else None
-    if lines and resolved is not None and len(resolved.addresses) > 1:
-        lines.insert(2, fact("resolved to", printable(", ".join(resolved.addresses), 300)))
-    if lines and row.reused:
-        lines.insert(1, fact("reused", "it had carried a flow before"))
-    return lines
+# --- what else there is to say ------------------------------------------------------------------
 
 
 def _notes(view: FlowView) -> list[Line]:
@@ -250,6 +180,9 @@ def _notes(view: FlowView) -> list[Line]:
         *(("sent again", retry.cause, "text") for retry in view.retries),
     ]
     lines = [fact(printable(name, 24), (printable(words, 300), tone)) for name, words, tone in told]
+    if view.missing_blocks:
+        lost = plural(view.missing_blocks, "block")
+        lines.append(fact("missing", (f"{lost} of the record that held events of this flow", "warn")))
     if view.omitted:
         lines.append(fact("left out", f"{view.omitted:,} more entries"))
     return [heading("Notes"), *lines, BLANK] if lines else []

@@ -13,7 +13,7 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 from soth_mitm_tui.actions.action import Action
-from soth_mitm_tui.actions.detail import DETAIL_ACTIONS
+from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS
 from soth_mitm_tui.actions.flows import FLOW_ACTIONS, LIST_ACTIONS
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, SETUP_ACTIONS
@@ -26,6 +26,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *FLOW_ACTIONS,
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
+    *SEARCH_ACTIONS,
     *SETUP_ACTIONS,
     *HELP_ACTIONS,
     *APP_ACTIONS,
@@ -36,6 +37,7 @@ PANES: Final = {
     "flow": "A flow, in the list and in the detail",
     "filter": "Filter",
     "detail": "Flow",
+    "search": "Search",
     "setup": "Set-up",
     "help": "Help",
     "app": "Everywhere",

@@ -12,6 +12,8 @@ READABLE: Final = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "right_curly_bracket": "}",
+    "left_curly_bracket": "{",
     "escape": "esc",
     "up": "↑",
     "down": "↓",

@@ -20,7 +20,7 @@ class Browsing(Desk):
             "list.overview": lambda: self._tab(0),
             "list.request": lambda: self._tab(1),
             "list.response": lambda: self._tab(2),
-            "detail.back": lambda: self.main.show_list(),
+            "detail.back": self._back,
             "detail.leave": self._leave,
             "detail.zoom": lambda: self.main.zoom(),
             "detail.next-flow": lambda: self.main.list.step(1),
@@ -41,6 +41,10 @@ class Browsing(Desk):
         self.main.detail.show_tab(tab)
         if self.main.narrow:
             self.main.open()
+
+    def _back(self) -> None:
+        if not self.main.detail.step_out():
+            self.main.show_list()
 
     def _leave(self) -> None:
         if self.main.draining:

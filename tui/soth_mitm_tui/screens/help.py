@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from soth_mitm_tui.actions import DEFAULT, PANES, Registry, bindings
 from soth_mitm_tui.help import help_lines
-from soth_mitm_tui.joined import Joined
+from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.widgets.line_view import LineView
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 

@@ -76,6 +76,7 @@ class MainScreen(Screen[None]):
             "list": self.list,
             "filter": self.filter,
             "detail": self.detail,
+            "search": self.detail.search,
             "setup": self.card,
         }
         """What carries out the actions of a pane, wherever the focus is."""
@@ -171,9 +172,9 @@ class MainScreen(Screen[None]):
             if name != "app" and not reason(action.id)
             for key in action.shown_keys
         )
-        self.key_bar.show_actions(here, everywhere, typing=name == "filter", taken=taken)
+        self.key_bar.show_actions(here, everywhere, typing=name in ("filter", "search"), taken=taken)
         self.list_title.set_bright(name in ("list", "setup"))
-        self.detail.heading.set_bright(name == "detail")
+        self.detail.heading.set_bright(name in ("detail", "search"))
 
     @staticmethod
     def pane_of(widget: Widget | None) -> Widget | None:
@@ -191,7 +192,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Where there is room for one pane only, it is the one with the focus."""
-        self._in_detail = self.pane_of(self.focused) is self.detail
+        self._in_detail = self._focus_in_detail
         self._arrange()
 
     @property
@@ -260,8 +261,11 @@ class MainScreen(Screen[None]):
     @property
     def current_flow(self) -> int:
         """The flow that an action is about: that of the pane with the focus; 0 for none."""
-        pane = self.pane_of(self.focused)
-        return self.detail.flow if pane is self.detail else self.list.selected
+        return self.detail.flow if self._focus_in_detail else self.list.selected
+
+    @property
+    def _focus_in_detail(self) -> bool:
+        return self.focused is not None and self.detail in self.focused.ancestors_with_self
 
     def show_detail(self) -> None:
         """Give the detail the focus, and the screen where there is room for one pane only."""

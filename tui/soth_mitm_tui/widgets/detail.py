@@ -1,33 +1,26 @@
-"""The detail of one flow: three tabs over one viewer, each made when it is looked at."""
+"""The detail of one flow: five tabs over one viewer, and a search in what it shows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.containers import Vertical
 from textual.message import Message
 
-from soth_mitm.model.events import Direction
-from soth_mitm.record.worker import Worker, WorkerError
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import columns
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.joined import Joined
-from soth_mitm_tui.lines import BLANK, Span, heading, line
-from soth_mitm_tui.message import (
-    absence,
-    body_end,
-    body_heading,
-    head_lines,
-    no_message,
-    tint_for,
-    trailer_lines,
-)
-from soth_mitm_tui.overview import overview, url
-from soth_mitm_tui.source import MODES, BodyReader, FlowStore
+from soth_mitm_tui.lines import BLANK, Line, Span, line
+from soth_mitm_tui.overview import url
+from soth_mitm_tui.viewers.bodies import MODES, Bodies
+from soth_mitm_tui.viewers.content import EMPTY, Joined
+from soth_mitm_tui.viewers.layout import TOP, Place
+from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted, current_path
+from soth_mitm_tui.viewers.searching import Searching
+from soth_mitm_tui.viewers.viewer import Viewer
 from soth_mitm_tui.widgets.guarded import Guarded
-from soth_mitm_tui.widgets.line_view import LineView, Tint, plain
 from soth_mitm_tui.widgets.pane_title import PaneTitle
+from soth_mitm_tui.widgets.search_bar import SearchBar
 from soth_mitm_tui.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
@@ -40,18 +33,14 @@ if TYPE_CHECKING:
     from soth_mitm.clock import Clock
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView
+    from soth_mitm.record.worker import Worker
+    from soth_mitm_tui.source import FlowStore
 
-TABS: Final = ("Overview", "Request", "Response")
 DEBOUNCE: Final = 0.07
 LARGE: Final = 64 * 1024
 LARGE_INTERVAL_NS: Final = 500_000_000
-
-
-class Page(NamedTuple):
-    """What a tab shows."""
-
-    lines: Joined
-    tint: Tint = plain
+PATH_ROOM: Final = 60
+"""Most characters of a path in the title."""
 
 
 class Detail(Guarded, Vertical):
@@ -76,28 +65,32 @@ class Detail(Guarded, Vertical):
         super().__init__(id=id)
         self.heading = PaneTitle("No flow", id="detail-title")
         self.tabs = Tabs(TABS, id="detail-tabs")
-        self.text = LineView(id="detail-text")
-        self._store, self._worker = store, worker
+        self.text = Viewer(id="detail-text")
+        self.search = SearchBar(id="search")
+        self.searching = Searching(self.text, self.search, worker)
+        self._store = store
         self._row_of, self._clock = row_of, clock
+        self.pages = Pages(Bodies(store, worker), clock)
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
         self.mode = 0
         self._seen = (0, "", 0)
-        self._shown: tuple[int, int, int] | None = None
-        self._tops: dict[int, int] = {}
-        self._bodies: dict[Direction, BodyReader] = {}
+        self._shown: Wanted | None = None
+        self._places: dict[int, Place] = {}
         self._timer: Timer | None = None
         self._busy = False
         self._stale = False
         self._large_at = 0
         self._width = 0
+        self._sizes: tuple[Span, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Lay out the title, the tabs and the viewer."""
+        """Lay out the title, the tabs, the viewer and the search under it."""
         yield self.heading
         yield self.tabs
         yield self.text
+        yield self.search
 
     def fail(self, error: Exception) -> None:
         """Show the card in the viewer, which has the room for it."""
@@ -106,7 +99,7 @@ class Detail(Guarded, Vertical):
     @property
     def showing(self) -> int:
         """The flow that is on the screen; 0 for none."""
-        return self._shown[0] if self._shown is not None else 0
+        return self._shown.flow if self._shown is not None else 0
 
     @property
     def loading_now(self) -> bool:
@@ -120,8 +113,8 @@ class Detail(Guarded, Vertical):
         if flow == self.flow:
             return
         self.flow = flow
-        self._bodies.clear()
-        self._tops.clear()
+        self.pages.bodies.forget()
+        self._places.clear()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE, self._load)
@@ -132,7 +125,8 @@ class Detail(Guarded, Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """Read what was passed over out of sight; what was made for another width is made anew."""
-        if self.showing != self.flow or (self.tab == 0 and event.size.width != self._width):
+        measured = self.tab in MADE_TO_MEASURE and event.size.width != self._width
+        if self.showing != self.flow or measured:
             self._load()
         self._width = event.size.width
 
@@ -142,9 +136,9 @@ class Detail(Guarded, Vertical):
         if row is None or not self._in_sight:
             return
         seen = (row.last_mono_ns, row.state, row.repeats)
-        if seen != self._seen and self._shown is not None and self._shown[0] == self.flow:
+        if seen != self._seen and self.showing == self.flow:
             now = self._clock.monotonic_ns()
-            large = any(body.size > LARGE for body in self._bodies.values())
+            large = self.pages.bodies.size > LARGE
             if large and row.open and now - self._large_at < LARGE_INTERVAL_NS:
                 return
             self._large_at = now
@@ -153,11 +147,15 @@ class Detail(Guarded, Vertical):
 
     # --- loading
 
+    def refresh_page(self) -> None:
+        """Make the page anew, at the same place: what is folded or masked has changed."""
+        self._load()
+
     def _load(self) -> None:
         """Read and show the flow; while that is under way, once more is enough for all calls."""
         if not self._in_sight:
             self._shown = None
-            self.text.show(Joined(()))
+            self.text.show(EMPTY)
             return
         if self._busy:
             self._stale = True
@@ -175,29 +173,38 @@ class Detail(Guarded, Vertical):
                 self._stale = False
                 self._load()
 
+    def _wanted(self) -> Wanted:
+        return Wanted(self.flow, self.tab, MODES[self.mode])
+
     async def _read(self) -> None:
-        flow, tab, mode = self.flow, self.tab, self.mode
-        row = self._row_of(flow) if flow else None
+        wanted = self._wanted()
+        row = self._row_of(wanted.flow) if wanted.flow else None
         if row is None:
-            self._empty(flow)
+            self._empty(wanted.flow)
             return
         seen = (row.last_mono_ns, row.state, row.repeats)
-        view = await self._store.view(flow)
-        if flow != self.flow or view is None:
+        view = await self._store.view(wanted.flow)
+        if wanted.flow != self.flow or view is None:
             return
         self._set_title(row, view)
-        page = await self._page(tab, view, row)
-        if (flow, tab, mode) != (self.flow, self.tab, self.mode):
+        width = self.text.scrollable_content_region.width
+        content = await self.pages.page(wanted, view, row, width=width)
+        if wanted != self._wanted():
             self._stale = True
             return
         self._seen = seen
-        if self._shown == (flow, tab, mode):
-            self.text.extend(page.lines, page.tint)
-        else:
-            same = self._shown is not None and self._shown[:2] == (flow, tab)
-            top = self.text.top if same else self._tops.get(tab, 0)
-            self._shown = (flow, tab, mode)
-            self.text.show(page.lines, page.tint, top=top)
+        self._show(wanted, content)
+
+    def _show(self, wanted: Wanted, content: Joined) -> None:
+        before, self._shown = self._shown, wanted
+        if before == wanted:
+            self.text.extend(content)
+            self.searching.grown()
+            return
+        same = before is not None and before.flow == wanted.flow and before.tab == wanted.tab
+        place = self.text.place if same else self._places.get(wanted.tab, TOP)
+        self.text.show(content, place=place)
+        self.searching.again()
 
     def _empty(self, flow: int) -> None:
         self._shown = None
@@ -210,29 +217,6 @@ class Detail(Guarded, Vertical):
         self.tabs.set_note(())
         self.text.show(Joined([BLANK, line((f"  {words}", "muted"))]))
 
-    async def _page(self, tab: int, view: FlowView, row: Row) -> Page:
-        if tab == 0:
-            width = self.text.scrollable_content_region.width
-            return Page(Joined(overview(view, row, now_wall_ns=self._clock.wall_ns(), width=width)))
-        direction = Direction.REQUEST if tab == 1 else Direction.RESPONSE
-        message = view.request if tab == 1 else view.response
-        if message is None or not message.raw:
-            return Page(Joined(no_message(direction, view, row)))
-        head = head_lines(message, view)
-        missing = absence(message, view, row)
-        if missing:
-            return Page(Joined([*head, heading("Body", missing), *trailer_lines(message)]))
-        reader = self._bodies.get(direction)
-        if reader is None:
-            reader = self._bodies[direction] = BodyReader(self._store, self._worker, view.flow, direction)
-        mode = MODES[self.mode]
-        try:
-            body = await reader.render(message, mode)
-        except WorkerError as error:
-            return Page(Joined([*head, line((f"  ✕ {error}", "bad"), indent=4)]))
-        head += body_heading(message, body, mode)
-        return Page(Joined(head, body.lines, body_end(message, body)), tint_for(body, message.content_type))
-
     # --- title
 
     def _set_title(self, row: Row, view: FlowView) -> None:
@@ -240,8 +224,27 @@ class Detail(Guarded, Vertical):
         title: tuple[Span, ...] = ((f"{name} {url(row, view)}", "heading"),)
         self.heading.set(title, self._state(row))
         sizes = f"{human_size(row.request_bytes)} ↑ {human_size(row.response_bytes)} ↓"
-        sizes += f" {human_duration(row.duration_ns)}"
-        self.tabs.set_note(((sizes, "muted"),))
+        self._sizes = ((f"{sizes} {human_duration(row.duration_ns)}", "muted"),)
+        self._set_note()
+
+    def _set_note(self) -> None:
+        """Say at the right of the tabs what is selected, where the line stands, or how large it all is."""
+        chosen, path = self.text.selection, self.current_path()
+        if chosen is not None and not chosen.empty:
+            count = f"{chosen.line_count:,} lines" if chosen.line_count > 1 else "1 line"
+            if not chosen.whole_lines and chosen.line_count == 1:
+                count = f"{len(self.text.selected_text()):,} characters"
+            self.tabs.set_note(((f"{count} selected", "accent"), (" · y copies", "muted")))
+        elif path:
+            shown = path if len(path) <= PATH_ROOM else "…" + path[1 - PATH_ROOM :]
+            self.tabs.set_note(((shown, "key"),))
+        else:
+            self.tabs.set_note(self._sizes)
+
+    def on_viewer_moved(self, event: Viewer.Moved) -> None:
+        """Say where the current line stands."""
+        event.stop()
+        self._set_note()
 
     @staticmethod
     def _state(row: Row) -> tuple[Span, ...]:
@@ -258,7 +261,7 @@ class Detail(Guarded, Vertical):
         """Show another tab, at the place where it was left."""
         if tab == self.tab:
             return
-        self._tops[self.tab] = self.text.top
+        self._places[self.tab] = self.text.place
         self.tab = tab
         self.tabs.choose(tab)
         self._load()
@@ -270,67 +273,44 @@ class Detail(Guarded, Vertical):
         self.show_tab(event.number)
         self.text.focus()
 
-    def reason_against(self, action_id: str) -> str:
-        """Say why an action does not work now; empty where it does."""
-        if action_id == "detail.mode" and self.tab == 0:
-            return "The overview has one view only; the request and the response have more"
-        return ""
-
-    def action_mode(self) -> None:
-        """Show the body in the next view."""
+    def next_mode(self) -> None:
+        """Show bodies in the next of their views."""
         self.mode = (self.mode + 1) % len(MODES)
         self._load()
 
-    def action_next_tab(self) -> None:
-        """Show the tab to the right."""
-        self.show_tab((self.tab + 1) % len(TABS))
+    # --- what is looked at, for others
 
-    def action_previous_tab(self) -> None:
-        """Show the tab to the left."""
-        self.show_tab((self.tab - 1) % len(TABS))
+    @property
+    def current_line(self) -> Line | None:
+        """The line under the cursor."""
+        return self.text.current_line
 
-    def action_overview(self) -> None:
-        """Show the overview."""
-        self.show_tab(0)
+    def current_value(self) -> tuple[str, str] | None:
+        """Return the name and the whole value of the current line; None where it is about nothing."""
+        at = self.current_line
+        if at is None:
+            return None
+        about = at.subject
+        if about is not None:
+            return (about.path or about.what, about.value) if about.value else None
+        text = at.text[at.lead :].strip()
+        return ("Line", text) if text else None
 
-    def action_request(self) -> None:
-        """Show the request."""
-        self.show_tab(1)
+    def current_filter(self) -> str:
+        """Return the filter for all flows that have the same value; empty where there is none."""
+        about = self.current_line.subject if self.current_line is not None else None
+        return about.filter if about is not None else ""
 
-    def action_response(self) -> None:
-        """Show the response."""
-        self.show_tab(2)
+    def current_path(self) -> str:
+        """Return where the current line stands in its document; empty where it is in none."""
+        return current_path(self.current_line)
 
-    # --- moving
+    def selected_text(self) -> str:
+        """Return what is selected by keys or the mouse; empty where nothing is."""
+        return self.text.selected_text()
 
-    def action_down(self) -> None:
-        """Scroll down a line."""
-        self.text.move(1)
-
-    def action_up(self) -> None:
-        """Scroll up a line."""
-        self.text.move(-1)
-
-    def action_half_down(self) -> None:
-        """Scroll down half a page."""
-        self.text.move(self.text.page // 2)
-
-    def action_half_up(self) -> None:
-        """Scroll up half a page."""
-        self.text.move(-(self.text.page // 2))
-
-    def action_page_down(self) -> None:
-        """Scroll down a page."""
-        self.text.move(self.text.page - 1)
-
-    def action_page_up(self) -> None:
-        """Scroll up a page."""
-        self.text.move(1 - self.text.page)
-
-    def action_first(self) -> None:
-        """Go to the top."""
-        self.text.to_top()
-
-    def action_last(self) -> None:
-        """Go to the end, and stay there while it grows."""
-        self.text.to_end()
+    def step_out(self) -> bool:
+        """Leave what is transient, the selection first, then the search; False where nothing is."""
+        if self.text.selection is not None:
+            return self.text.clear_selection()
+        return self.searching.leave()

@@ -1,235 +1,224 @@
-"""A viewer of many lines: wrapped piece by piece, drawn where they are in sight, growing at the end."""
+"""A view of many lines: only what is in sight is laid out and drawn, and it may grow at the end."""
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Callable
-from time import perf_counter_ns
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rich.cells import get_character_cell_size
 from textual.strip import Strip
 
-from soth_mitm_tui.joined import Content, Joined
-from soth_mitm_tui.lines import Line, Span
+from soth_mitm_tui.viewers.layout import TOP, Layout, Place
+from soth_mitm_tui.viewers.wrap import cells_before, char_at, cut_spans
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 
-Tint = Callable[[str], tuple[Span, ...]]
+if TYPE_CHECKING:
+    from textual import events
 
-SLICE_NS: Final = 3_000_000
-MARGIN: Final = 2
-"""Cells to the left of plain text, where lines of spans have their own blanks."""
+    from soth_mitm_tui.lines import Line, Span
+    from soth_mitm_tui.viewers.content import Joined
 
-PAUSE: Final = 0.005
+WHEEL: Final = 3
+"""Rows that a turn of the wheel moves."""
 
-TINT_LIMIT: Final = 2000
-"""Longest line, in characters, that is coloured; hostile lines stay plain."""
-
-
-def plain(text: str) -> tuple[Span, ...]:
-    """The tint that colours nothing."""
-    return ((text, "text"),)
-
-
-def break_points(text: str, width: int, indent: int, *, words: bool = False) -> list[int]:
-    """Return the index of the first character of each row that `text` takes at `width` cells.
-
-    With `words` a row ends at a blank where there is one in its second half.
-    """
-    width = max(width, 2)
-    rest = max(width - indent, 2)
-    if text.isascii() and not words:
-        return [0, *range(width, len(text), rest)]
-    points, room, blank = [0], width, 0
-    for position, char in enumerate(text):
-        size = get_character_cell_size(char)
-        if size > room:
-            start = blank if words and blank > points[-1] + (position - points[-1]) // 2 else position
-            points.append(start)
-            room = rest - sum(map(get_character_cell_size, text[start:position]))
-        room -= size
-        if char == " ":
-            blank = position + 1
-    return points
-
-
-def cut_spans(spans: tuple[Span, ...], start: int, stop: int) -> list[Span]:
-    """Return the part of spans between two character positions."""
-    out: list[Span] = []
-    offset = 0
-    for text, tone in spans:
-        low, high = max(start - offset, 0), min(stop - offset, len(text))
-        if low < high:
-            out.append((text[low:high], tone))
-        offset += len(text)
-        if offset >= stop:
-            break
-    return out
+SIDE: Final = 8
+"""Cells that a step to the side moves, where lines are not wrapped."""
 
 
 class LineView(LineScroll):
-    """Shows a sequence of lines. While the end is in sight, it stays in sight as lines are added."""
+    """Shows lines from a place on. While the end is in sight, it stays in sight as lines are added.
+
+    The scroll bar counts lines, not rows: how many rows a line takes is not known before it is near.
+    """
 
     title = "This text"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._lines = Joined(())
-        self._tint: Tint = plain
-        self._row_line = array("l")
-        self._row_start = array("l")
-        self._laid = 0
-        self._width = 0
+        self.layout_of = Layout()
+        self.place = TOP
+        """The row at the top."""
+        self.side = 0
+        """Cells that are out of sight at the left."""
         self._stick = False
+        self._sight: list[Place] | None = None
+        self._last_top: Place | None = None
 
     @property
     def lines(self) -> Joined:
         """What is shown."""
-        return self._lines
-
-    def show(self, lines: Joined, tint: Tint = plain, *, top: int = 0, stick: bool = False) -> None:
-        """Show other lines, from row `top`; with `stick` the end is kept in sight."""
-        self.failure = None
-        self._lines, self._tint = lines, tint
-        self._restart()
-        self._stick = stick
-        self.go_to(self.row_count if stick else top)
-        self.refresh()
-
-    def extend(self, lines: Joined, tint: Tint = plain) -> None:
-        """Show lines that begin as the ones before did; neither place nor cost depends on those."""
-        stick = self._stick or (self.at_end and self.top > 0)
-        same = lines.in_place(self._lines, self._fits)
-        self._lines, self._tint = lines, tint
-        if same < self._laid:
-            self._unlay(same)
-        self._lay()
-        if stick:
-            self.go_to(self.row_count)
-        self.refresh()
-
-    def _fits(self, content: Line) -> bool:
-        return len(content.text) <= self._width and content.text.isascii()
+        return self.layout_of.content
 
     @property
-    def row_count(self) -> int:
-        """Rows on the screen that the lines laid so far take."""
-        return len(self._row_line)
+    def top(self) -> int:
+        """The first line in sight."""
+        return self.place.line
 
-    # --- layout
+    @property
+    def at_end(self) -> bool:
+        """Whether the last row is in sight."""
+        return self.place >= self.last_top
 
-    def _restart(self) -> None:
-        self._width = self.scrollable_content_region.width
-        self._laid = 0
-        del self._row_line[:], self._row_start[:]
-        self._lay()
+    @property
+    def last_top(self) -> Place:
+        """The top of the page that ends with the last row."""
+        if self._last_top is None:
+            self._last_top = self.layout_of.last_top(self.page)
+        return self._last_top
 
-    def _unlay(self, line: int) -> None:
-        rows = len(self._row_line)
-        while rows and self._row_line[rows - 1] >= line:
-            rows -= 1
-        del self._row_line[rows:], self._row_start[rows:]
-        self._laid = line
+    @property
+    def wrap(self) -> bool:
+        """Whether long lines go on below."""
+        return self.layout_of.wrap
 
-    def _lay(self) -> None:
-        """Wrap lines for one slice of time, and go on after other work where some are left."""
-        lines, width = self._lines, self._width
-        if width <= 0:
-            return
-        deadline = perf_counter_ns() + SLICE_NS
-        while self._laid < len(lines):
-            stop = min(self._laid + 256, len(lines))
-            for number in range(self._laid, stop):
-                self._lay_line(number, lines[number], width)
-                if perf_counter_ns() >= deadline:
-                    stop = number + 1
-                    break
-            self._laid = stop
-            if perf_counter_ns() >= deadline:
-                break
-        self.set_line_count(len(self._row_line))
-        if self._laid < len(lines):
-            # A message to ourselves would be served at once, with nobody else's turn in between.
-            self.set_timer(PAUSE, self._go_on)
+    # --- what is shown
 
-    def _lay_line(self, number: int, content: Content, width: int) -> None:
-        if isinstance(content, Line):
-            text, indent = content.text, content.indent
-        else:
-            text, indent, width = content, 0, width - MARGIN
-        if len(text) <= width and text.isascii():
-            self._row_line.append(number)
-            self._row_start.append(0)
-            return
-        words = isinstance(content, Line) and len(text) <= TINT_LIMIT
-        for start in break_points(text, width, min(indent, width // 2), words=words):
-            self._row_line.append(number)
-            self._row_start.append(start)
+    def show(self, content: Joined, *, place: Place = TOP, stick: bool = False) -> None:
+        """Show other lines, from `place`; with `stick` the end is kept in sight."""
+        self.failure = None
+        self.layout_of.content = content
+        self.side = 0
+        self._stick = stick
+        self._lay_out(place)
 
-    def _go_on(self) -> None:
-        if self._laid < len(self._lines):
-            stick, before = self._stick, self.row_count
-            self._lay()
-            if stick:
-                self.go_to(self.row_count)
-            if stick or before < self.top + self.page:
-                self.refresh()
+    def extend(self, content: Joined) -> None:
+        """Show lines that begin as the ones before did, at the place where they are."""
+        self._stick = self._stick or (self.at_end and self.place > TOP)
+        self.layout_of.content = content
+        self._lay_out(self.place)
+
+    def come(self) -> None:
+        """Draw again: lines that were still to come are there."""
+        self._lay_out(self.place)
+
+    def set_wrap(self, wrap: bool) -> None:
+        """Wrap long lines, or not."""
+        self.layout_of.wrap = wrap
+        self.side = 0
+        self._lay_out(Place(self.place.line))
+
+    def _lay_out(self, place: Place) -> None:
+        layout = self.layout_of
+        layout.width = self.scrollable_content_region.width
+        layout.forget()
+        self._last_top = None
+        self.set_line_count(self.last_top.line + self.page)
+        self.go_to_place(self.last_top if self._stick else place)
 
     def on_resize(self) -> None:
-        """Wrap anew where the width changed, keeping the first line in sight where it is."""
-        width = self.scrollable_content_region.width
-        if width == self._width:
-            self.go_to(self.row_count if self._stick else self.top)
-            return
-        first = self._row_line[self.top] if self.top < len(self._row_line) else 0
-        self._restart()
-        if self._stick:
-            self.go_to(self.row_count)
+        """Wrap anew, keeping the first line in sight where it is."""
+        if self.layout_of.width == self.scrollable_content_region.width:
+            self._lay_out(self.place)
         else:
-            self.go_to(bisect_left(self._row_line, first))
+            self._lay_out(Place(self.place.line))
+
+    # --- where it is
+
+    def go_to_place(self, place: Place) -> None:
+        """Scroll so that a row is the first one in sight, as far as there are rows."""
+        self.place = min(self.layout_of.clamp(place), self.last_top)
+        self._sight = None
+        self.go_to(self.place.line)
         self.refresh()
 
-    # --- drawing
-
-    def draw_line(self, y: int) -> Strip:
-        """Draw the row that is `y` lines below the top."""
-        row = y + self.top
-        base, width = self.base_style, self.size.width
-        if row >= len(self._row_line):
-            return Strip.blank(width, base)
-        number, start = self._row_line[row], self._row_start[row]
-        content = self._lines[number]
-        last = row + 1 >= len(self._row_line) or self._row_line[row + 1] != number
-        if isinstance(content, Line):
-            spans, length, indent = content.spans, len(content.text), min(content.indent, self._width // 2)
-        else:
-            length, indent = len(content), 0
-            spans = self._tint(content) if length <= TINT_LIMIT else plain(content)
-        stop = length if last else self._row_start[row + 1]
-        piece = cut_spans(spans, start, stop)
-        margin = MARGIN if not isinstance(content, Line) else indent if start else 0
-        if margin:
-            piece.insert(0, (" " * margin, "text"))
-        return self.strip_of(piece, width, base)
-
-    # --- moving
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the scroll bar; leaving the end lets go of it."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(new_value) != self.place.line:
+            self.go_to_place(Place(round(new_value)))
+        if not self.at_end:
+            self._stick = False
 
     def move(self, rows: int) -> None:
         """Scroll by `rows`; away from the end, new lines no longer move the view."""
-        self.go_to(self.top + rows)
+        if rows < 0:
+            self._stick = False
+        self.go_to_place(self.layout_of.walk(self.place, rows))
+
+    def move_side(self, steps: int) -> None:
+        """Scroll to the side, where lines are not wrapped."""
+        if not self.wrap:
+            self.side = max(0, min(self.side + steps * SIDE, self._widest()))
+            self.refresh()
+
+    def _widest(self) -> int:
+        widest = max((len(self.layout_of.look(place.line)[0].text) for place in self.sight()), default=0)
+        return max(0, widest - SIDE)
 
     def to_top(self) -> None:
         """Go to the first row."""
-        self.go_to(0)
+        self._stick = False
+        self.go_to_place(TOP)
 
     def to_end(self) -> None:
         """Go to the last row, and stay at the end while lines are added."""
-        self.go_to(self.row_count)
         self._stick = True
+        self.go_to_place(self.last_top)
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Leaving the end lets go of it."""
-        super().watch_scroll_y(old_value, new_value)
-        if not self.at_end:
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll by rows, whatever lines they belong to."""
+        event.prevent_default()
+        event.stop()
+        self.move(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll by rows, whatever lines they belong to."""
+        event.prevent_default()
+        event.stop()
+        self.move(-WHEEL)
+
+    # --- drawing
+
+    def sight(self) -> list[Place]:
+        """Return the rows in sight, from the top."""
+        if self._sight is None:
+            self._sight = list(self.layout_of.page_from(self.place, self.page))
+            if self._sight:
+                self.lines.want(self._sight[0].line, self._sight[-1].line + 1)
+        return self._sight
+
+    def row_text(self, place: Place) -> tuple[Line, int, int, int]:
+        """Return a line, the characters of it that a row shows, and the room at the left of them."""
+        line, starts = self.layout_of.look(place.line)
+        start = starts[place.row]
+        stop = starts[place.row + 1] if place.row + 1 < len(starts) else len(line.text)
+        room = min(line.indent, self.layout_of.width // 2) if place.row else 0
+        if not self.wrap:
+            start = char_at(line.text, self.side) if self.side else 0
+            stop = char_at(line.text, self.layout_of.width + 1, start)
+        return line, start, stop, room
+
+    def draw_line(self, y: int) -> Strip:
+        """Draw the row that is `y` rows below the top."""
+        rows, base = self.sight(), self.base_style
+        if y >= len(rows):
+            return Strip.blank(self.size.width, base)
+        line, start, stop, room = self.row_text(rows[y])
+        spans: list[Span] = cut_spans(line.spans, start, stop)
+        if room:
+            spans.insert(0, (" " * room, "text"))
+        return self.strip_of(spans, self.size.width, base)
+
+    def spot_at(self, x: int, y: int) -> tuple[int, int] | None:
+        """Return the line and the character that are drawn at a cell; None below the last line."""
+        rows = self.sight()
+        if not rows:
+            return None
+        if y >= len(rows):
+            return rows[-1].line, len(self.layout_of.look(rows[-1].line)[0].text)
+        line, start, stop, room = self.row_text(rows[max(y, 0)])
+        return rows[max(y, 0)].line, min(char_at(line.text, x - room, start), stop)
+
+    def reveal(self, line: int, char: int = 0, *, centre: bool = False) -> None:
+        """Scroll as little as it takes to see a character; with `centre` into the middle where it was not."""
+        layout = self.layout_of
+        target = layout.clamp(Place(line, layout.row_of(line, char)))
+        sight = self.sight()
+        if target not in sight:
             self._stick = False
+            below = bool(sight) and target > sight[-1]
+            above = self.page // 2 if centre else self.page - 1 if below else 0
+            self.go_to_place(layout.walk(target, -above))
+        if not self.wrap:
+            at = cells_before(layout.look(line)[0].text, char)
+            if not self.side <= at < self.side + layout.width - 4:
+                self.side = max(0, at - layout.width // 2)
+                self.refresh()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.message import Message
 
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.joined import Joined
+from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:

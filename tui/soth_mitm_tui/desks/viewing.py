@@ -1,0 +1,119 @@
+"""Moving, folding, selecting and searching in the detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.viewers.bodies import MODES
+from soth_mitm_tui.viewers.pages import TABS, WITH_BODY
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.desks.desk import Deed
+    from soth_mitm_tui.viewers.viewer import Viewer
+    from soth_mitm_tui.widgets.detail import Detail
+
+WRAPPED = "Long lines are wrapped: w lets them run to the side"
+
+
+class Viewing(Desk):
+    """Acts in the viewer of the detail."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self.deeds = {
+            **{f"detail.{name.lower()}": self._tab(number) for number, name in enumerate(TABS)},
+            "detail.next-tab": lambda: self._turn(1),
+            "detail.previous-tab": lambda: self._turn(-1),
+            "detail.down": lambda: self.text.move_cursor(1),
+            "detail.up": lambda: self.text.move_cursor(-1),
+            "detail.half-down": lambda: self.text.move_page(self.text.page // 2),
+            "detail.half-up": lambda: self.text.move_page(-(self.text.page // 2)),
+            "detail.page-down": lambda: self.text.move_page(self.text.page - 1),
+            "detail.page-up": lambda: self.text.move_page(1 - self.text.page),
+            "detail.first": lambda: self.text.to_first(),
+            "detail.last": lambda: self.text.to_last(),
+            "detail.next-section": lambda: self._section(1),
+            "detail.previous-section": lambda: self._section(-1),
+            "detail.left": lambda: self.text.move_side(-1),
+            "detail.right": lambda: self.text.move_side(1),
+            "detail.mode": lambda: self.detail.next_mode(),
+            "detail.wrap": lambda: self.text.set_wrap(not self.text.wrap),
+            "detail.sort": self._sort,
+            "detail.secrets": self._secrets,
+            "detail.fold": self._fold,
+            "detail.select": lambda: self.text.select_lines(),
+            "detail.select-down": lambda: self.text.stretch_by(1),
+            "detail.select-up": lambda: self.text.stretch_by(-1),
+            "detail.search": lambda: self.detail.searching.open(),
+            "detail.next-match": lambda: self.detail.searching.step(1),
+            "detail.previous-match": lambda: self.detail.searching.step(-1),
+            "search.accept": lambda: self.detail.searching.accept(),
+            "search.cancel": lambda: self.detail.searching.cancel(),
+            "search.regex": lambda: self.detail.searching.toggle_regex(),
+            "search.next": lambda: self.detail.searching.step(1),
+            "search.previous": lambda: self.detail.searching.step(-1),
+        }
+
+    @property
+    def detail(self) -> Detail:
+        """The detail."""
+        return self.main.detail
+
+    @property
+    def text(self) -> Viewer:
+        """Its viewer."""
+        return self.detail.text
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why an action does not work on what is shown."""
+        detail = self.detail
+        if action_id == "detail.mode" and detail.tab not in WITH_BODY:
+            return f"This tab has one view only; bodies have {len(MODES)}"
+        if action_id in ("detail.sort", "detail.secrets") and detail.tab not in WITH_BODY:
+            return "There are no headers in this tab"
+        if action_id in ("detail.left", "detail.right") and self.text.wrap:
+            return WRAPPED
+        if action_id == "detail.fold" and not self._foldable():
+            return "There is nothing to fold on this line"
+        if action_id in ("detail.next-match", "detail.previous-match", "search.next", "search.previous"):
+            return detail.searching.reason_against()
+        return ""
+
+    def _tab(self, number: int) -> Deed:
+        return lambda: self.detail.show_tab(number)
+
+    def _turn(self, by: int) -> None:
+        self.detail.show_tab((self.detail.tab + by) % len(TABS))
+
+    def _section(self, by: int) -> None:
+        lines, at = self.text.lines, self.text.cursor + by
+        while 0 <= at < len(lines):
+            part, _ = lines.place_of(at)
+            if not isinstance(lines.parts[part], list):
+                at = lines.start_of(part + 1) if by > 0 else lines.start_of(part) - 1
+                continue
+            line = lines[at]
+            if line is not None and line.spans[:1] and line.spans[0][1] == "heading":
+                break
+            at += by
+        self.text.set_cursor(at, centre=True)
+
+    def _sort(self) -> None:
+        choices = self.detail.pages.choices
+        choices.sorted_fields = not choices.sorted_fields
+        self.detail.refresh_page()
+
+    def _secrets(self) -> None:
+        choices = self.detail.pages.choices
+        choices.secrets = not choices.secrets
+        self.detail.refresh_page()
+
+    def _foldable(self) -> str:
+        line = self.detail.current_line
+        return line.subject.fold if line is not None and line.subject is not None else ""
+
+    def _fold(self) -> None:
+        self.detail.pages.choices.turn(self._foldable())
+        self.detail.refresh_page()

@@ -1,0 +1,103 @@
+"""What each tab of the detail shows of a flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from soth_mitm.model.events import Direction
+from soth_mitm_tui.lines import BLANK, Line, Subject, heading, line
+from soth_mitm_tui.message import absence, no_message
+from soth_mitm_tui.overview import overview
+from soth_mitm_tui.timing import timing_page
+from soth_mitm_tui.viewers.choices import Choices
+from soth_mitm_tui.viewers.content import Joined
+from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
+
+if TYPE_CHECKING:
+    from soth_mitm.clock import Clock
+    from soth_mitm.record.rows import Row
+    from soth_mitm.record.view import FlowView, MessageView
+    from soth_mitm.record.worker import Mode
+    from soth_mitm_tui.viewers.bodies import Bodies
+    from soth_mitm_tui.viewers.content import Part
+
+TABS: Final = ("Overview", "Request", "Response", "Timing", "Raw")
+OVERVIEW, REQUEST, RESPONSE, TIMING, RAW = range(5)
+
+MADE_TO_MEASURE: Final = frozenset({OVERVIEW, TIMING})
+"""Tabs that are made for one width."""
+
+WITH_BODY: Final = frozenset({REQUEST, RESPONSE, RAW})
+
+
+class Wanted(NamedTuple):
+    """What is to be shown; two that are equal show the same, later or not."""
+
+    flow: int
+    tab: int
+    mode: Mode
+
+
+class Pages:
+    """Makes the pages of one flow after the other."""
+
+    def __init__(self, bodies: Bodies, clock: Clock) -> None:
+        self.bodies = bodies
+        self.choices = Choices()
+        self._clock = clock
+
+    async def page(self, wanted: Wanted, view: FlowView, row: Row, *, width: int) -> Joined:
+        """Return what a tab shows of a flow by now."""
+        now = self._clock.wall_ns()
+        if wanted.tab == OVERVIEW:
+            return Joined(overview(view, row, now_wall_ns=now, width=width))
+        if wanted.tab == TIMING:
+            return Joined(timing_page(view, row, width))
+        if wanted.tab == RAW:
+            return await self._raw(view, row, wanted.mode)
+        request = wanted.tab == REQUEST
+        message = view.request if request else view.response
+        if message is None or not message.raw:
+            direction = Direction.REQUEST if request else Direction.RESPONSE
+            return Joined(no_message(direction, view, row))
+        head = head_lines(message, view, self.choices, now_wall_ns=now)
+        tail = trailer_lines(message, self.choices)
+        missing = absence(message, view, row)
+        if missing:
+            return Joined([*head, heading("Body", missing)], tail)
+        return Joined(head, *await self.bodies.parts(view.flow, message, wanted.mode), tail)
+
+    # --- as it came
+
+    async def _raw(self, view: FlowView, row: Row, mode: Mode) -> Joined:
+        parts: list[Part | list[Line]] = []
+        for title, direction in (("Request", Direction.REQUEST), ("Response", Direction.RESPONSE)):
+            message = view.request if direction == Direction.REQUEST else view.response
+            if message is None or not message.raw:
+                parts.append(no_message(direction, view, row))
+                continue
+            parts += await self._raw_message(title, view, row, message, mode)
+        return Joined(*parts)
+
+    async def _raw_message(
+        self, title: str, view: FlowView, row: Row, message: MessageView, mode: Mode
+    ) -> list[Part | list[Line]]:
+        note = f"as it came, {len(message.raw):,} bytes of head"
+        head = [BLANK, heading(title, note), *raw_lines(message.raw, self.choices)]
+        if message.forwarded:
+            head += [BLANK, heading(f"{title} as it went on", "changed by the proxy as it must")]
+            head += raw_lines(message.forwarded, self.choices)
+        missing = absence(message, view, row)
+        if missing:
+            return [[*head, line((f"  ({missing})", "muted"), indent=2)]]
+        tail = [BLANK]
+        if message.trailers_raw:
+            tail = [BLANK, heading("Trailers"), *raw_lines(message.trailers_raw, self.choices), BLANK]
+        raw = await self.bodies.parts(view.flow, message, "hex" if mode == "hex" else "raw", as_it_came=True)
+        return [head, *raw, tail]
+
+
+def current_path(line: Line | None) -> str:
+    """Return where a line stands in its document; empty where that is nothing to say."""
+    about: Subject | None = line.subject if line is not None else None
+    return about.path if about is not None else ""

@@ -1,0 +1,193 @@
+"""Searching in what the detail shows: while it is typed, and through the whole of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.record.worker import HERE_LIMIT, WorkerError
+from soth_mitm.text import printable
+from soth_mitm_tui.viewers.hits import MOST_HITS, BadPattern, Hits, PartHits, Query, find_in, texts_of
+from soth_mitm_tui.viewers.layout import TOP, Place
+from soth_mitm_tui.viewers.selection import Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soth_mitm.record.worker import Worker
+    from soth_mitm_tui.lines import Line
+    from soth_mitm_tui.viewers.content import Part
+    from soth_mitm_tui.viewers.viewer import Viewer
+    from soth_mitm_tui.widgets.search_bar import SearchBar
+
+PATIENCE: Final = 0.05
+"""Seconds of rest after a key before a search begins."""
+
+
+class Searching:
+    """One search in one viewer: its text, how far it is, and what it has found."""
+
+    def __init__(self, viewer: Viewer, bar: SearchBar, worker: Worker) -> None:
+        self._viewer, self._bar, self._worker = viewer, bar, worker
+        self.hits = Hits()
+        self.regex = False
+        self.running = False
+        self._progress = 0.0
+        self._from: tuple[Place, int] = (TOP, 0)
+        self._jump = False
+
+    @property
+    def query(self) -> Query:
+        """What is searched for by now."""
+        return Query(self._bar.text, self.regex)
+
+    # --- opening and leaving
+
+    def open(self) -> None:
+        """Show the bar and type in it; escape goes back to this place."""
+        self._from = self._viewer.place, self._viewer.cursor
+        self._bar.open(regex=self.regex)
+
+    def accept(self) -> None:
+        """Go on in the viewer, at the match; without a text, close the bar."""
+        if not self._bar.text:
+            self.leave()
+        self._viewer.focus()
+
+    def cancel(self) -> None:
+        """Stop a search that is under way; otherwise close the bar and go back to where it began."""
+        if self.running:
+            self._stop()
+            self._say()
+            return
+        place, cursor = self._from
+        self.leave()
+        self._viewer.go_to_place(place)
+        self._viewer.set_cursor(cursor)
+        self._viewer.focus()
+
+    def leave(self) -> bool:
+        """Forget the search; False where there was none."""
+        if not self._bar.is_open:
+            return False
+        self._stop()
+        self._bar.close()
+        self._forget()
+        return True
+
+    def _stop(self) -> None:
+        self._viewer.workers.cancel_group(self._viewer, "search")
+        self.running = False
+
+    def _forget(self) -> None:
+        self.hits = Hits()
+        self._viewer.found = None
+        self._viewer.refresh()
+
+    # --- when to search
+
+    def toggle_regex(self) -> None:
+        """Take the text as a regular expression, or as it stands."""
+        self.regex = not self.regex
+        self._bar.set_regex(self.regex)
+        self.typed()
+
+    def typed(self) -> None:
+        """Search for another text, and go to its first match from where the search began."""
+        self._start(jump=True)
+
+    def again(self) -> None:
+        """Search in another page; the place stays."""
+        if self._bar.is_open and self._bar.text:
+            self._start(jump=False)
+
+    def grown(self) -> None:
+        """Search once more in a page that has grown, unless that is being done."""
+        if not self.running:
+            self.again()
+
+    def _start(self, *, jump: bool) -> None:
+        self._stop()
+        query = self.query
+        if not query.text:
+            self._forget()
+            self._bar.say("", "")
+            return
+        try:
+            query.pattern()
+        except BadPattern as error:
+            self._forget()
+            self._bar.say(printable(str(error), 80), "bad")
+            return
+        self.running, self._progress, self._jump = True, 0.0, jump
+        self._viewer.run_worker(self._run(query), group="search", exclusive=True, exit_on_error=False)
+
+    # --- searching
+
+    async def _run(self, query: Query) -> None:
+        viewer = self._viewer
+        fresh = Hits()
+        fresh.content = viewer.lines
+        try:
+            for number, part in enumerate(viewer.lines.parts):
+                fresh.parts[number] = PartHits()
+                await self._search(part, query, fresh.parts[number])
+        except WorkerError as error:
+            self._bar.say(printable(f"stopped: {error}", 80), "bad")
+            self.running = False
+            return
+        self.running = False
+        self._take(fresh)
+
+    async def _search(self, part: Part | Sequence[Line], query: Query, into: PartHits) -> None:
+        texts = texts_of(part[index] for index in range(len(part)))
+        find = partial(find_in, texts, query.pattern(), MOST_HITS)
+        small = not query.regex and sum(len(text) for _, text in texts) <= HERE_LIMIT
+        # A regular expression may take for ever, even in a short text.
+        for hit in find() if small else await self._worker.run(find):
+            into.add(*hit)
+
+    def _take(self, fresh: Hits) -> None:
+        before = self.hits.current
+        self.hits = fresh
+        self._viewer.found = fresh
+        if self._jump:
+            self._reveal(fresh.go_to_first_from(Spot(self._from[1])))
+        elif before is not None:
+            fresh.go_to_first_from(before)
+        self._viewer.refresh()
+        self._say()
+
+    def _say(self) -> None:
+        hits = self.hits
+        if self.running:
+            self._bar.say(f"searching, {self._progress:.0%}", "muted")
+        elif not hits.total:
+            self._bar.say("no match", "muted")
+        elif hits.number:
+            more = f" and {hits.total - len(hits):,} more" if hits.total > len(hits) else ""
+            self._bar.say(f"{hits.number:,} of {len(hits):,}{more}", "good")
+        else:
+            self._bar.say(f"{hits.total:,} matches", "good")
+
+    # --- going through
+
+    def reason_against(self) -> str:
+        """Say why there is no next match; empty where there is one."""
+        if not self._bar.is_open or not self._bar.text:
+            return "Nothing is searched for: / begins a search"
+        if not len(self.hits):
+            return "Still searching" if self.running else "There is no match"
+        return ""
+
+    def step(self, by: int) -> None:
+        """Go to the next match, or the one before."""
+        hits = self.hits
+        spot = hits.go_to_first_from(Spot(self._viewer.cursor)) if hits.current is None else hits.step(by)
+        self._reveal(spot)
+        self._say()
+
+    def _reveal(self, spot: Spot | None) -> None:
+        if spot is not None:
+            self._viewer.set_cursor(spot.line, centre=True)
+            self._viewer.reveal(spot.line, spot.char, centre=True)
