@@ -59,11 +59,24 @@ def printable_lines(text: str, *, tab: int = 4) -> list[SafeText]:
     return [SafeText(line) for line in whole.split("\n")]
 
 
-def printable_block(text: str) -> SafeText:
-    """Return text of many lines that a terminal shows and never obeys: of controls, only LF is left."""
+def printable_block(text: str, *, as_json: bool = False) -> SafeText:
+    """Return text of many lines that a terminal shows and never obeys: of controls, only LF is left.
+
+    With `as_json`, escapes are those of JSON, so that a string in it means what it meant before.
+    """
     if text.isascii() and text.replace("\n", "").isprintable():
         return SafeText(text)
-    return SafeText(_UNSAFE_IN_LINES.sub(_escape, text))
+    return SafeText(_UNSAFE_IN_LINES.sub(_escape_json if as_json else _escape, text))
+
+
+def _escape_json(match: re.Match[str]) -> str:
+    return "".join(f"\\u{unit:04x}" for unit in _utf16(ord(match.group())))
+
+
+def _utf16(code: int) -> tuple[int, ...]:
+    if code <= 0xFFFF:
+        return (code,)
+    return 0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF)
 
 
 def human_size(count: int) -> str:

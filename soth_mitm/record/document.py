@@ -25,6 +25,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from soth_mitm.model.limits import DEFAULTS
+from soth_mitm.record.folding import Fold
 from soth_mitm.record.lane import DEADLINE, Lane, LaneDied, WorkerError
 from soth_mitm.record.pieces import BlockSource, Gap, pieces_of
 from soth_mitm.record.reading import Reading
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Limits
     from soth_mitm.record.bodies import BodyRefs
 
-__all__ = ["Document", "DocumentInfo", "Documents", "Found", "Match", "Mode", "WorkerError"]
+__all__ = ["Document", "DocumentInfo", "Documents", "Fold", "Found", "Match", "Mode", "WorkerError"]
 
 HERE_BYTES: Final = 8 * 1024
 """Largest body that is read in this process: a few milliseconds are what a keypress costs as well."""
@@ -98,7 +99,13 @@ class Documents:
         Above `pretty_bytes`, JSON and markup are laid out only with `force`; a note says so.
         """
         order = Order(
-            message.content_type, message.content_encoding, mode, force, self.most_bytes, self.pretty_bytes
+            message.content_type,
+            message.content_encoding,
+            mode,
+            force,
+            most_bytes=self.most_bytes,
+            pretty_bytes=self.pretty_bytes,
+            expected_bytes=0 if message.content_encoding else message.refs.captured,
         )
         document = Document(self, order, message)
         await document.follow(message)
@@ -150,6 +157,42 @@ class Document:
         """Return about which line shows the byte at `offset` of the decoded body."""
         line: int = await self._ask("line_of", offset)
         return line
+
+    async def fold_at(self, line: int) -> Fold | None:
+        """Return the object or array that opens at a line of JSON; None where none does, or it is empty.
+
+        This and the next three are for `info.kind` `json`; the first two answer nothing for others.
+        """
+        if self.info.kind != "json":
+            return None
+        fold: Fold | None = await self._ask("fold_at", line)
+        return fold
+
+    async def folds(self, start: int, count: int) -> list[Fold]:
+        """Return what opens in `count` lines from `start` on, 10,000 at most, in order."""
+        if self.info.kind != "json":
+            return []
+        folds: list[Fold] = await self._ask("folds", start, count)
+        return folds
+
+    async def path_at(self, line: int) -> SafeText:
+        """Return the path of the value at a line, such as `$.items[3].name`.
+
+        Raises:
+            WorkerError: this is not JSON that is laid out, or the process died.
+        """
+        path: SafeText = await self._ask("path_at", line)
+        return path
+
+    async def value_at(self, line: int) -> str:
+        """Return the value at a line as JSON, laid out; its numbers, keys and strings as they were
+        written, but for characters that a terminal obeys or hides, which are escaped as JSON does it.
+
+        Raises:
+            WorkerError: it is larger than 1 MiB, has no end yet, is no JSON, or the process died.
+        """
+        value: str = await self._ask("value_at", line)
+        return value
 
     async def search(
         self, pattern: str, *, regex: bool = False, case: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from soth_mitm.errors import DumpError
+from soth_mitm.record.folding import Fold, Structure
 from soth_mitm.record.pieces import ChunksAt, Gap, Piece, bytes_at
 from soth_mitm.record.serving import Job, Refused
 from soth_mitm.record.sheet import DocumentInfo, Order, Sheet
@@ -75,6 +76,22 @@ class Reading:
     def line_of(self, number: int, offset: int) -> int:
         """Return about which line shows a decoded byte."""
         return self._sheet(number).line_of(offset)
+
+    def fold_at(self, number: int, line: int) -> Fold | None:
+        """Return what opens at a line."""
+        return Structure(self._sheet(number)).fold_at(line)
+
+    def folds(self, number: int, start: int, count: int) -> list[Fold]:
+        """Return what opens in a range of lines."""
+        return Structure(self._sheet(number)).folds(start, count)
+
+    def path_at(self, number: int, line: int) -> str:
+        """Return the path of the value at a line."""
+        return Structure(self._sheet(number)).path_at(line)
+
+    def value_at(self, number: int, line: int) -> str:
+        """Return the value at a line."""
+        return Structure(self._sheet(number)).value_at(line)
 
     def search(self, number: int, pattern: str, regex: bool, case: bool, most: int) -> Job:
         """Search all of it; see `searching.search`."""

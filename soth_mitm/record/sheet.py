@@ -16,8 +16,9 @@ from typing import Final, Literal, NamedTuple
 
 from soth_mitm.decode import flowing, sniff
 from soth_mitm.decode.hex_view import WIDTH, hex_lines
+from soth_mitm.decode.json_flow import JsonView, NotJson
 from soth_mitm.decode.unpacking import Unpacker
-from soth_mitm.record.serving import SLICE_SECONDS, Refused
+from soth_mitm.record.serving import SLICE_SECONDS
 from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
 from soth_mitm.text import SafeText, human_size, printable
 
@@ -39,6 +40,8 @@ class Order(NamedTuple):
     """Decoded bytes that are shown at most."""
     pretty_bytes: int
     """Decoded bytes up to which structure is laid out."""
+    expected_bytes: int = 0
+    """How many bytes the body has at least, as far as that is known."""
 
 
 class DocumentInfo(NamedTuple):
@@ -85,8 +88,12 @@ class Sheet:
         self._busy = False
         self._gap = ""
         self._choice = sniff.Choice("empty")
-        self._view: flowing.View | None = None
+        self.view: flowing.View | None = None
+        """What makes text of the bytes; None for hex."""
+        self._not_json = ""
+        self._too_large = False
         self._read_as: flowing.ReadAs | None = None
+        self._characters: flowing.Characters | None = None
         self._rendered = 0
         self._version = 0
         # How many lines there were when so many bytes had been rendered.
@@ -147,17 +154,23 @@ class Sheet:
         """Make lines of the next bytes; return whether there was something to do."""
         if self._rendered <= sniff.LOOK and self._rendered < self.decoded_bytes:
             self._choose()
-        if self._view is None:
+        if self.view is None:
             return False
+        if isinstance(self.view, JsonView) and not self._may_lay_out():
+            self._begin()
         data = self.body(self._rendered, _STEP)
         ended = self._drained and not (self._truncated or self._gap)
         final = ended and self._rendered + len(data) == self.decoded_bytes
         if self._over or not (data or final):
             return False
         try:
-            text = self._view.feed(data, final=final)
+            text = self.view.feed(data, final=final)
         except flowing.ReadAs as again:
             self._read_as = again
+            self._begin()
+            return True
+        except NotJson as error:
+            self._not_json = str(error)
             self._begin()
             return True
         self.lines.write(text)
@@ -173,6 +186,7 @@ class Sheet:
         if choice != self._choice or self.kind == "empty":
             self._choice = choice
             self._read_as = None
+            self._not_json = ""
             self._begin()
 
     def _chosen(self, beginning: bytes) -> sniff.Choice:
@@ -195,7 +209,8 @@ class Sheet:
         self._over = False
         self._offsets, self._counts = array("Q", [0]), array("Q", [0])
         self.kind = self._choice.kind
-        self._view = self._make_view()
+        self._characters = None
+        self.view = self._make_view()
 
     def _make_view(self) -> flowing.View | None:
         kind = self._choice.kind
@@ -203,10 +218,18 @@ class Sheet:
             return None
         if kind == "form":
             return flowing.FormView()
-        self.kind = "text"
         again = self._read_as.charset if self._read_as else ""
         self._characters = flowing.Characters(self.body(0, 4), self.order.content_type, charset=again)
+        if kind == "json" and self._may_lay_out():
+            return JsonView(self._characters)
+        self.kind = "text"
         return flowing.TextView(self._characters)
+
+    def _may_lay_out(self) -> bool:
+        most = self.order.pretty_bytes
+        if not self.order.force and max(self.decoded_bytes, self.order.expected_bytes) > most:
+            self._too_large = True
+        return not (self._not_json or self._too_large)
 
     # --- what comes out ---------------------------------------------------------------------------
 
@@ -249,9 +272,11 @@ class Sheet:
             yield f"{names} {human_size(self._taken)} → {first}{human_size(self.decoded_bytes)}"
         if self._choice.reason:
             yield self._choice.reason
+        if self._too_large:
+            yield f"larger than {human_size(self.order.pretty_bytes)}: shown as it is; press p to lay it out"
         if self._read_as:
             yield self._read_as.note
-        elif isinstance(self._view, flowing.TextView) and self._characters.note:
+        elif self._characters is not None and self._characters.note:
             yield self._characters.note
         if self._gap:
             yield self._gap
@@ -261,7 +286,7 @@ class Sheet:
         missing = self._unpacker.missing
         if not error and missing and self._drained and not self._truncated and not self._gap:
             error = f"{missing} ends too early"
-        return error
+        return error or self._not_json
 
     def lines_from(self, start: int, count: int) -> list[SafeText]:
         """Return up to `count` lines, fewer where they would be more than `LINES_BYTES`."""
@@ -284,11 +309,6 @@ class Sheet:
         if self.kind == "text":
             return line + min(self.body(start, offset - start).count(b"\n"), lines)
         return line + lines * (offset - start) // max(self._offsets[at + 1] - start, 1)
-
-    def refuse_unless(self, *kinds: str) -> None:
-        """Raise where it is not of one of these kinds."""
-        if self.kind not in kinds:
-            raise Refused(f"this is shown as {self.kind}, which has no such structure")
 
     def close(self) -> None:
         """Let the files go."""

@@ -11,7 +11,7 @@ import io
 import re
 import tempfile
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import IO, Final
 
 from soth_mitm.text import SafeText
@@ -77,6 +77,10 @@ class LineSpool:
         self._scratch = Scratch()
         self._places = array("Q", [0])
         self._column = 0
+        # Of lines in several pieces: which line of those that end in LF, and how many more pieces there
+        # are up to and with it.
+        self._long = array("Q")
+        self._extras = array("Q")
 
     @property
     def size(self) -> int:
@@ -107,17 +111,45 @@ class LineSpool:
             self.ended_lines += len(ends)
         self._scratch.append(data)
 
+    def _note_long(self, line: int, pieces: int) -> None:
+        if not self._long or self._long[-1] != line:
+            self._long.append(line)
+            self._extras.append(self._extras[-1] if self._extras else 0)
+        self._extras[-1] += pieces
+
+    def logical(self, line: int) -> int:
+        """Return which of the lines that end in LF a line is part of."""
+        low, high = 0, len(self._long)
+        while low < high:
+            middle = (low + high) // 2
+            before = self._extras[middle - 1] if middle else 0
+            if self._long[middle] + before < line:
+                low = middle + 1
+            else:
+                high = middle
+        extra = self._extras[low - 1] if low else 0
+        if low and line <= self._long[low - 1] + extra:
+            return self._long[low - 1]
+        return line - extra
+
+    def shown(self, logical: int) -> int:
+        """Return the first line of one that ends in LF."""
+        at = bisect_left(self._long, logical)
+        return logical + (self._extras[at - 1] if at else 0)
+
     def _in_pieces(self, lines: list[str]) -> str:
         parts: list[str] = []
         room = PIECE - self._column
-        for line in lines:
+        number = self.ended_lines - (self._extras[-1] if self._extras else 0)
+        for at, line in enumerate(lines):
             if len(line) <= room:
                 parts.append(line)
             else:
                 pieces = [line[:room]] if room else [""]
-                pieces += [line[at : at + PIECE] for at in range(room, len(line), PIECE)]
+                pieces += [line[start : start + PIECE] for start in range(room, len(line), PIECE)]
                 # What is written behind a full piece begins with the mark.
                 parts.append(CUT.join(pieces))
+                self._note_long(number + at, len(pieces) - 1)
             room = PIECE
         return "\n".join(parts)
 
@@ -164,6 +196,7 @@ class LineSpool:
         """Forget all lines."""
         self.ended_lines = self._column = 0
         self._places = array("Q", [0])
+        self._long, self._extras = array("Q"), array("Q")
         self._scratch.clear()
 
     def close(self) -> None:

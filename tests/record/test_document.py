@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -201,3 +202,59 @@ async def test_a_file_that_is_gone_is_told(opened: Opened, tmp_path: Path) -> No
     await settled(document)
     assert document.info.lines == 0
     assert "No such file" in document.info.notes[0]
+
+
+async def test_json_folds_and_every_line_has_a_path_and_a_value(opened: Opened) -> None:
+    value = {"items": [{"id": 1, "odd name": "x" * 9000}, [], {"id": 2, "tags": ["a", "b"]}], "n": 1.0}
+    body = Body(json.dumps(value).encode(), content_type=b"application/json")
+    document = await opened.open(body)
+    lines = await all_lines(document)
+    assert document.info.kind == "json"
+    paths: dict[str, int] = {await document.path_at(at): at for at in reversed(range(len(lines)))}
+    assert lines[paths["$.items"]] == '  "items": ['
+    assert await document.value_at(paths['$.items[0]["odd name"]'] + 2) == json.dumps("x" * 9000)
+    assert json.loads(await document.value_at(paths["$.items[2]"])) == value["items"][2]  # type: ignore[index]
+    assert await document.value_at(paths["$.items[1]"]) == "[]"
+    assert await document.value_at(paths["$.items[2].tags[1]"]) == '"b"'
+    assert await document.value_at(paths["$.n"]) == "1.0"
+    assert json.loads(await document.value_at(0)) == value
+    folds = await document.folds(0, len(lines))
+    assert [(fold.line, fold.children) for fold in folds] == [
+        (0, 2),
+        (paths["$.items"], 3),
+        (paths["$.items[0]"], 2),
+        (paths["$.items[2]"], 2),
+        (paths["$.items[2].tags"], 2),
+    ]
+    assert [lines[fold.end].strip(" ,") for fold in folds] == ["}", "]", "}", "}", "]"]
+    assert await document.fold_at(paths["$.items[2]"]) == folds[3]
+    assert await document.fold_at(paths["$.n"]) is None
+
+
+async def test_growing_json_is_laid_out_as_far_as_it_goes(opened: Opened) -> None:
+    body = Body(b'{"a": [1, 2', content_type=b"application/json", complete=False)
+    document = await opened.open(body)
+    assert await all_lines(document) == ["{", '  "a": [', "    1,", "    "]
+    assert (await document.fold_at(1)) == (1, -1, 0)
+    body.grow(b"5]}", complete=True)
+    await document.follow(body)
+    assert await all_lines(document) == ["{", '  "a": [', "    1,", "    25", "  ]", "}"]
+
+
+async def test_what_is_not_json_is_shown_as_it_is_and_why(opened: Opened) -> None:
+    document = await opened.open(Body(b'{"a": 1,\n}', content_type=b"application/json"))
+    assert await all_lines(document) == ['{"a": 1,', "}"]
+    assert document.info.kind == "text"
+    assert document.info.error == "not valid JSON near character 10: expected a key"
+    with pytest.raises(WorkerError, match="only JSON that is laid out"):
+        await document.path_at(0)
+
+
+async def test_large_json_is_laid_out_only_when_forced(opened: Opened) -> None:
+    body = Body(b"[" + b"1," * 5000 + b"1]", content_type=b"application/json")
+    documents = opened.over(body, limits=Limits(pretty_bytes=5000))
+    document = await settled(await documents.open(body))
+    assert document.info.kind == "text"
+    assert "larger than 5.0k: shown as it is; press p to lay it out" in document.info.notes
+    document = await settled(await documents.open(body, force=True))
+    assert (document.info.kind, document.info.lines) == ("json", 5003)

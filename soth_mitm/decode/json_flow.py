@@ -1,0 +1,288 @@
+"""JSON laid out as it comes, without changing one of its tokens, and what can be folded of it.
+
+As `json_view` does for text that is all there: large numbers, duplicate keys and the order stay as
+they were written. What is wrong is found on the way; what is unfinished is shown as far as it goes.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from soth_mitm.decode.json_view import DEEPEST_INDENT, INDENT
+from soth_mitm.text import SafeText, printable_block
+
+if TYPE_CHECKING:
+    from soth_mitm.decode.flowing import Characters
+
+MOST_FOLDS: Final = 1_000_000
+"""Objects and arrays beyond this many cannot be folded."""
+
+_SCALAR = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\s{}\[\],:"]+)', re.DOTALL)
+_REST = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
+_MEMO_ENTRIES: Final = 4096
+_MEMO_KEY: Final = 64
+_MEMO_DEPTH: Final = 4
+_LONGEST_WORD: Final = 64 * 1024
+
+_VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _NEXT, _DONE = range(7)
+_EXPECTED = ("a value", "a value or ']'", "a key", "a key or '}'", "':'", "',' or an end", "nothing more")
+_OPEN, _CLOSE, _COMMA = range(3)
+
+
+class NotJson(Exception):
+    """The text breaks the rules of JSON; the message says where and how."""
+
+
+class Folds:
+    """Objects and arrays that are not empty, in the order of their first lines; columns of numbers."""
+
+    def __init__(self) -> None:
+        self.opens = array("I")
+        self.ends = array("I")
+        """The line of the closing bracket; 0 while there is none."""
+        self.counts = array("I")
+        self.parents = array("i")
+        self.ordinals = array("I")
+        """Which child of its parent it is, from 0."""
+        self._open: list[int] = []
+        self._commas: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.opens)
+
+    def apply(self, step: int, line: int) -> None:
+        """Note a bracket or a comma at a line."""
+        commas = self._commas
+        if step == _COMMA:
+            commas[-1] += 1
+            return
+        if step == _OPEN:
+            number = len(self.opens) if len(self.opens) < MOST_FOLDS else -1
+            if number >= 0:
+                self.opens.append(line)
+                self.ends.append(0)
+                self.counts.append(0)
+                self.parents.append(self._open[-1] if self._open else -1)
+                self.ordinals.append(commas[-1] if commas else 0)
+            self._open.append(number)
+            commas.append(0)
+            return
+        number, children = self._open.pop(), commas.pop() + 1
+        if number >= 0:
+            self.ends[number] = line
+            self.counts[number] = children
+
+
+class _Effect(NamedTuple):
+    """What a run of brackets, commas and colons does, wherever the same stands around it."""
+
+    text: str
+    lines: int
+    steps: tuple[tuple[int, int], ...]
+    """What to tell the folds, with lines counted from the one of the run's beginning."""
+    closed: int
+    opened: tuple[str, ...]
+    phase: int
+
+
+class JsonFlow:
+    """Lays out text piece by piece. Cut differently, the same text gives the same layout."""
+
+    def __init__(self) -> None:
+        self.folds = Folds()
+        self._stack: list[str] = []
+        self._phase = _VALUE
+        self._line = 0
+        self._held = ""
+        self._in_string = False
+        self._read = 0
+        self._memo: dict[tuple[str, int, int, str], _Effect] = {}
+
+    def feed(self, text: str, *, final: bool) -> str:
+        """Return the layout of the next text.
+
+        Raises:
+            NotJson: it breaks the rules, or ends too early with `final`.
+        """
+        source, self._held = self._held + text, ""
+        out: list[str] = []
+        at = self._string_rest(source, out, final=final) if self._in_string else 0
+        if not self._in_string:
+            parts = _SCALAR.split(source[at:] if at else source)
+            if not final:
+                self._hold_back(parts)
+            self._lay_out(parts, out, at)
+        self._read += len(source) - len(self._held)
+        if final and (self._phase != _DONE or self._in_string):
+            raise NotJson("not valid JSON: it ends too early")
+        return "".join(out)
+
+    def _string_rest(self, source: str, out: list[str], *, final: bool) -> int:
+        """Go on with a string that an earlier piece began; return where what follows it begins."""
+        match = _REST.match(source)
+        end = match.end() if match else 0
+        if end < len(source) and source[end] == '"':
+            self._in_string = False
+            end += 1
+        elif not final:
+            self._held = source[end:]
+        out.append(source[:end])
+        return end
+
+    def _hold_back(self, parts: list[str]) -> None:
+        """Keep what cannot be judged before more has come: the end of a word, an opening bracket."""
+        if parts[-1]:
+            trailing = parts[-1].rstrip()
+            if trailing[-1:] in ("{", "["):
+                self._held, parts[-1] = trailing[-1], trailing[:-1]
+        elif len(parts) > 1:
+            last = parts[-2]
+            if last[0] != '"':
+                if len(last) < _LONGEST_WORD:
+                    self._held = last
+                    del parts[-2:]
+            elif not _is_whole(last):
+                if _odd_backslashes(last, len(last)):
+                    self._held, parts[-2] = "\\", last[:-1]
+                self._in_string = True
+
+    def _lay_out(self, parts: list[str], out: list[str], at: int) -> None:
+        memo, stack = self._memo, self._stack
+        tail = "".join(stack[-_MEMO_DEPTH:])
+        for number in range(0, len(parts), 2):
+            run = parts[number]
+            if run:
+                key = (run, self._phase, len(stack), tail)
+                effect = memo.get(key)
+                if effect is None:
+                    effect = self._run(run, key, parts, number, at)
+                else:
+                    if effect.closed:
+                        del stack[-effect.closed :]
+                    stack.extend(effect.opened)
+                self._phase = effect.phase
+                if effect.closed or effect.opened:
+                    tail = "".join(stack[-_MEMO_DEPTH:])
+                for step, line in effect.steps:
+                    self.folds.apply(step, self._line + line)
+                self._line += effect.lines
+                out.append(effect.text)
+            if number + 1 < len(parts):
+                scalar, phase = parts[number + 1], self._phase
+                if phase <= _VALUE_OR_END and (scalar[0] == '"' or _WORD.fullmatch(scalar)):
+                    self._phase = _NEXT if stack else _DONE
+                elif phase in (_KEY_OR_END, _KEY) and scalar[0] == '"':
+                    self._phase = _COLON
+                else:
+                    raise self._wrong(parts, number + 1, at)
+                out.append(scalar)
+
+    def _wrong(self, parts: list[str], number: int, at: int) -> NotJson:
+        offset = self._read + at + sum(map(len, parts[:number])) + 1
+        return NotJson(f"not valid JSON near character {offset:,}: expected {_EXPECTED[self._phase]}")
+
+    def _run(
+        self, run: str, key: tuple[str, int, int, str], parts: list[str], number: int, at: int
+    ) -> _Effect:
+        """Judge and lay out what stands between two scalars; the stack is changed by it."""
+        stack, before = self._stack, len(self._stack)
+        lowest, texts, lines, pending = before, list[str](), 0, False
+        steps: list[tuple[int, int]] = []
+        for place, char in enumerate(run):
+            if char in " \t\n\r":
+                continue
+            if not self._may_stand(char):
+                raise self._wrong(parts, number, at + place)
+            if char in "{[":
+                if pending:
+                    texts.append(_new_line(len(stack)))
+                    steps.append((_OPEN, lines))
+                    lines += 1
+                texts.append(char)
+                stack.append(char)
+                pending, self._phase = True, _KEY_OR_END if char == "{" else _VALUE_OR_END
+            elif char in "}]":
+                stack.pop()
+                lowest = min(lowest, len(stack))
+                if not pending:
+                    texts.append(_new_line(len(stack)))
+                    lines += 1
+                    steps.append((_CLOSE, lines))
+                texts.append(char)
+                pending, self._phase = False, _NEXT if stack else _DONE
+            elif char == ",":
+                texts.append("," + _new_line(len(stack)))
+                lines += 1
+                steps.append((_COMMA, lines))
+                self._phase = _KEY if stack[-1] == "{" else _VALUE
+            else:
+                texts.append(": ")
+                self._phase = _VALUE
+        if pending:
+            texts.append(_new_line(len(stack)))
+            steps.append((_OPEN, lines))
+            lines += 1
+        effect = _Effect(
+            "".join(texts), lines, tuple(steps), before - lowest, tuple(stack[lowest:]), self._phase
+        )
+        if len(run) <= _MEMO_KEY and before - lowest < _MEMO_DEPTH:
+            if len(self._memo) >= _MEMO_ENTRIES:
+                self._memo.clear()
+            self._memo[key] = effect
+        return effect
+
+    def _may_stand(self, char: str) -> bool:
+        phase, stack = self._phase, self._stack
+        if char in "{[":
+            return phase <= _VALUE_OR_END
+        if char == ":":
+            return phase == _COLON
+        if char == ",":
+            return phase == _NEXT
+        if char == "}":
+            return bool(stack) and stack[-1] == "{" and phase in (_NEXT, _KEY_OR_END)
+        return char == "]" and bool(stack) and stack[-1] == "[" and phase in (_NEXT, _VALUE_OR_END)
+
+
+def _is_whole(string: str) -> bool:
+    """Return whether a string that begins with a quote also ends with one."""
+    if len(string) < 2 or string[-1] != '"':
+        return False
+    return not _odd_backslashes(string, len(string) - 1)
+
+
+def _odd_backslashes(string: str, end: int) -> bool:
+    """Return whether an odd number of backslashes stands before `end`."""
+    at = end
+    while at and string[at - 1] == "\\":
+        at -= 1
+    return (end - at) % 2 == 1
+
+
+def _new_line(depth: int) -> str:
+    return "\n" + INDENT * min(depth, DEEPEST_INDENT)
+
+
+class JsonView:
+    """A `View` of JSON; `folds` counts lines as they end in LF."""
+
+    def __init__(self, characters: Characters) -> None:
+        self._characters = characters
+        self._flow = JsonFlow()
+
+    @property
+    def folds(self) -> Folds:
+        """What can be folded so far."""
+        return self._flow.folds
+
+    def feed(self, data: bytes, *, final: bool = False) -> SafeText:
+        """See `View`.
+
+        Raises:
+            NotJson: as `JsonFlow.feed`.
+        """
+        text = self._characters.feed(data, final=final)
+        return printable_block(self._flow.feed(text, final=final), as_json=True)

@@ -1,0 +1,86 @@
+"""JSON laid out as it comes: the same as all at once, every token kept, folds that fit."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soth_mitm.decode.json_flow import JsonFlow, NotJson
+from soth_mitm.decode.json_view import lay_out
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=30,
+)
+separators = st.sampled_from([(",", ":"), (" , ", " :\n")])
+
+
+def flowed(source: str, cuts: list[int]) -> tuple[str, JsonFlow]:
+    flow = JsonFlow()
+    out, at = "", 0
+    for cut in sorted(cut % (len(source) + 1) for cut in cuts):
+        out += flow.feed(source[at:cut], final=False)
+        at = cut
+    return out + flow.feed(source[at:], final=True), flow
+
+
+@given(value=values, marks=separators, ascii_only=st.booleans(), cuts=st.lists(st.integers(0, 10_000)))
+def test_pieces_give_what_the_whole_gives_and_no_token_changes(
+    value: object, marks: tuple[str, str], ascii_only: bool, cuts: list[int]
+) -> None:
+    source = json.dumps(value, separators=marks, ensure_ascii=ascii_only)
+    out, flow = flowed(source, cuts)
+    assert _TOKEN.findall(out) == _TOKEN.findall(source)
+    assert out == lay_out(source, limit=10**9).text
+    lines = out.split("\n")
+    folds = flow.folds
+    opening = [at for at, line in enumerate(lines) if re.fullmatch(r' *("(?:[^"\\]|\\.)*": )?[{\[]', line)]
+    assert list(folds.opens) == opening
+    for first, last, count in zip(folds.opens, folds.ends, folds.counts, strict=True):
+        inside = lines[first + 1 : last]
+        indent = len(lines[last]) - len(lines[last].lstrip())
+        assert lines[last].strip(" ,") == {"{": "}", "[": "]"}[lines[first][-1]]
+        starts = [len(line) - len(line.lstrip()) == indent + 2 for line in inside]
+        closers = [line.strip(" ,") in ("}", "]") for line in inside]
+        assert count == sum(own and not closer for own, closer in zip(starts, closers, strict=True))
+
+
+def test_duplicate_keys_large_numbers_and_escapes_stay_as_they_were_written() -> None:
+    source = '{"a":1e400,"a":123456789012345678901234567890,"b":"\\u00e9\\/"}'
+    assert flowed(source, [])[0].split("\n")[1:4] == [
+        '  "a": 1e400,',
+        '  "a": 123456789012345678901234567890,',
+        '  "b": "\\u00e9\\/"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("[1 2]", "near character 4: expected ',' or an end"),
+        ("{,}", "expected a key or '}'"),
+        ('{"a" 1}', "expected ':'"),
+        ("[}", "expected a value or ']'"),
+        ("[1]]", "expected nothing more"),
+        ("[01]", "expected a value"),
+        ("[1", "it ends too early"),
+        ('["open', "it ends too early"),
+        ("", "it ends too early"),
+    ],
+)
+def test_what_breaks_the_rules_is_told_with_its_place(source: str, words: str) -> None:
+    with pytest.raises(NotJson, match=re.escape(words)):
+        flowed(source, [])
+
+
+def test_depth_costs_neither_recursion_nor_the_square_of_the_time() -> None:
+    depth = 100_000
+    out, flow = flowed("[" * depth + "]" * depth, list(range(0, 2 * depth, 5000)))
+    assert (out.count("["), out.count("]"), len(flow.folds)) == (depth, depth, depth - 1)
