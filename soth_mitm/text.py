@@ -23,6 +23,7 @@ _ACTIVE = (
 )
 _UNSAFE = re.compile(f"[{_ACTIVE}]")
 _UNSAFE_IN_LINES = re.compile(f"(?!\\n)[{_ACTIVE}]")
+_UNSAFE_IN_TEXT = re.compile("[\\x00-\\x08\\x0b-" + _ACTIVE.removeprefix("\\x00-") + "]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -77,6 +78,12 @@ def _utf16(code: int) -> tuple[int, ...]:
     if code <= 0xFFFF:
         return (code,)
     return 0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF)
+
+
+def printable_text(text: str) -> str:
+    """Return decoded text with its tabs and line ends, as LF, and all else that acts made visible."""
+    whole = text.replace("\r\n", "\n")
+    return _UNSAFE_IN_TEXT.sub(_escape, whole)
 
 
 def human_size(count: int) -> str:

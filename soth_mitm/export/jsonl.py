@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +18,7 @@ from soth_mitm.decode.sniff import choose
 from soth_mitm.export import redact as masking
 from soth_mitm.export.collect import Collector, Message
 from soth_mitm.export.details import RENDERED
-from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, site, url
+from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, site, url, utc_time
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.events import Annotated
 from soth_mitm.model.fields import Fields
@@ -191,7 +190,7 @@ class JsonPrinter:
             flow=row.flow,
             conn=row.conn,
             kind=row.kind,
-            started=_time(row.started_wall_ns),
+            started=utc_time(row.started_wall_ns),
             client=row.client,
             scheme=row.scheme,
             host=row.host,
@@ -247,16 +246,6 @@ def _text(data: bytes, content_type: bytes) -> str | None:
     found = decode_text(data, content_type)
     faithful = found.charset != "latin-1" or charset_of(content_type) not in ("", "utf-8", "utf8")
     return found.text if faithful and "\ufffd" not in found.text else None
-
-
-def _time(wall_ns: int) -> str:
-    """Return a time in UTC as RFC 3339 writes it, with milliseconds; empty where no calendar has it."""
-    seconds, rest = divmod(wall_ns, 1_000_000_000)
-    try:
-        whole = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return ""
-    return f"{whole.isoformat()[:19]}.{rest // 1_000_000:03d}Z"
 
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -94,3 +95,13 @@ def url(row: FlowRow, path: str) -> str:
         host = f"[{host}]"
     authority = host if _DEFAULT_PORTS.get(scheme) == port else f"{host}:{port}"
     return f"{scheme}://{authority}{path}" if path.startswith("/") else f"{scheme}://{authority}"
+
+
+def utc_time(wall_ns: int) -> str:
+    """Return a time in UTC as RFC 3339 writes it, with milliseconds; empty where no calendar has it."""
+    seconds, rest = divmod(wall_ns, 1_000_000_000)
+    try:
+        whole = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return ""
+    return f"{whole.isoformat()[:19]}.{rest // 1_000_000:03d}Z"
