@@ -247,7 +247,7 @@ def _recording(parser: Parser) -> None:
 def _printing(parser: Parser) -> None:
     group = parser.add_argument_group("printing (--dump)")
     group.add_argument("--format", choices=("text", "jsonl"), help="of the lines (text)")
-    group.add_argument("--filter", metavar="EXPR", help="print only flows that match: words, /regex/, !word")
+    group.add_argument("--filter", metavar="EXPR", help="print only flows that match, such as status:5xx")
     group.add_argument("-v", "--verbose", action="count", default=0, help="heads too; -vv: bodies too")
     group.add_argument("-q", "--quiet", action="store_true", help="print no flows")
     group.add_argument("--count", type=_positive, metavar="N", help="stop after N flows")

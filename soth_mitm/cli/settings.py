@@ -13,7 +13,7 @@ from soth_mitm.errors import ConfigError
 if TYPE_CHECKING:
     import argparse
 
-    from soth_mitm.policy.filters import Matcher
+    from soth_mitm.policy.filters import Filter
 
 _NAMES = (
     "listen_host",
@@ -54,7 +54,7 @@ def _file(arguments: argparse.Namespace) -> Path | None:
     return path if path.is_file() else None
 
 
-def matcher(arguments: argparse.Namespace) -> Matcher | None:
+def matcher(arguments: argparse.Namespace) -> Filter | None:
     """Return the row matcher of `--filter`.
 
     Raises:
@@ -63,9 +63,9 @@ def matcher(arguments: argparse.Namespace) -> Matcher | None:
     text = getattr(arguments, "filter", None)
     if not text:
         return None
-    from soth_mitm.policy.filters import FilterError, compile_words
+    from soth_mitm.policy.filters import FilterError, compile_filter
 
     try:
-        return compile_words(text)
+        return compile_filter(text)
     except FilterError as error:
         raise ConfigError(f"--filter {text!r}: {error}") from error

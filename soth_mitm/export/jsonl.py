@@ -16,6 +16,7 @@ from soth_mitm.decode.charset import charset_of, decode_text
 from soth_mitm.decode.coding import undo
 from soth_mitm.decode.sniff import choose
 from soth_mitm.export import redact as masking
+from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector, Message
 from soth_mitm.export.details import RENDERED
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, site, url, utc_time
@@ -26,7 +27,7 @@ from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
-    from soth_mitm.policy.filters import Matcher
+    from soth_mitm.policy.filters import Filter
 
 VERSION = 1
 """The `v` of each object; raised when a program that reads the older ones would misread a new one."""
@@ -121,7 +122,7 @@ class JsonPrinter:
         fold: Fold,
         detail: int = 0,
         redact: bool = True,
-        matcher: Matcher | None = None,
+        matcher: Filter | None = None,
     ) -> None:
         self.flows = 0
         """Flows written."""
@@ -130,8 +131,8 @@ class JsonPrinter:
         self._apply = fold.apply
         self._detail = detail
         self._redact = redact
-        self._matcher = matcher
-        self._collector = Collector(bodies=detail > 1)
+        self._chooser = Chooser(matcher)
+        self._collector = Collector(bodies=detail > 1 or self._chooser.asks_bodies)
         self._chosen: dict[int, None] = {}
         self._encode = msgspec.json.Encoder().encode
 
@@ -147,7 +148,7 @@ class JsonPrinter:
             self._ended(row)
 
     def _said_later(self, flow: int, said: Annotation) -> None:
-        if self._matcher is None or flow in self._chosen:
+        if not self._chooser or flow in self._chosen:
             self._put(AnnotationRecord(VERSION, flow, "annotation", *said))
 
     def finish(self) -> None:
@@ -157,10 +158,10 @@ class JsonPrinter:
 
     def _ended(self, row: FlowRow) -> None:
         exchange = self._collector.take(row.flow)
-        if self._matcher is not None and not self._matcher(row):
+        if not self._chooser.late(row, exchange):
             return
         self.flows += 1
-        if self._matcher is not None:
+        if self._chooser:
             if len(self._chosen) >= CHOSEN:
                 del self._chosen[next(iter(self._chosen))]
             self._chosen[row.flow] = None

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from soth_mitm.export import redact as masking
-from soth_mitm.export.collect import Collector
+from soth_mitm.export.choosing import Chooser
+from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.details import Details
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, begins, site, url
 from soth_mitm.export.style import palette
@@ -19,7 +20,7 @@ from soth_mitm.model.events import Event, Noted, RequestHead, ResponseHead, Upgr
 from soth_mitm.text import human_duration, human_size, printable
 
 if TYPE_CHECKING:
-    from soth_mitm.policy.filters import Matcher
+    from soth_mitm.policy.filters import Filter
 
 HINT_LIMIT = 160
 """Most characters of a hint in a line; the most detailed output has all of it."""
@@ -60,7 +61,7 @@ class TextPrinter:
         detail: int = 0,
         color: bool = False,
         redact: bool = True,
-        matcher: Matcher | None = None,
+        matcher: Filter | None = None,
     ) -> None:
         self.flows = 0
         """Flows printed that have ended."""
@@ -69,10 +70,11 @@ class TextPrinter:
         self._apply = fold.apply
         self._detail = detail
         self._redact = redact
-        self._matcher = matcher
+        self._chooser = Chooser(matcher)
         self._palette = palette(color=color)
         self._details = Details(self._palette, redact=redact, bodies=detail > 1)
-        self._collector = Collector(bodies=detail > 1) if detail else None
+        keeps = detail or self._chooser.asks_heads
+        self._collector = Collector(bodies=detail > 1 or self._chooser.asks_bodies) if keeps else None
         self._begun: set[int] = set()
         """Flows whose first line is out, with their heads."""
         self._long_paths: dict[int, str] = {}
@@ -124,28 +126,26 @@ class TextPrinter:
             self._began(row)
 
     def _began(self, row: FlowRow) -> None:
-        if row.flow in self._begun or (self._matcher is not None and not self._matcher(row)):
+        if row.flow in self._begun or not self._chooser.early(row):
             return
         self._begun.add(row.flow)
         text = self._line(row, "…", self._causes.get(row.flow, "streaming"))
-        if self._collector is not None:
+        if self._detail and self._collector is not None:
             text += self._details.heads(self._collector.look(row.flow))
         self._write(text)
 
     def _ended(self, row: FlowRow) -> None:
         flow = row.flow
-        matcher = self._matcher
-        if matcher is None or matcher(row):
+        exchange = self._collector.take(flow) if self._collector is not None else Exchange()
+        # What has begun to be printed is wanted, whatever became of it.
+        if flow in self._begun or self._chooser.late(row, exchange):
             self.flows += 1
             text = self._line(row, _size(row), self._note(row))
-            if self._collector is not None:
-                exchange = self._collector.look(flow)
+            if self._detail:
                 if flow not in self._begun:
                     text += self._details.heads(exchange)
                 text += self._details.rest(exchange)
             self._write(text)
-        if self._collector is not None:
-            self._collector.take(flow)
         self._begun.discard(flow)
         if self._long_paths:
             self._long_paths.pop(flow, None)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.events import Annotated
-from soth_mitm.policy.filters import WordFilter, compile_words
+from soth_mitm.policy.filters import Filter, compile_filter
 from soth_mitm.record.blockmap import ConnBlocks
 from soth_mitm.record.bodies import NO_BLOCK
+from soth_mitm.record.bycolumn import search_page
 from soth_mitm.record.changes import ChangeLog, Changes
 from soth_mitm.record.pages import NO_BLOCKS, PAGE_ROWS, Page
 from soth_mitm.record.remarks import Remarks
@@ -368,16 +369,16 @@ class Index:
     def search(self, wanted: str | RowFilter, start: int, stop: int) -> list[int]:
         """Return the numbers from `start` up to `stop` whose rows are wanted and not hidden.
 
-        About 0.6 µs a row with a text or a `WordFilter`, 5 µs with another function: call it for a
-        few thousand rows at a time.
+        About 1 µs a row with a text or a `Filter`, 5 µs with another function: call it for a few
+        thousand rows at a time. Of a filter with deep terms, these are the rows that may be wanted.
 
         Raises:
             FilterError: the text is no filter.
         """
-        matcher = compile_words(wanted) if isinstance(wanted, str) else wanted
+        matcher = compile_filter(wanted) if isinstance(wanted, str) else wanted
         with self._lock:
             start, stop = max(start, self.dropped), min(stop, self.end)
-            if not isinstance(matcher, WordFilter):
+            if not isinstance(matcher, Filter):
                 return self._shown([number for number in range(start, stop) if matcher(self.row(number))])
             found: list[int] = []
             while start < stop:
@@ -396,10 +397,17 @@ class Index:
         row = self._open.get(number)
         return row.flow if row is not None else self._page(number).flow(number % PAGE_ROWS)
 
-    def _search_page(self, matcher: WordFilter, start: int, stop: int, found: list[int]) -> None:
-        is_open, matches = self._open, matcher.matches
-        lines = self._page(start).lines(start % PAGE_ROWS, (stop - 1) % PAGE_ROWS + 1)
-        for number, line in enumerate(lines, start):
-            row = is_open.get(number)
-            if matches(line) if row is None else matcher(row):
-                found.append(number)
+    def _search_page(self, matcher: Filter, start: int, stop: int, found: list[int]) -> None:
+        """Search packed rows by column; the open and the annotated ones of the page as rows."""
+        page, slot = self._page(start), start % PAGE_ROWS
+        first, said = start - slot, self._remarks.said
+        packed = search_page(page, matcher.tree, range(slot, slot + stop - start), apart=said)
+        numbers = [first + each for each in packed]
+        apart = [number for number in range(start, stop) if number in self._open] if self._open else []
+        if said:
+            flows = enumerate(page.flows(slot, slot + stop - start), start)
+            apart += [number for number, flow in flows if flow in said]
+        if apart:
+            numbers += [number for number in apart if matcher(self.row(number))]
+            numbers.sort()
+        found += numbers

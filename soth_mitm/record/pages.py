@@ -21,7 +21,7 @@ NO_BLOCKS = 0xFFFF_FFFF
 # flow conn wall mono duration ttfb sent received | repeats first last text | length site result client
 _RECORD = struct.Struct("<QQqqqqqqIIIIHHHI")
 _SIZE = _RECORD.size
-_SEARCH = struct.Struct("<76xIHHH4x")
+_SEARCH = struct.Struct("<Q68xIHHH4x")
 _BLOCKS = struct.Struct("<II")
 _BLOCKS_AT = 68
 _REPEATS = struct.Struct("<I")
@@ -254,16 +254,57 @@ class Page:
                     return slot
         return None
 
-    def lines(self, start: int, stop: int) -> Iterator[str]:
-        """Yield the line that a filter searches for each slot; something meaningless for an empty one."""
-        sites, results, paths = self._sites, self._results, self._paths
+    # --- by column ------------------------------------------------------------------------------
+
+    @property
+    def sites(self) -> list[_Site]:
+        """Every place that a row of this page went to; `bycolumn.SITE` names the parts."""
+        return self._sites
+
+    @property
+    def results(self) -> list[_Result]:
+        """Every way in which one ended; `bycolumn.RESULT` names the parts."""
+        return self._results
+
+    def records(self, start: int, stop: int) -> Iterator[tuple[int, ...]]:
+        """Yield the record of each slot; zeros for an empty one."""
+        with memoryview(self._records) as records:
+            yield from _RECORD.iter_unpack(records[start * _SIZE : stop * _SIZE])
+
+    def lines(self, start: int, stop: int) -> Iterator[tuple[int, str]]:
+        """Yield the flow and the line that a filter searches for each slot; flow 0 for an empty one."""
+        paths, around = self._paths, self.around
         parts: dict[tuple[int, int], tuple[str, str]] = {}
         with memoryview(self._records) as records:
-            for at, length, site, result in _SEARCH.iter_unpack(records[start * _SIZE : stop * _SIZE]):
-                around = parts.get((site, result))
-                if around is None:
-                    around = parts[site, result] = _around(sites, results, site, result)
-                yield around[0] + paths[at : at + length].decode().lower() + around[1]
+            for flow, at, length, site, result in _SEARCH.iter_unpack(records[start * _SIZE : stop * _SIZE]):
+                if not flow:
+                    yield 0, ""
+                    continue
+                ends = parts.get((site, result))
+                if ends is None:
+                    ends = parts[site, result] = around(site, result)
+                yield flow, ends[0] + paths[at : at + length].decode().lower() + ends[1]
+
+    def flows(self, start: int, stop: int) -> Iterator[int]:
+        """Yield the flow of each slot; 0 for an empty one."""
+        with memoryview(self._records) as records:
+            for (flow,) in _FLOWS.iter_unpack(records[start * _SIZE : stop * _SIZE]):
+                yield flow
+
+    def path(self, start: int, length: int) -> str:
+        """Return the path that lies there."""
+        return self._paths[start : start + length].decode()
+
+    def client(self, record: tuple[int, ...]) -> str:
+        """Return the client's address of a record."""
+        host = self._sites[record[-3]][0]
+        return host if record[-1] == _WHOLE_ADDRESS else f"{host}:{record[-1]}"
+
+    def around(self, site: int, result: int) -> tuple[str, str]:
+        """Return what stands before and behind the path in the lines of equal rows."""
+        _, scheme, host, port, _, _, _ = self._sites[site]
+        _, method, status, _, content_type, _, outcome, *_ = self._results[result]
+        return before_path(method, status, scheme, host, port), after_path(content_type, outcome)
 
     def blocks(self, slot: int) -> tuple[int, int]:
         """Return first and last block of a filled slot."""
@@ -275,15 +316,6 @@ class Page:
         at = slot * _SIZE + _REPEATS_AT
         repeats = _REPEATS.unpack_from(self._records, at)[0]
         _REPEATS.pack_into(self._records, at, min(repeats + 1, NO_BLOCKS))
-
-
-def _around(sites: list[_Site], results: list[_Result], site: int, result: int) -> tuple[str, str]:
-    """Return what stands before and behind the path in the lines of equal rows."""
-    if site >= len(sites) or result >= len(results):
-        return "", ""
-    _, scheme, host, port, _, _, _ = sites[site]
-    _, method, status, _, content_type, _, outcome, *_ = results[result]
-    return before_path(method, status, scheme, host, port), after_path(content_type, outcome)
 
 
 def _clamped(values: tuple[int, ...]) -> list[int]:

@@ -5,7 +5,7 @@ Neither changes a packed row; both lie beside the pages, and go when their rows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.annotation import Annotation, Annotations
@@ -47,6 +47,11 @@ class Remarks:
         if forgotten:
             self._blocks.pop(forgotten, None)
         self._blocks[flow] = block
+
+    @property
+    def said(self) -> Collection[int]:
+        """The flows that something is, or was, said about."""
+        return self._blocks.keys()
 
     def block_of(self, flow: int) -> int:
         """Return the block of the last annotation of a flow; `NO_BLOCK` where none was stored."""

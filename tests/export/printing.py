@@ -9,7 +9,7 @@ import msgspec
 
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.export.lines import TextPrinter
-from soth_mitm.policy.filters import Matcher
+from soth_mitm.policy.filters import Filter
 from soth_mitm.record.rows import RowFold
 from tests.helpers.streams import Stream
 
@@ -20,7 +20,7 @@ def text_of(
     detail: int = 0,
     color: bool = False,
     redact: bool = True,
-    matcher: Matcher | None = None,
+    matcher: Filter | None = None,
     finish: bool = False,
 ) -> str:
     """Return what a text printer writes."""
@@ -37,7 +37,7 @@ def objects_of(
     *,
     detail: int = 0,
     redact: bool = True,
-    matcher: Matcher | None = None,
+    matcher: Filter | None = None,
     finish: bool = False,
 ) -> list[dict[str, Any]]:
     """Return what a JSON printer writes, read back line by line."""
@@ -51,7 +51,7 @@ def json_of(
     *,
     detail: int = 0,
     redact: bool = True,
-    matcher: Matcher | None = None,
+    matcher: Filter | None = None,
     finish: bool = False,
 ) -> str:
     """Return what a JSON printer writes."""

@@ -14,7 +14,7 @@ import pytest
 
 from soth_mitm.export.jsonl import AnnotationRecord, BodyRecord, FlowRecord, JsonPrinter, MessageRecord
 from soth_mitm.model import events as e
-from soth_mitm.policy.filters import compile_words
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.rows import RowFold
 from tests.export.printing import json_of, objects_of
 from tests.helpers import streams
@@ -152,7 +152,7 @@ def test_only_flows_that_match_are_written_and_counted() -> None:
     stream = Stream()
     streams.everything(stream)
     out: list[str] = []
-    printer = JsonPrinter(out.append, fold=RowFold(), matcher=compile_words("plain.test"))
+    printer = JsonPrinter(out.append, fold=RowFold(), matcher=compile_filter("plain.test"))
     for event in stream.events:
         printer(event)
     assert printer.flows == len(out) == 1
@@ -203,7 +203,7 @@ def test_what_is_said_later_about_a_flow_that_the_filter_left_out_is_left_out() 
     for flow in (streams.https_exchange(stream), streams.plain_exchange(stream)):
         stream.add(e.Annotated("●"), flow=flow)
     out: list[str] = []
-    printer = JsonPrinter(out.append, fold=RowFold(), matcher=compile_words("plain.test"))
+    printer = JsonPrinter(out.append, fold=RowFold(), matcher=compile_filter("plain.test"))
     for event in stream.events:
         printer(event)
     assert [json.loads(line)["flow"] for line in out] == [2, 2]

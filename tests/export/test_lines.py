@@ -9,7 +9,7 @@ import pytest
 
 from soth_mitm.export.lines import TextPrinter
 from soth_mitm.model import events as e
-from soth_mitm.policy.filters import compile_words
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.rows import RowFold
 from tests.export.printing import text_of
 from tests.helpers import streams
@@ -172,7 +172,7 @@ def test_only_flows_that_match_are_printed_and_counted() -> None:
     stream = Stream()
     streams.everything(stream)
     out: list[str] = []
-    printer = TextPrinter(out.append, fold=RowFold(), matcher=compile_words("plain.test"))
+    printer = TextPrinter(out.append, fold=RowFold(), matcher=compile_filter("plain.test"))
     for event in stream.events:
         printer(event)
     assert printer.flows == 1

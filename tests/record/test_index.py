@@ -7,17 +7,19 @@ import tracemalloc
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soth_mitm.model import events as e
-from soth_mitm.policy.filters import compile_words
+from soth_mitm.model.annotation import Annotation
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record import blockmap
 from soth_mitm.record.changes import MARKS, TOUCHED
 from soth_mitm.record.index import Index
 from soth_mitm.record.pages import PAGE_ROWS
 from soth_mitm.record.rows import Row, RowFold
 from tests.helpers import streams
+from tests.policy.filters.rows import EXPRESSIONS
 
 
 def indexed(stream: streams.Stream, *, batch: int = 40, index: Index | None = None) -> Index:
@@ -375,12 +377,41 @@ def test_a_search_finds_what_the_matcher_wants_row_by_row(text: str) -> None:
     streams.sse(stream, finished=False)
     index = indexed(stream)
     index.drop_rows(17)
-    matcher = compile_words(text)
+    matcher = compile_filter(text)
     expected = [row.number for row in all_rows(index) if matcher(row)]
     assert index.search(text, 0, index.end + 50) == expected
     slices = [index.search(matcher, start, start + 100) for start in range(0, index.end, 100)]
     assert [number for some in slices for number in some] == expected
     assert index.search(lambda row: matcher(row), 0, index.end) == expected
+
+
+@settings(max_examples=60)
+@given(EXPRESSIONS)
+def test_a_search_by_column_finds_what_a_search_row_by_row_finds(text: str) -> None:
+    index = MIXED
+    matcher = compile_filter(text)
+    expected = [row.number for row in all_rows(index) if matcher(row)]
+    assert index.search(matcher, 0, index.end) == expected
+
+
+def _mixed() -> Index:
+    stream = streams.Stream()
+    streams.many(stream, PAGE_ROWS + 100)
+    streams.everything(stream)
+    streams.sse(stream, finished=False)
+    index = indexed(stream)
+    index.annotate(index.row(7).flow, Annotation("●", "x", "red"))
+    index.annotate(index.row(PAGE_ROWS + 3).flow, Annotation("", "todo", ""))
+    return index
+
+
+MIXED = _mixed()
+
+
+def test_rows_that_may_be_wanted_are_found_where_bodies_decide() -> None:
+    found = MIXED.search(compile_filter("get body:needle"), 0, MIXED.end)
+    assert found == MIXED.search("get", 0, MIXED.end)
+    assert MIXED.search(compile_filter("status:999 body:needle"), 0, MIXED.end) == []
 
 
 # --- session --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from soth_mitm.policy.filters import compile_words
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.index import Index
 from soth_mitm_tui.columns import fit, short_type
 from soth_mitm_tui.layout import cell_spans, places
@@ -70,7 +70,7 @@ def test_a_filter_finds_old_rows_new_rows_and_rows_that_change() -> None:
     rows = Rows()
     some(rows.script, 5)
     rows.model.pull()
-    rows.model.set_filter(compile_words("404"))
+    rows.model.set_filter(compile_filter("404"))
     rows.model.scan()
     assert len(rows.model) == 0
     conn = rows.script.connect("a.test")
@@ -80,7 +80,7 @@ def test_a_filter_finds_old_rows_new_rows_and_rows_that_change() -> None:
     rows.script.respond(conn, flow, 404, "Not Found")
     rows.model.pull()
     assert [rows.model.flow_at(0)] == [flow]
-    rows.model.set_filter(compile_words("!404"))
+    rows.model.set_filter(compile_filter("!404"))
     rows.model.scan()
     assert len(rows.model) == 5
 
@@ -89,7 +89,7 @@ def test_a_filtered_list_forgets_what_retention_drops() -> None:
     rows = Rows()
     some(rows.script, 60)
     rows.model.pull()
-    rows.model.set_filter(compile_words("item/1"))
+    rows.model.set_filter(compile_filter("item/1"))
     rows.model.scan()
     assert len(rows.model) == 11
     some(rows.script, 100, path="/other/")

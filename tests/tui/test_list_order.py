@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.policy.filters import compile_words
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.index import Index
 from soth_mitm.record.rows import Row
 from soth_mitm_tui.arranging import Sorting
@@ -54,7 +54,7 @@ class World:
             self.index.drop_rows(number % 4)
         elif what == "filter":
             self.filter = ("", "200", "a.test", "!500")[number % 4]
-            model.set_filter(compile_words(self.filter) if self.filter else None)
+            model.set_filter(compile_filter(self.filter) if self.filter else None)
         elif what == "sort":
             column = COLUMNS[number % len(COLUMNS)]
             model.arrange(Sorting(column, bool(number % 2)), model.grouping)
@@ -75,7 +75,7 @@ class World:
 
     def expected(self) -> list[Row]:
         """Return the rows that match, in the order asked for."""
-        wanted = compile_words(self.filter)
+        wanted = compile_filter(self.filter)
         rows = [self.index.row(number) for number in range(self.index.dropped, self.index.end)]
         rows = [row for row in rows if wanted(row)]
         sorting = self.model.sorting

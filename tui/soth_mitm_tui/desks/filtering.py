@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.policy.filters import FilterError, compile_words
+from soth_mitm.policy.filters import FilterError, compile_filter
 from soth_mitm.text import printable
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.lines import BLANK, line
@@ -49,7 +49,7 @@ class Filtering(Desk):
             main.filter.set_verdict("", "")
             return
         try:
-            matcher = compile_words(text)
+            matcher = compile_filter(text)
         except FilterError as error:
             main.filter.set_verdict(printable(f"column {error.column + 1}: {error.message}"), "bad")
             return

@@ -1,4 +1,4 @@
-"""The plain-word filter of the list."""
+"""Plain words, expressions between slashes, and what is not wanted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.policy.filters import FilterError, compile_words, line_of
+from soth_mitm.policy.filters import FilterError, compile_filter, line_of
 from soth_mitm.record.rows import Row
 
 
@@ -28,21 +28,21 @@ def row(**changes: object) -> Row:
     ],
 )  # fmt: skip
 def test_a_row_that_holds_every_term_is_wanted(text: str) -> None:
-    assert compile_words(text)(row())
+    assert compile_filter(text)(row())
 
 
 @pytest.mark.parametrize(
     "text", ["get", "orders get", "!orders", "!/v\\d/", "/^get/", "http://api", "200", "!!x !post"]
 )
 def test_a_row_that_misses_a_term_or_holds_an_unwanted_one_is_not(text: str) -> None:
-    assert not compile_words(text)(row())
+    assert not compile_filter(text)(row())
 
 
 def test_a_port_that_is_not_the_default_is_part_of_the_url() -> None:
-    assert compile_words("http://localhost:3000/x")(
+    assert compile_filter("http://localhost:3000/x")(
         row(scheme="http", host="localhost", port=3000, path="/x")
     )
-    assert compile_words("https://[::1]:8443/x")(row(host="::1", port=8443, path="/x"))
+    assert compile_filter("https://[::1]:8443/x")(row(host="::1", port=8443, path="/x"))
 
 
 def test_a_row_without_a_status_does_not_match_zero() -> None:
@@ -50,8 +50,8 @@ def test_a_row_without_a_status_does_not_match_zero() -> None:
 
 
 def test_a_filter_without_terms_is_false() -> None:
-    assert not compile_words(" ")
-    assert compile_words("x")
+    assert not compile_filter(" ")
+    assert compile_filter("x")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_filter_without_terms_is_false() -> None:
 )
 def test_an_error_names_the_column_and_what_to_do(text: str, column: int, words: str) -> None:
     with pytest.raises(FilterError) as caught:
-        compile_words(text)
+        compile_filter(text)
     assert caught.value.column == column
     assert words in caught.value.message
     assert f"column {column + 1}" in str(caught.value)
@@ -75,7 +75,7 @@ def test_an_error_names_the_column_and_what_to_do(text: str, column: int, words:
 def test_any_text_compiles_or_is_refused_with_a_column_within_it(text: str) -> None:
     column = 0
     try:
-        compile_words(text)(row())
+        compile_filter(text)(row())
     except FilterError as error:
         column = error.column
     assert 0 <= column <= len(text)

@@ -1,0 +1,57 @@
+"""Terms that no row can answer: they ask for the fields of a head, or for the bytes of a body."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+
+class Scope(StrEnum):
+    """What is searched."""
+
+    HEADER = "header"
+    """Each field line of a head, `name: value`, one a line."""
+    BODY = "body"
+    """A body, content codings removed."""
+
+
+class SideOf(StrEnum):
+    """Whose message is searched."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    EITHER = "either"
+
+
+class DeepTerm(msgspec.Struct, frozen=True):
+    """A pattern to look for in heads or bodies. Can be handed to another process."""
+
+    scope: Scope
+    side: SideOf
+    pattern: bytes
+    """Source of a regular expression over bytes."""
+    flags: int = re.IGNORECASE
+    words: str = ""
+    """What is looked for, as the person wrote it."""
+    is_pattern: bool = False
+    """Whether that was a regular expression."""
+
+    def wants(self, *, response: bool) -> bool:
+        """Whether the request's, or the response's, message is one to search."""
+        return self.side == SideOf.EITHER or (self.side == SideOf.RESPONSE) == response
+
+    def matches_head(self, raw: bytes) -> bool:
+        """Whether one of the fields of a head as it came is meant; the start line is none of them."""
+        return _compiled(self.pattern, self.flags).search(raw, raw.find(b"\n") + 1) is not None
+
+    def matches_body(self, decoded: bytes) -> bool:
+        """Whether the pattern is in a body, or a part of one."""
+        return _compiled(self.pattern, self.flags).search(decoded) is not None
+
+
+@lru_cache(maxsize=64)
+def _compiled(pattern: bytes, flags: int) -> re.Pattern[bytes]:
+    return re.compile(pattern, flags)

@@ -1,0 +1,106 @@
+"""The fields an expression can name, and the states of `is:`."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from soth_mitm.policy.filters.deep import Scope, SideOf
+
+
+class Field(NamedTuple):
+    """A field: what it reads of a row, and how it is explained."""
+
+    name: str
+    kind: str
+    """`text`, `number`, `status`, `size` (bytes), `time` (nanoseconds), `deep` or `none`."""
+    attributes: tuple[str, ...]
+    """Attributes of a row; a text field holds when one of them does."""
+    words: str
+    """What it is, as the explanation says it."""
+    example: str
+    note: str = ""
+
+
+class StateOf(NamedTuple):
+    """A state of `is:`."""
+
+    name: str
+    words: str
+    """How a flow is, after "is" or "has"."""
+    why_never: str = ""
+    """Why no flow of this version is so; empty where some are."""
+
+
+FIELDS: Final = (
+    Field("host", "text", ("host", "sni"), "host", "host:api."),
+    Field("path", "text", ("path",), "path and query", "path:/v1/", "a row keeps 120 characters of it"),
+    Field("url", "text", ("url",), "URL", "url:https://api.shop.test/v1"),
+    Field("method", "text", ("method",), "method", "method:POST"),
+    Field("status", "status", ("status",), "status", "status:5xx"),
+    Field("type", "text", ("content_type",), "media type", "type:json"),
+    Field("size", "size", ("response_bytes",), "size of the response", "size:>1m"),
+    Field("reqsize", "size", ("request_bytes",), "size of the request", "reqsize:>10k"),
+    Field("dur", "time", ("duration_ns",), "duration", "dur:>500ms"),
+    Field("ttfb", "time", ("ttfb_ns",), "time to the first byte of the response", "ttfb:>=200ms"),
+    Field("port", "number", ("port",), "port", "port:8443"),
+    Field("scheme", "text", ("scheme",), "scheme", "scheme:=http"),
+    Field("proto", "text", ("version", "kind"), "HTTP version, or kind of flow", "proto:1.1"),
+    Field("client", "text", ("client",), "client address", "client:127.0.0.1"),
+    Field("sni", "text", ("sni",), "server name in the TLS hello", "sni:shop.test"),
+    Field("reason", "text", ("outcome", "reason", "tls_reason", "guard"), "outcome", "reason:expired"),
+    Field("comment", "text", ("comment",), "comment", "comment:todo"),
+    Field("mark", "text", ("mark",), "mark", "mark:●"),
+    Field("header", "deep", (), "header field, as `name: value`", "header:set-cookie"),
+    Field("body", "deep", (), "body, decoded", "body:needle"),
+    Field("reqheader", "deep", (), "header field of the request", "reqheader:authorization"),
+    Field("resheader", "deep", (), "header field of the response", "resheader:/cache-control: .*no-store/"),
+    Field("reqbody", "deep", (), "body of the request", "reqbody:sku"),
+    Field("resbody", "deep", (), "body of the response", "resbody:/error.*code/"),
+    Field("proc", "none", (), "process of the client", "proc:curl", "which process it was is not known yet"),
+)  # fmt: skip
+
+DEEP: Final = {
+    "header": (Scope.HEADER, SideOf.EITHER),
+    "body": (Scope.BODY, SideOf.EITHER),
+    "reqheader": (Scope.HEADER, SideOf.REQUEST),
+    "resheader": (Scope.HEADER, SideOf.RESPONSE),
+    "reqbody": (Scope.BODY, SideOf.REQUEST),
+    "resbody": (Scope.BODY, SideOf.RESPONSE),
+}
+"""What the deep fields search."""
+
+_LATER: Final = "this version does not do that yet"
+
+STATES: Final = (
+    StateOf("error", "failed"),
+    StateOf("open", "is open"),
+    StateOf("streaming", "is streaming its response"),
+    StateOf("closed", "has ended"),
+    StateOf("tls-failed", "failed in a TLS handshake"),
+    StateOf("blocked", "was refused by a guard or by policy"),
+    StateOf("tunnel", "passed through without being decrypted"),
+    StateOf("intercepted", "came over an intercepted connection"),
+    StateOf("marked", "is marked"),
+    StateOf("commented", "has a comment"),
+    StateOf("changed", "was changed here"),
+    StateOf("generated", "was answered here"),
+    StateOf("reused", "went over an upstream connection that was used before"),
+    StateOf("sse", "has server-sent events for its response"),
+    StateOf("grpc", "is gRPC"),
+    StateOf("ws", "switched protocols (status 101)"),
+    StateOf("paused", "is paused", _LATER),
+    StateOf("replay", "is a replay", _LATER),
+)
+
+BY_NAME: Final = {field.name: field for field in FIELDS}
+STATE_NAMES: Final = {state.name: state for state in STATES}
+ALIASES: Final = {
+    "domain": "host",
+    "code": "status",
+    "duration": "dur",
+    "version": "proto",
+    "content-type": "type",
+    "process": "proc",
+    "note": "comment",
+}
+"""Other words that people try first."""
