@@ -213,8 +213,8 @@ class Document:
             for found in self._searched_here(args):
                 yield found
             return
-        await self._hand_over()
-        stream = self._lane.stream("search", self._number, *args)
+        await self._ask("info", False)  # has a process know the body, also after one has died
+        stream = self._lane.stream("search", self._number, *args, generation=self._generation)
         try:
             async for found in stream:
                 yield found
@@ -255,18 +255,22 @@ class Document:
 
     async def _ask(self, method: str, *args: object) -> Any:  # noqa: ANN401 - it is what the method answers
         """Ask the process, or what is here; once more where the process has died since."""
-        await self._hand_over()
         if self._here is not None:
+            await self._hand_over()
             self._here.work()
             try:
                 return self._here.call(method, (self._number, *args))
             except Refused as error:
                 raise WorkerError(str(error)) from None
         try:
-            return await self._lane.call(method, self._number, *args)
+            await self._hand_over()
+            return await self._call(method, *args)
         except LaneDied:
             await self._hand_over()
-            return await self._lane.call(method, self._number, *args)
+            return await self._call(method, *args)
+
+    async def _call(self, method: str, *args: object) -> Any:  # noqa: ANN401 - it is what the method answers
+        return await self._lane.call(method, self._number, *args, generation=self._generation)
 
     def _leave_here(self) -> None:
         if self._here is not None:
@@ -279,8 +283,8 @@ class Document:
         lost = self._here is None and not (self._lane.pid and self._generation == self._lane.generation)
         if lost:
             self._given, self._completed, self._giving = 0, False, None
-            await self._lane.call("open", self._number, self.order)
-            self._generation = self._lane.generation
+            self._generation = await self._lane.start()
+            await self._call("open", self.order)
         count = len(self._message.refs)
         message = self._message
         if self._giving is not None and self._giving.done():
@@ -301,12 +305,12 @@ class Document:
     async def _catch_up(self) -> None:
         """Wait until there are as many lines again as were seen before the process died."""
         seen = self.info.lines
-        info: DocumentInfo = await self._lane.call("info", self._number, True)
+        info: DocumentInfo = await self._call("info", True)
         while info.lines < seen and not (info.settled and self._giving is None):
             await asyncio.sleep(GIVE_SECONDS)
             if self._giving is not None and self._giving.done():
                 self._giving = None
-            info = await self._lane.call("info", self._number, True)
+            info = await self._call("info", True)
 
     def _give(self, message: BodyOf, start: int, stop: int) -> None:
         with contextlib.suppress(LaneDied):  # whoever asks next begins anew

@@ -73,6 +73,8 @@ class _Process:
         self._pipe: Connection[Any, Any] = ours
         self._sending = threading.Lock()
         self.waiting: dict[int, _Waiting] = {}
+        self.leaving: dict[int, threading.Event] = {}
+        """What was cancelled and not left off yet."""
         threading.Thread(target=self._read, name=f"{name}-reader", daemon=True).start()
 
     def send(self, message: tuple[int, str, tuple[Any, ...]]) -> None:
@@ -94,6 +96,8 @@ class _Process:
                 # Our own child wrote it.
                 number, kind, value = pickle.loads(self._pipe.recv_bytes())  # noqa: S301
                 waiting = self.waiting.get(number) if kind == PART else self.waiting.pop(number, None)
+                if kind != PART and number in self.leaving:
+                    self.leaving.pop(number).set()
                 if waiting is not None:
                     waiting.put(kind, value)
         except (OSError, EOFError, ValueError):
@@ -101,6 +105,8 @@ class _Process:
         self.alive = False
         self._pipe.close()
         self.process.join()
+        for left in list(self.leaving.values()):
+            left.set()
         for number in list(self.waiting):
             waiting = self.waiting.pop(number, None)
             if waiting is not None:
@@ -117,11 +123,18 @@ class Lane:
     """One process for one kind of work. Its coroutines may be used on any loop, `post` on any thread."""
 
     def __init__(
-        self, service: Callable[[], Service], *, name: str = "soth-worker", deadline: float = DEADLINE
+        self,
+        service: Callable[[], Service],
+        *,
+        name: str,
+        deadline: float = DEADLINE,
+        advice: str = "look at it raw or in hex",
     ) -> None:
+        """`advice` says what a person does about what was given up."""
         self._service = service
         self._name = name
         self._deadline = deadline
+        self._advice = advice
         self._numbers = itertools.count(1)
         self._starting = threading.Lock()
         self._process: _Process | None = None
@@ -142,7 +155,9 @@ class Lane:
                 try:
                     process = _Process(self._service, self._name)
                 except OSError as error:
-                    raise WorkerError(f"cannot start a process for large bodies: {error}") from error
+                    raise WorkerError(
+                        f"cannot start a process that reads what was recorded: {error}"
+                    ) from error
                 self._process = process
                 self.generation += 1
             return process
@@ -150,22 +165,31 @@ class Lane:
     async def warm(self) -> None:
         """Start the process now; where that fails, the first request says so."""
         with contextlib.suppress(WorkerError):
-            await self.call(PING)
+            await self.start()
 
-    async def call(self, method: str, *args: object) -> Any:  # noqa: ANN401 - it is what the method answers
-        """Ask for one thing and return the answer.
+    async def start(self) -> int:
+        """Have a process that serves; return its generation.
+
+        Raises:
+            WorkerError: it cannot be started.
+        """
+        await self.call(PING)
+        return self.generation
+
+    async def call(self, method: str, *args: object, generation: int = 0) -> Any:  # noqa: ANN401 - it is what the method answers
+        """Ask for one thing and return the answer; with `generation`, only the process of that one is asked.
 
         Raises:
             WorkerError: it failed, took longer than the deadline, or the process died (`LaneDied`).
         """
-        stream = self.stream(method, *args)
+        stream = self.stream(method, *args, generation=generation)
         answer = None
         async with contextlib.aclosing(stream):
             async for part in stream:
                 answer = part
         return answer
 
-    async def stream(self, method: str, *args: object) -> AsyncGenerator[Any, None]:
+    async def stream(self, method: str, *args: object, generation: int = 0) -> AsyncGenerator[Any, None]:
         """Ask for one thing; yield its parts, and the answer last. To close it is to cancel it.
 
         Raises:
@@ -173,7 +197,12 @@ class Lane:
         """
         number = next(self._numbers)
         waiting = _Waiting()
-        process = await asyncio.to_thread(self._ask, number, waiting, method, args)
+        asking = waiting.loop.run_in_executor(None, self._ask, number, waiting, (method, args), generation)
+        try:
+            process = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(lambda asked: self._leave(asked, number, waiting.loop))
+            raise
         try:
             while True:
                 try:
@@ -181,11 +210,11 @@ class Lane:
                 except TimeoutError:
                     process.kill()
                     raise WorkerError(
-                        f"no answer within {self._deadline:.0f} s: given up; look at it raw or in hex"
+                        f"no answer within {self._deadline:.0f} s: given up; {self._advice}"
                     ) from None
                 if kind == FAILED:
                     if value is None:
-                        raise LaneDied("the process that reads large bodies ended; try again")
+                        raise LaneDied("the process that reads what was recorded ended; try again")
                     raise WorkerError(value)
                 yield value
                 if kind == DONE:
@@ -194,21 +223,46 @@ class Lane:
             if number in process.waiting:
                 self._cancel(process, number, waiting.loop)
 
-    def _ask(self, number: int, waiting: _Waiting, method: str, args: tuple[Any, ...]) -> _Process:
-        process = self._running()
+    def _ask(
+        self, number: int, waiting: _Waiting, what: tuple[str, tuple[Any, ...]], generation: int
+    ) -> _Process:
+        process = self._of(generation) if generation else self._settled()
         process.waiting[number] = waiting
         try:
-            process.send((number, method, args))
+            process.send((number, *what))
         except LaneDied:
             process.waiting.pop(number, None)
             raise
         return process
 
+    def _settled(self) -> _Process:
+        """Return the process, once it has left off what was cancelled; another one where it did not."""
+        process = self._running()
+        for left in list(process.leaving.values()):
+            left.wait(2 * GRACE)
+        return self._running()
+
+    def _of(self, generation: int) -> _Process:
+        """Return the process of a generation, once it has left off what was cancelled."""
+        process = self._process
+        for left in list(process.leaving.values()) if process is not None else ():
+            left.wait(2 * GRACE)
+        if process is None or not process.alive or self.generation != generation:
+            raise LaneDied("the process that reads what was recorded ended; try again")
+        return process
+
+    def _leave(self, asked: asyncio.Future[_Process], number: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel what was asked while nobody waited for it any more."""
+        if not asked.cancelled() and asked.exception() is None:
+            self._cancel(asked.result(), number, loop)
+
     def _cancel(self, process: _Process, number: int, loop: asyncio.AbstractEventLoop) -> None:
         """Have a request left off; end the process where it does not do so."""
 
+        left = process.leaving[number] = threading.Event()
+
         def give_up() -> None:
-            if number in process.waiting:
+            if not left.is_set():
                 process.kill()
 
         with contextlib.suppress(RuntimeError):
@@ -226,10 +280,7 @@ class Lane:
         Raises:
             LaneDied: it is not the process of that generation any more.
         """
-        process = self._process
-        if process is None or not process.alive or self.generation != generation:
-            raise LaneDied("the process that reads large bodies ended; try again")
-        process.send((0, method, args))
+        self._of(generation).send((0, method, args))
 
     def close(self) -> None:
         """End the process; a later request starts another one."""

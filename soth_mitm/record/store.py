@@ -122,6 +122,10 @@ class Store(ABC):
     def place_of(self, number: int) -> BlockPlace | None:
         """Return where a block stands on the disk; None where it does not, or not yet. From any thread."""
 
+    def shift_of_flow(self, block: int) -> int:
+        """Return by how much the flows of a block are numbered lower in it than in this store."""
+        return self._runs.shift_of(block).flow
+
     @abstractmethod
     def run_of(self, number: int) -> str:
         """Return the run that a block belongs to."""
