@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -15,12 +13,13 @@ from soth_mitm.model.events import Annotated, Event, FlowBound
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTES, finish_block
 from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, append_frame, decode_frame, frames_in
 from soth_mitm.record.layout import Layout
-from soth_mitm.record.target import Bytes, FileTarget, Target
 from soth_mitm.record.threads import in_thread
+from soth_mitm.record.wholefile import whole_file
 
 if TYPE_CHECKING:
     from soth_mitm.record.index import Index
     from soth_mitm.record.runs import Runs
+    from soth_mitm.record.target import Bytes, Target
 
 SLICE_SECONDS = 0.002
 """How long the loop is kept at a time."""
@@ -28,6 +27,10 @@ SLICE_SECONDS = 0.002
 _ROOM = bytes(BLOCK_HEADER_SIZE)
 _FULL = BLOCK_HEADER_SIZE + FLUSH_BYTES
 _BOUND = FlowBound.KIND
+
+
+Progress = Callable[[int, int], None]
+"""Told now and then how much is done, and how much there is."""
 
 
 class Blocks(Protocol):
@@ -49,6 +52,11 @@ class Blocks(Protocol):
         """Return the run that a block belongs to."""
         ...
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of everything that is recorded."""
+        ...
+
 
 async def save(
     path: Path,
@@ -58,35 +66,20 @@ async def save(
     index: Index,
     runs: Runs,
     overwrite: bool,
+    progress: Progress | None = None,
 ) -> int:
     """Write a `.soth` of `flows` and their conns, of everything for None; return its size in bytes.
 
+    Everything is what is in the list: hidden flows are left out. Of flows that are open, what is there
+    by now is written. `progress` is told how many steps are done, and of how many; it may raise.
     The file appears when it is whole; when this fails or is cancelled, nothing stays behind.
 
     Raises:
         DumpError: it exists and is not to be overwritten, or cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    target = _open(path, part, overwrite)
-    try:
-        try:
-            size = await _Copy(target, blocks, index, runs).run(flows)
-            await in_thread(target.sync)
-        finally:
-            target.close()
-        os.replace(part, path)
-    except OSError as error:
-        raise DumpError(f"cannot save to {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(part)
-    return size
-
-
-def _open(path: Path, part: Path, overwrite: bool) -> FileTarget:
-    if path.exists() and not overwrite:
-        raise DumpError(f"cannot save to {path}: it exists already; give another name")
-    return FileTarget(part, overwrite=True)
+    needed = blocks.size_bytes if flows is None else 0
+    async with whole_file(path, overwrite=overwrite, needed=needed) as target:
+        return await _Copy(target, blocks, index, runs, progress).run(flows)
 
 
 class _Stamp(NamedTuple):
@@ -100,7 +93,11 @@ class _Stamp(NamedTuple):
 class _Copy:
     """One save under way."""
 
-    def __init__(self, target: Target, blocks: Blocks, index: Index, runs: Runs) -> None:
+    def __init__(
+        self, target: Target, blocks: Blocks, index: Index, runs: Runs, progress: Progress | None
+    ) -> None:
+        self._progress = progress
+        self._done = 0
         self._target = target
         self._blocks = blocks
         self._index = index
@@ -123,7 +120,8 @@ class _Copy:
             self._blocks.block_numbers() if flows is None else await self._chosen(flows)
         )
         self._unstored = self._annotations(flows)
-        async for number, frame, payload in self._frames(sorted({*numbers, *leading})):
+        copied = sorted({*numbers, *leading})
+        async for number, frame, payload in self._frames(copied, self._done + len(copied)):
             if self._wanted(number, frame, number in leading):
                 await self._copy(number, frame, payload)
         await self._say_unstored()
@@ -173,7 +171,7 @@ class _Copy:
             if perf_counter() - started > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 started = perf_counter()
-        async for number, frame, payload in self._frames(sorted(numbers)):
+        async for number, frame, payload in self._frames(sorted(numbers), 2 * len(numbers)):
             shift = self._runs.shift_of(number)
             if not frame.flow or frame.flow + shift.flow not in flows:
                 continue
@@ -199,8 +197,8 @@ class _Copy:
             return True
         return frame.conn + shift.conn in self._conns
 
-    async def _frames(self, numbers: Collection[int]) -> AsyncIterator[tuple[int, Frame, bytes]]:
-        """Yield the frames of blocks; blocks that cannot be read are passed over."""
+    async def _frames(self, numbers: Collection[int], steps: int) -> AsyncIterator[tuple[int, Frame, bytes]]:
+        """Yield the frames of blocks, a step each; blocks that cannot be read are passed over."""
         started = perf_counter()
         for number in numbers:
             payload = await self._read(number)
@@ -209,6 +207,9 @@ class _Copy:
                     await asyncio.sleep(0)
                     started = perf_counter()
                 yield number, frame, payload
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, steps)
 
     async def _read(self, number: int) -> bytes:
         try:

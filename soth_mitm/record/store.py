@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soth_mitm.errors import DumpError
-from soth_mitm.record.saving import save
+from soth_mitm.model.events import Direction
+from soth_mitm.record.bodysaving import SavedBody, save_body
+from soth_mitm.record.saving import Progress, save
 from soth_mitm.record.viewing import Viewer
+from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.config import Limits
-    from soth_mitm.model.events import Direction
     from soth_mitm.record.bodies import BodyRefs
     from soth_mitm.record.bus import Bus
     from soth_mitm.record.filestore import DumpStore
@@ -85,9 +87,17 @@ class Store(ABC):
         self.catch_up()
         return await self._viewer.refs(flow, direction)
 
-    async def save(self, path: Path, flows: Iterable[int] | None = None, *, overwrite: bool = False) -> int:
+    async def save(
+        self,
+        path: Path,
+        flows: Iterable[int] | None = None,
+        *,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
         """Write a `.soth` of `flows` and their conns, of everything for None; return its size in bytes.
 
+        Everything is what is in the list, hidden flows left out; of an open flow, what is there by now.
         The file appears when it is whole; when this fails or is cancelled, nothing stays behind.
 
         Raises:
@@ -95,10 +105,53 @@ class Store(ABC):
                 be written.
         """
         self.catch_up()
+        self._check_elsewhere(path)
+        return await save(
+            path,
+            None if flows is None else set(flows),
+            blocks=self,
+            index=self.index,
+            runs=self._runs,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    async def save_body(
+        self,
+        flow: int,
+        direction: Direction,
+        path: Path,
+        *,
+        decoded: bool = True,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> SavedBody:
+        """Write the body of a message to a file, its content codings undone where `decoded`.
+
+        Any size, in pieces; `progress` is told bytes of the body as it passed. Of a body that is still
+        on its way, what is there by now. When this fails or is cancelled, nothing stays behind.
+
+        Raises:
+            DumpError: there is no such flow or body, nothing of it was recorded, or it cannot be
+                written.
+        """
+        self._check_elsewhere(path)
+        view = await self.view(flow)
+        if view is None:
+            raise DumpError(f"cannot save to {printable(str(path))}: there is no flow {flow}")
+        return await save_body(
+            path,
+            view.request if direction == Direction.REQUEST else view.response,
+            lambda start, length: self.body(flow, direction, start, length),
+            decoded=decoded,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def _check_elsewhere(self, path: Path) -> None:
         if self.holds(path):
-            raise DumpError(f"cannot save to {path}: this is where the flows come from; give another name")
-        chosen = None if flows is None else set(flows)
-        return await save(path, chosen, blocks=self, index=self.index, runs=self._runs, overwrite=overwrite)
+            name = printable(str(path))
+            raise DumpError(f"cannot save to {name}: this is where the flows come from; give another name")
 
     @abstractmethod
     def catch_up(self) -> None:
