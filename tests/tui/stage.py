@@ -128,17 +128,18 @@ async def stage(
     light: bool = False,
     state: State | None = None,
     keymap: Keymap | None = None,
+    config: Config = CONFIG,
 ) -> AsyncIterator[Stage]:
     """Run the app over a scene that has been played."""
     script, control = Script(), Control()
-    store = Store.live(script.bus, run_id="run-1", limits=CONFIG.limits)
+    store = Store.live(script.bus, run_id="run-1", limits=config.limits)
     script.session()
     scene(script)
     store.catch_up()
     app = SothApp(
         store,
         control,
-        config=CONFIG,
+        config=config,
         clock=script.clock,
         light=light,
         state=state,

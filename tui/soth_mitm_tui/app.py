@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 from textual.app import App
 
 from soth_mitm.clock import Clock, SystemClock
+from soth_mitm.record.document import Documents
 from soth_mitm.record.worker import Worker
 from soth_mitm.text import printable
 from soth_mitm_tui import clipboard
@@ -145,6 +146,7 @@ class SothApp(App[None]):
         self.theme = self._first_theme(light)
         self._local = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
         self._worker = Worker()
+        self._documents = Documents(store, limits=config.limits)
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
         self._drain_until = 0
@@ -184,6 +186,7 @@ class SothApp(App[None]):
         return MainScreen(
             self._store.index,
             self._store,
+            self._documents,
             self._worker,
             config=self._config,
             clock=self._clock,
@@ -208,11 +211,12 @@ class SothApp(App[None]):
     async def _warm_up(self) -> None:
         # What is alive by now stays so: without this each full collection looks at all of it, for 60 ms.
         gc.freeze()
-        self.run_worker(self._worker.warm(), exit_on_error=False)
+        self.run_worker(self._documents.warm(), exit_on_error=False)
 
     def on_unmount(self) -> None:
         """End the process for heavy reads."""
         self._worker.close()
+        self._documents.close()
 
     @property
     def main(self) -> MainScreen:

@@ -6,29 +6,25 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
-from soth_mitm_tui.tint import hex_tint, json_tint, line_tint, stream_tint
+from soth_mitm_tui.tint import form_tint, hex_tint, json_tint, line_tint, markup_tint, stream_tint
 from soth_mitm_tui.viewers.content import Tint, plain
 
 if TYPE_CHECKING:
+    from soth_mitm.record.document import DocumentInfo
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
-    from soth_mitm.record.worker import Body
-
-BODY_LIMIT: Final = 2 * 1024 * 1024
-"""Most bytes of a body that are fetched to be shown."""
 
 _NO_CONTENT: Final = frozenset({204, 304})
 
+_TINTS: Final[dict[str, Tint]] = {
+    "hex": hex_tint,
+    "json": json_tint,
+    "form": form_tint,
+    "markup": markup_tint,
+}
 
-def body_end(message: MessageView, rendered: Body) -> list[Line]:
-    """Return what follows the body as shown: a word where it goes on, and the trailers."""
-    lines = []
-    if rendered.truncated or message.captured_bytes > BODY_LIMIT:
-        lines.append(line(("  ▲ it goes on; the rest is not shown", "warn"), indent=4))
-    return lines
 
-
-# --- body ---------------------------------------------------------------------------------------
+# --- where there is none --------------------------------------------------------------------------
 
 
 def absence(message: MessageView, view: FlowView, row: Row) -> str:
@@ -73,9 +69,13 @@ def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
     return [BLANK, line((f"  {text}", "muted"), indent=2)]
 
 
-def body_heading(message: MessageView, rendered: Body, mode: str) -> list[Line]:
+# --- where there is one --------------------------------------------------------------------------
+
+
+def body_heading(
+    message: MessageView, info: DocumentInfo, mode: str, *, as_it_came: bool = False
+) -> list[Line]:
     """Return the line over the body, and the notices about it."""
-    notes = [printable(note, 200) for note in rendered.notes]
     size = (
         f"{human_size(message.body_bytes)} bytes"
         if message.body_bytes >= 1000
@@ -83,39 +83,42 @@ def body_heading(message: MessageView, rendered: Body, mode: str) -> list[Line]:
     )
     if not message.complete:
         size += " so far"
-    view = rendered.kind if mode == "auto" else mode
-    lines = [heading("Body", " · ".join([view, size, *notes]))]
-    shown = min(message.captured_bytes, BODY_LIMIT)
-    if rendered.truncated or message.captured_bytes > BODY_LIMIT:
-        lines.append(
-            line(
-                (f"  ▲ only the beginning is shown: {_beginning(message)}", "warn"),
-                indent=4,
-            )
-        )
+    notes = [info.kind if mode == "auto" or as_it_came else mode, size]
+    notes += [] if as_it_came else info.notes
+    if not info.settled:
+        part = info.taken_bytes / max(message.captured_bytes, 1)
+        notes.append(f"reading, {min(part, 0.99):.0%}")
+    lines = [heading("Body", " · ".join(notes))]
+    if info.error:
+        lines.append(line((f"  ▲ {info.error}", "warn"), indent=4))
+    if info.truncated:
+        first = f"only the first {human_size(info.decoded_bytes)} bytes are shown"
+        lines.append(line((f"  ▲ {first}", "warn"), indent=4))
     missing = message.body_bytes - message.captured_bytes
-    if missing > 0 and shown:
+    if missing > 0:
         lines.append(
             line((f"  ▲ {human_size(missing)} bytes passed and were not recorded", "warn"), indent=4)
         )
     return lines
 
 
-def _beginning(message: MessageView) -> str:
-    if message.captured_bytes > BODY_LIMIT:
-        return f"the first {human_size(BODY_LIMIT)} of {human_size(message.body_bytes)} bytes"
-    return f"the {human_size(message.body_bytes)} bytes decode to more than is shown"
+def body_end(message: MessageView, info: DocumentInfo) -> list[Line]:
+    """Return what follows the body as shown: a word where it goes on."""
+    if info.truncated or message.body_bytes > message.captured_bytes:
+        return [line(("  ▲ it goes on; the rest is not shown", "warn"), indent=4)]
+    return []
 
 
-def tint_for(rendered: Body, content_type: bytes) -> Tint:
+def tint_for(kind: str, content_type: bytes) -> Tint:
     """Choose the colours for a body."""
-    if rendered.kind == "hex":
-        return hex_tint
-    if rendered.kind == "json":
-        return json_tint
+    tint = _TINTS.get(kind)
+    if tint is not None:
+        return tint
     essence = content_type.partition(b";")[0].strip().lower()
     if essence == b"text/event-stream":
         return stream_tint
     if essence.endswith(b"json") or essence in (b"application/x-ndjson", b"application/jsonl"):
         return line_tint
+    if essence.endswith((b"xml", b"html")):
+        return markup_tint
     return plain

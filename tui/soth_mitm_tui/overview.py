@@ -36,6 +36,7 @@ def url(row: Row, view: FlowView | None = None) -> str:
 def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int) -> list[Line]:
     """Return the overview; `width` is for the timing bars."""
     lines = [BLANK, *_outcome(view, row, width), BLANK]
+    lines += _remarks(view)
     lines += _sizes(view, row)
     lines += timing_lines(view, width)
     lines += _policy(view, row)
@@ -103,6 +104,21 @@ def _why(view: FlowView) -> str:
     if view.refused is not None:
         return printable(view.refused.detail, 400)
     return printable(view.closed_detail, 400)
+
+
+def _remarks(view: FlowView) -> list[Line]:
+    """Return what a person has said about the flow."""
+    said = view.annotation
+    if said.empty:
+        return []
+    lines = [heading("Remarks")]
+    if said.mark:
+        lines.append(fact("mark", (said.mark, "accent")))
+    for number, text in enumerate(said.comment.split("\n") if said.comment else ()):
+        lines.append(fact("" if number else "comment", (text, "strong")))
+    if said.colour:
+        lines.append(fact("colour", said.colour))
+    return [*lines, BLANK]
 
 
 # --- sizes and policy ---------------------------------------------------------------------------

@@ -67,3 +67,36 @@ def hex_tint(text: str) -> tuple[Span, ...]:
 def line_tint(text: str) -> tuple[Span, ...]:
     """Colour a line that is a value of its own, such as one of NDJSON."""
     return json_tint(text) if text[:1] in ("{", "[") else ((text, "text"),)
+
+
+_MARKUP: Final = re.compile(
+    r"(?P<comment><!--.*?(?:-->|$))|(?P<tag></?[\w:.-]+|/?>|<[!?][\w-]*|\?>)"
+    r"|(?P<name>[\w:.-]+)(?P<is>=)(?P<value>\"[^\"]*\"?|'[^']*'?)|(?P<entity>&#?\w{1,20};)"
+)
+
+
+@lru_cache(maxsize=1024)
+def markup_tint(text: str) -> tuple[Span, ...]:
+    """Colour tags, attributes and entities of XML and HTML; anything else stays plain."""
+    spans: list[Span] = []
+    at = 0
+    for match in _MARKUP.finditer(text):
+        start, stop = match.span()
+        if start > at:
+            spans.append((text[at:start], "text"))
+        at = stop
+        if match["name"] is not None:
+            spans += [(match["name"], "accent"), (match["is"], "muted"), (match["value"], "string")]
+        elif match["tag"] is not None:
+            spans.append((match["tag"], "key"))
+        else:
+            spans.append((match.group(), "muted" if match["comment"] is not None else "number"))
+    if at < len(text):
+        spans.append((text[at:], "text"))
+    return tuple(spans)
+
+
+def form_tint(text: str) -> tuple[Span, ...]:
+    """Colour a line of a form: its name."""
+    name, equals, value = text.partition(" = ")
+    return ((name, "key"), (equals, "muted"), (value, "text")) if equals else ((text, "text"),)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.clock import Clock
     from soth_mitm.config import Config
+    from soth_mitm.record.document import Documents
     from soth_mitm.record.index import Index
     from soth_mitm.record.worker import Worker
     from soth_mitm_tui.app import SothApp
@@ -47,6 +48,7 @@ class MainScreen(Screen[None]):
         self,
         index: Index,
         store: FlowStore,
+        documents: Documents,
         worker: Worker,
         *,
         config: Config,
@@ -69,7 +71,7 @@ class MainScreen(Screen[None]):
         self.list = FlowList(self.model, state, id="list")
         self.heads = ColumnHeads(self.list, id="heads")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
-        self.detail = Detail(store, worker, row_of=self.model.row_of, clock=clock, id="detail")
+        self.detail = Detail(store, documents, worker, row_of=self.model.row_of, clock=clock, id="detail")
         self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")
         self.panes: dict[str, Widget] = {

@@ -30,9 +30,9 @@ class Query(NamedTuple):
     regex: bool = False
 
     @property
-    def flags(self) -> int:
-        """The flags of the pattern."""
-        return 0 if any(char.isupper() for char in self.text) else re.IGNORECASE
+    def case(self) -> bool:
+        """Whether case counts."""
+        return any(char.isupper() for char in self.text)
 
     def pattern(self) -> re.Pattern[str]:
         """Return it as a regular expression.
@@ -41,7 +41,9 @@ class Query(NamedTuple):
             BadPattern: it is none.
         """
         try:
-            return re.compile(self.text if self.regex else re.escape(self.text), self.flags)
+            return re.compile(
+                self.text if self.regex else re.escape(self.text), 0 if self.case else re.IGNORECASE
+            )
         except re.error as error:
             raise BadPattern(f"column {(error.pos or 0) + 1}: {error.msg}") from None
         except (RecursionError, OverflowError) as error:

@@ -15,9 +15,9 @@ from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 
 if TYPE_CHECKING:
     from soth_mitm.clock import Clock
+    from soth_mitm.record.document import Mode
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
-    from soth_mitm.record.worker import Mode
     from soth_mitm_tui.viewers.bodies import Bodies
     from soth_mitm_tui.viewers.content import Part
 
@@ -65,7 +65,7 @@ class Pages:
         missing = absence(message, view, row)
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
-        return Joined(head, *await self.bodies.parts(view.flow, message, wanted.mode), tail)
+        return Joined(head, *await self.bodies.parts(message, wanted.mode), tail)
 
     # --- as it came
 
@@ -93,7 +93,7 @@ class Pages:
         tail = [BLANK]
         if message.trailers_raw:
             tail = [BLANK, heading("Trailers"), *raw_lines(message.trailers_raw, self.choices), BLANK]
-        raw = await self.bodies.parts(view.flow, message, "hex" if mode == "hex" else "raw", as_it_came=True)
+        raw = await self.bodies.parts(message, "hex" if mode == "hex" else "raw", as_it_came=True)
         return [head, *raw, tail]
 
 

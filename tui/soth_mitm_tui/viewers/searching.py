@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.record.worker import HERE_LIMIT, WorkerError
+from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
 from soth_mitm_tui.viewers.hits import MOST_HITS, BadPattern, Hits, PartHits, Query, find_in, texts_of
 from soth_mitm_tui.viewers.layout import TOP, Place
 from soth_mitm_tui.viewers.selection import Spot
+from soth_mitm_tui.viewers.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
     from soth_mitm_tui.viewers.viewer import Viewer
     from soth_mitm_tui.widgets.search_bar import SearchBar
 
-PATIENCE: Final = 0.05
-"""Seconds of rest after a key before a search begins."""
+LARGE: Final = 1024 * 1024
+PATIENCE: Final = 0.15
+"""Seconds of rest after a key before more than `LARGE` bytes are searched."""
+
+SIGN: Final = 2
+"""Cells in front of each line of a document."""
 
 
 class Searching:
@@ -130,30 +137,48 @@ class Searching:
         fresh.content = viewer.lines
         try:
             for number, part in enumerate(viewer.lines.parts):
-                fresh.parts[number] = PartHits()
-                await self._search(part, query, fresh.parts[number])
+                hits = fresh.parts[number] = PartHits()
+                if isinstance(part, Window):
+                    await self._search_document(part, query, hits, fresh)
+                else:
+                    await self._search_lines(part, query, hits)
         except WorkerError as error:
-            self._bar.say(printable(f"stopped: {error}", 80), "bad")
             self.running = False
+            self._bar.say(printable(f"stopped: {error}", 80), "bad")
             return
         self.running = False
         self._take(fresh)
 
-    async def _search(self, part: Part | Sequence[Line], query: Query, into: PartHits) -> None:
+    async def _search_document(self, part: Window, query: Query, hits: PartHits, fresh: Hits) -> None:
+        if part.document.info.decoded_bytes > LARGE:
+            await asyncio.sleep(PATIENCE)
+        async with contextlib.aclosing(part.search(query, self._reading)) as found_so_far:
+            async for found in found_so_far:
+                for match in found.matches:
+                    hits.add(match.line, match.start + SIGN, match.end + SIGN)
+                hits.beyond = max(found.matched - len(hits), 0)
+                self._progress = found.searched / max(found.size, 1)
+                if not found.done:
+                    self._take(fresh)
+
+    def _reading(self, part: float) -> None:
+        self._bar.say(f"reading, {min(part, 0.99):.0%}", "muted")
+
+    async def _search_lines(self, part: Part | Sequence[Line], query: Query, into: PartHits) -> None:
         texts = texts_of(part[index] for index in range(len(part)))
         find = partial(find_in, texts, query.pattern(), MOST_HITS)
-        small = not query.regex and sum(len(text) for _, text in texts) <= HERE_LIMIT
         # A regular expression may take for ever, even in a short text.
-        for hit in find() if small else await self._worker.run(find):
+        for hit in await self._worker.run(find) if query.regex else find():
             into.add(*hit)
 
     def _take(self, fresh: Hits) -> None:
         before = self.hits.current
         self.hits = fresh
         self._viewer.found = fresh
-        if self._jump:
+        if self._jump and len(fresh):
+            self._jump = False
             self._reveal(fresh.go_to_first_from(Spot(self._from[1])))
-        elif before is not None:
+        elif before is not None and fresh.current is None:
             fresh.go_to_first_from(before)
         self._viewer.refresh()
         self._say()

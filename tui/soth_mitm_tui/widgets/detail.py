@@ -24,23 +24,27 @@ from soth_mitm_tui.widgets.search_bar import SearchBar
 from soth_mitm_tui.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
 
     from soth_mitm.clock import Clock
+    from soth_mitm.record.document import Documents
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView
     from soth_mitm.record.worker import Worker
     from soth_mitm_tui.source import FlowStore
 
 DEBOUNCE: Final = 0.07
-LARGE: Final = 64 * 1024
-LARGE_INTERVAL_NS: Final = 500_000_000
 PATH_ROOM: Final = 60
 """Most characters of a path in the title."""
+
+
+def _state_of(row: Row) -> tuple[object, ...]:
+    """Return what is different once a flow has something new to show."""
+    return row.last_mono_ns, row.state, row.repeats, row.mark, row.comment, row.colour
 
 
 class Detail(Guarded, Vertical):
@@ -56,6 +60,7 @@ class Detail(Guarded, Vertical):
     def __init__(
         self,
         store: FlowStore,
+        documents: Documents,
         worker: Worker,
         *,
         row_of: Callable[[int], Row | None],
@@ -70,18 +75,18 @@ class Detail(Guarded, Vertical):
         self.searching = Searching(self.text, self.search, worker)
         self._store = store
         self._row_of, self._clock = row_of, clock
-        self.pages = Pages(Bodies(store, worker), clock)
+        bodies = Bodies(documents, start=self._start, changed=self._come)
+        self.pages = Pages(bodies, clock)
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
         self.mode = 0
-        self._seen = (0, "", 0)
+        self._seen: tuple[object, ...] = ()
         self._shown: Wanted | None = None
         self._places: dict[int, Place] = {}
         self._timer: Timer | None = None
         self._busy = False
         self._stale = False
-        self._large_at = 0
         self._width = 0
         self._sizes: tuple[Span, ...] = ()
 
@@ -104,7 +109,14 @@ class Detail(Guarded, Vertical):
     @property
     def loading_now(self) -> bool:
         """Whether something is being read that is not shown yet."""
-        return self._busy or self._stale
+        return self._busy or self._stale or self.pages.bodies.unsettled or self.pages.bodies.busy
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self.run_worker(work, group="lines", exit_on_error=False)
+
+    def _come(self) -> None:
+        with self.guard():
+            self.text.come()
 
     # --- which flow
 
@@ -135,13 +147,8 @@ class Detail(Guarded, Vertical):
         row = self._row_of(self.flow) if self.flow else None
         if row is None or not self._in_sight:
             return
-        seen = (row.last_mono_ns, row.state, row.repeats)
-        if seen != self._seen and self.showing == self.flow:
-            now = self._clock.monotonic_ns()
-            large = self.pages.bodies.size > LARGE
-            if large and row.open and now - self._large_at < LARGE_INTERVAL_NS:
-                return
-            self._large_at = now
+        seen = _state_of(row)
+        if (seen != self._seen or self.pages.bodies.unsettled) and self.showing == self.flow:
             self._seen = seen
             self._load()
 
@@ -182,7 +189,7 @@ class Detail(Guarded, Vertical):
         if row is None:
             self._empty(wanted.flow)
             return
-        seen = (row.last_mono_ns, row.state, row.repeats)
+        seen = _state_of(row)
         view = await self._store.view(wanted.flow)
         if wanted.flow != self.flow or view is None:
             return
