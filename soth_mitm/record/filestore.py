@@ -136,7 +136,10 @@ class DumpStore(Store):
             AnnotationError: it cannot be used as it is, or there is no such flow.
         """
         index = self.index
-        annotation = changed(index.annotation(flow), mark=mark, comment=comment, colour=colour)
+        before = index.annotation(flow)
+        annotation = changed(before, mark=mark, comment=comment, colour=colour)
+        if annotation == before and index.number_of(flow) is not None:
+            return
         index.check_room(flow)
         if not index.annotate(flow, annotation):
             raise AnnotationError(f"cannot annotate flow {flow}: {self.path} has no row of it")

