@@ -149,7 +149,7 @@ class JsonPrinter:
 
     def _said_later(self, flow: int, said: Annotation) -> None:
         if not self._chooser or flow in self._chosen:
-            self._put(AnnotationRecord(VERSION, flow, "annotation", *said))
+            self._put(AnnotationRecord(VERSION, flow, "annotation", said.mark, said.line, said.colour))
 
     def finish(self) -> None:
         """Write the flows that are still open, with no reason: those that the end of a file cuts off."""
