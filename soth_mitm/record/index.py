@@ -198,6 +198,11 @@ class Index:
         with self._lock:
             return self._remarks.annotation(flow)
 
+    def annotated(self) -> list[int]:
+        """Return the flows that something is said about, in the order in which it was said first."""
+        with self._lock:
+            return self._remarks.annotated()
+
     def check_room(self, flow: int) -> None:
         """Make sure that a flow can be annotated without another's annotation being forgotten.
 

@@ -34,6 +34,10 @@ class Remarks:
         """Return what is said about a flow."""
         return self._annotations.get(flow)
 
+    def annotated(self) -> list[int]:
+        """Return the flows that something is said about."""
+        return [flow for flow in self._blocks if not self._annotations.get(flow).empty]
+
     def check_room(self, flow: int) -> None:
         """See `Annotations.check_room`."""
         self._annotations.check_room(flow)

@@ -19,6 +19,9 @@ PANES = {
     "search": "The search in a flow",
     "setup": "The set-up card",
     "help": "The help",
+    "columns": "The columns",
+    "picker": "A list of choices",
+    "prompt": "A line of text",
     "app": "Everywhere",
 }
 HEAD = """\

@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from soth_mitm.model import events as e
 from soth_mitm_tui.actions import ACTIONS, Action, named, of_pane
+from soth_mitm_tui.layout import Layout
+from soth_mitm_tui.screens.columns import ColumnList, ColumnsScreen
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
 from soth_mitm_tui.viewers.pages import TABS
@@ -187,6 +190,104 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key, key)
     assert _width(staged) == before + 2
     assert staged.app.state.get_as("columns", "widths", dict[str, int], {"host": 0}) == {"host": before + 2}
+
+
+@case("list.columns")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert isinstance(staged.screen, ColumnsScreen)
+    assert "time to first byte" in staged.shown()
+
+
+@case("list.mark-next")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    await staged.until(lambda: staged.control.said == [(1, "●", None, None)])
+    assert staged.main.list.position == 1
+
+
+@case("list.next-marked")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert "No flow in the list is marked" in toasts(staged)
+    _say(staged, 5, 9)
+    await staged.settle()
+    flows = []
+    for _ in range(3):
+        await staged.press(key)
+        flows.append(staged.main.list.selected)
+    assert flows == [5, 9, 5]
+
+
+@case("list.previous-marked")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    _say(staged, 5, 9)
+    await staged.settle()
+    flows = []
+    for _ in range(3):
+        await staged.press(key)
+        flows.append(staged.main.list.selected)
+    assert flows in ([9, 5, 9], [5, 9, 5])
+
+
+def _say(staged: Stage, *flows: int) -> None:
+    for flow in flows:
+        staged.script.publish(e.Annotated("●", f"about {flow}", "red"), flow=flow)
+
+
+@case("list.delete")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "j", key)
+    assert staged.main.model.total == 59
+    assert staged.main.list.selected == 3
+    assert "Flow #2 deleted from the list · u undoes it" in toasts(staged)
+    assert staged.store.index.is_hidden(2)
+
+
+@case("list.undo")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Nothing was deleted" in toasts(staged)
+    await staged.press("g", "d", "d", key)
+    assert staged.main.list.selected == 2
+    assert staged.main.model.total == 59
+    await staged.press(key)
+    assert staged.main.list.selected == 1
+    assert staged.main.model.total == 60
+
+
+@case("flow.mark")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    await staged.until(lambda: staged.control.said == [(1, "●", None, None)])
+    _say(staged, 1)
+    await staged.settle()
+    assert "●" in staged.shown(staged.main.list)
+    assert "; about 1" in staged.shown(staged.main.list)
+    await staged.press("enter", key)
+    await staged.until(lambda: staged.control.said[1:] == [(1, "", None, "")])
+
+
+@case("flow.marker")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key, "g")
+    await staged.until(lambda: staged.control.said == [(1, "●", None, "green")])
+    await staged.press(key, "n")
+    await staged.until(lambda: staged.control.said[1:] == [(1, "", None, "")])
+    await staged.press(key, "o")
+    await staged.type("todo")
+    await staged.press("enter")
+    await staged.until(lambda: staged.control.said[2:] == [(1, "todo", None, None)])
+    assert staged.screen is staged.main
+
+
+@case("flow.comment")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    await staged.type("look here")
+    await staged.press("enter")
+    await staged.until(lambda: staged.control.said == [(1, None, "look here", None)])
+    assert staged.screen is staged.main
 
 
 @case("list.down")
@@ -729,6 +830,115 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.pilot.press(key)
     await staged.until(lambda: staged.app.drained)
     assert staged.control.drains == [5.0]
+
+
+# --- the columns, choices, a line of text
+
+
+async def _columns(staged: Stage, *keys: str) -> ColumnList:
+    await staged.press("g", "c", *keys)
+    assert isinstance(staged.screen, ColumnsScreen)
+    return staged.screen.list
+
+
+def _heads(staged: Stage) -> list[str]:
+    return [place.column.id for place in staged.main.list.places]
+
+
+@case("columns.switch")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _columns(staged, "j", key)
+    assert _heads(staged)[:2] == ["state", "number"]
+    await staged.press(key, "up", key)
+    assert _heads(staged)[0] == "time"
+    await staged.press("escape")
+    assert staged.app.state.get_as("columns", "hidden", list[str], []) == ["number", "state"]
+
+
+@case("columns.later")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    columns = await _columns(staged, "j", "j", key)
+    assert _heads(staged)[:3] == ["state", "method", "time"]
+    assert columns.current.id == "time"
+
+
+@case("columns.earlier")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    columns = await _columns(staged, "j", "j", key, key)
+    assert _heads(staged)[:2] == ["time", "state"]
+    assert columns.current.id == "time"
+
+
+@case("columns.narrower")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _columns(staged, "j", "j", key)
+    assert dict(staged.main.list.columns.widths) == {"time": 7}
+
+
+@case("columns.wider")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await _columns(staged, "j", "j", key)
+    assert dict(staged.main.list.columns.widths) == {"time": 9}
+
+
+@case("columns.reset")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    before = _heads(staged)
+    await _columns(staged, "space", "J", "greater_than_sign")
+    assert _heads(staged) != before
+    await staged.press(key)
+    assert _heads(staged) == before
+    assert staged.main.list.columns == Layout()
+
+
+@case("columns.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    assert (await _columns(staged, key)).at == 1
+
+
+@case("columns.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    assert (await _columns(staged, "j", "j", key)).at == 1
+
+
+@case("columns.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("c", key)
+    assert staged.screen is staged.main
+
+
+@case("picker.choose")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "M", key)
+    await staged.until(lambda: staged.control.said == [(1, "●", None, "red")])
+
+
+@case("picker.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "M", key, "enter")
+    await staged.until(lambda: staged.control.said == [(1, "●", None, "yellow")])
+
+
+@case("picker.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "M", key, "enter")
+    await staged.until(lambda: staged.control.said == [(1, "", None, "")])
+
+
+@case("picker.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "M", key)
+    assert staged.screen is staged.main
+    assert staged.control.said == []
+
+
+@case("prompt.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "semicolon")
+    await staged.type("no")
+    await staged.press(key)
+    assert staged.screen is staged.main
+    assert staged.control.said == []
 
 
 for _id in CASES:

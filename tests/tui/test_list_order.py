@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soth_mitm.model.annotation import AnnotationError
+from soth_mitm.model.events import Annotated
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.index import Index
 from soth_mitm.record.rows import Row
@@ -22,7 +24,9 @@ HOST = GROUPINGS[0]
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["open", "answer", "fail", "drop", "filter", "sort", "turn", "group"]),
+        st.sampled_from(
+            ["open", "answer", "fail", "drop", "filter", "sort", "turn", "group", "hide", "back"]
+        ),
         st.integers(0, 30),
     ),
     max_size=40,
@@ -63,6 +67,10 @@ class World:
             model.arrange(
                 None if sorting is None else Sorting(sorting.column, not sorting.descending), model.grouping
             )
+        elif what == "hide":
+            model.hide(range(self.index.dropped + number % 5, self.index.dropped + number % 9))
+        elif what == "back":
+            model.unhide(sorted(self.index.hidden)[number % 3 :])
         elif what == "group":
             model.arrange(model.sorting, (None, *GROUPINGS)[number % 4])
 
@@ -77,7 +85,7 @@ class World:
         """Return the rows that match, in the order asked for."""
         wanted = compile_filter(self.filter)
         rows = [self.index.row(number) for number in range(self.index.dropped, self.index.end)]
-        rows = [row for row in rows if wanted(row)]
+        rows = [row for row in rows if wanted(row) and not self.index.is_hidden(row.flow)]
         sorting = self.model.sorting
         if sorting is not None:
             rows.sort(key=lambda row: (sorting.column.key(row), row.number), reverse=sorting.descending)
@@ -131,6 +139,7 @@ def test_the_list_shows_what_matches_in_the_order_asked_for(steps: list[tuple[st
     world.settle()
     model, rows = world.model, world.expected()
     assert model.matching == len(rows)
+    assert model.total == len(world.index) - len(world.index.hidden)
     if model.grouping is None:
         flows = [row.flow for row in rows]
         assert [model.flow_at(position) for position in range(len(model))] == flows
@@ -262,6 +271,57 @@ async def test_a_head_sorts_when_clicked_and_its_edge_resizes_when_dragged() -> 
         await staged.settle()
         assert dict(staged.main.list.columns.widths) == {"host": host.width - 5}
         assert "host▲" in staged.shown()
+
+
+async def test_a_deleted_group_comes_back_whole() -> None:
+    def scene(script: Script) -> None:
+        for host in HOSTS:
+            some(script, 5, host=host)
+
+    async with stage(scene) as staged:
+        await staged.press("v", "g", "j", "d")
+        assert "5 flows deleted from the list" in "".join(
+            notice.message for notice in staged.app._notifications
+        )
+        assert [group.label for group in groups(staged.main.model)] == ["a.test", "c.test"]
+        await staged.press("u")
+        assert [group.label for group in groups(staged.main.model)] == list(HOSTS)
+        assert [len(group.rows) for group in groups(staged.main.model)] == [5, 5, 5]
+
+
+def groups(model: FlowModel) -> list[Group]:
+    """Return the groups in sight."""
+    entries = [model.at(position) for position in range(len(model))]
+    return [entry for entry in entries if isinstance(entry, Group)]
+
+
+async def test_a_comment_that_is_too_long_stays_in_the_field() -> None:
+    async with stage(lambda script: some(script, 3)) as staged:
+
+        async def refuse(flow: int, **said: str | None) -> None:
+            raise AnnotationError("the comment has 2,001 characters and may have 2,000; shorten it")
+
+        staged.control.annotate = refuse  # type: ignore[method-assign]
+        await staged.press("g", "semicolon")
+        await staged.type("long")
+        await staged.press("enter")
+        assert "shorten it" in staged.shown()
+        assert "long" in staged.shown()
+
+
+async def test_a_colour_tints_the_row_and_the_comment_stands_behind_the_path() -> None:
+    async with stage(lambda script: some(script, 3)) as staged:
+        staged.script.publish(Annotated("★", "look at this", "green"), flow=1)
+        await staged.press("G")
+        line = staged.shown(staged.main.list).splitlines()[0]
+        assert "★" in line
+        assert "/item/0  ; look at this" in line
+        plain = staged.main.list.render_line(1)
+        tinted = staged.main.list.render_line(0)
+        backgrounds = [
+            {segment.style.bgcolor for segment in strip if segment.style} for strip in (plain, tinted)
+        ]
+        assert backgrounds[0].isdisjoint(backgrounds[1])
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.id)

@@ -23,6 +23,7 @@ from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
+from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.viewing import Viewing
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
@@ -159,6 +160,7 @@ class SothApp(App[None]):
             self.filtering,
             Jumping(self),
             Viewing(self),
+            Marking(self),
             General(self),
         )
         self._main = self._make_main()
@@ -217,6 +219,11 @@ class SothApp(App[None]):
         """End the process for heavy reads."""
         self._worker.close()
         self._documents.close()
+
+    @property
+    def index(self) -> Index:
+        """The rows of the record."""
+        return self._store.index
 
     @property
     def main(self) -> MainScreen:

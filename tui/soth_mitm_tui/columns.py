@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
+from soth_mitm.model.annotation import MARK
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui.states import state_of
 
@@ -123,7 +124,12 @@ def host(row: Row) -> str:
 
 
 def target(row: Row) -> tuple[Span, ...]:
-    """Return the wide column: the path, or the outcome in words where it needs any."""
+    """Return the wide column: the path, or the outcome in words where it needs any, and the comment."""
+    spans = _path(row)
+    return (*spans, (f"  ; {row.comment}", "accent")) if row.comment else spans
+
+
+def _path(row: Row) -> tuple[Span, ...]:
     if not row.outcome:
         note = f"  {TIMES}{row.repeats + 1}" if row.repeats else ""
         spans: tuple[Span, ...] = ((row.path, "text"),)
@@ -160,7 +166,17 @@ def fit(spans: tuple[Span, ...], width: int, *, right: bool = False) -> list[Spa
 
 def _glyph(row: Row) -> tuple[Span, ...]:
     state = state_of(row)
-    return ((state.glyph, state.tone),)
+    if not (row.mark or row.comment or row.colour):
+        return ((state.glyph, state.tone),)
+    sign = row.mark or (";" if row.comment else MARK)
+    return (
+        (state.glyph, state.tone),
+        (sign if cell_len(sign) == 1 else MARK, TONES.get(row.colour, "strong")),
+    )
+
+
+TONES: Final = {"red": "bad", "yellow": "warn", "green": "good", "blue": "accent"}
+"""The tones of the colours that a flow may be given."""
 
 
 def _method(row: Row) -> tuple[Span, ...]:
@@ -220,6 +236,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
            lambda row: _muted(row.client), "client", lambda row: row.client.rpartition(":")[0]),
     Column("conn", "conn", "connection", 5, NEVER, lambda row: row.conn,
            lambda row: _muted(str(row.conn)), "conn", lambda row: str(row.conn), right=True),
+    Column("mark", "mark", "mark and colour", 8, NEVER, lambda row: f"{row.mark} {row.colour}".strip(),
+           lambda row: ((row.mark or row.colour, TONES.get(row.colour, "strong")),)),
+    Column("comment", "comment", "comment", 24, NEVER, lambda row: row.comment,
+           lambda row: ((row.comment, "accent"),)),
 )  # fmt: skip
 """Every column, in the order in which they stand unless a person reorders them."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Key = int | str
 """What rows are ordered by; all keys of one order are of one type."""
@@ -90,6 +93,11 @@ class Ordering:
             else:
                 high = middle
         return self._blocks[low][position - starts[low]]
+
+    def __iter__(self) -> Iterator[int]:
+        blocks = reversed(self._blocks) if self._keys.descending else self._blocks
+        for block in blocks:
+            yield from reversed(block) if self._keys.descending else block
 
     def _counted(self) -> list[int]:
         if self._starts is None:

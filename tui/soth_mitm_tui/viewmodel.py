@@ -7,6 +7,7 @@ and nobody waits for the rest.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -15,6 +16,8 @@ from soth_mitm_tui.groups import Folds, Group, Grouping, Tree
 from soth_mitm_tui.matches import Matches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from soth_mitm.record.changes import Changes
     from soth_mitm.record.index import RowFilter
     from soth_mitm.record.rows import Row
@@ -38,6 +41,9 @@ class RowIndex(Protocol):
     def number_of(self, flow: int, /) -> int | None: ...
     def changes_since(self, revision: int, /) -> Changes: ...
     def search(self, wanted: RowFilter, start: int, stop: int, /) -> list[int]: ...
+    def hide(self, flows: Iterable[int], /) -> list[int]: ...
+    def unhide(self, flows: Iterable[int], /) -> list[int]: ...
+    def annotated(self) -> list[int]: ...
 
 
 class Update(NamedTuple):
@@ -67,6 +73,7 @@ class FlowModel:
         self._matcher: RowFilter | None = None
         self._matches = Matches()
         self._scan = 0
+        self._hidden: list[int] = []  # numbers of deleted rows, ascending
         self._arrangement: Arrangement | None = None
         self._folds: dict[str, Folds] = {}
         self.sorting: Sorting | None = None
@@ -85,8 +92,8 @@ class FlowModel:
 
     @property
     def total(self) -> int:
-        """Rows that there are, whether they match or not."""
-        return self._end - self._dropped
+        """Rows that there are, whether they match or not; without the deleted ones."""
+        return self._end - self._dropped - len(self._hidden)
 
     @property
     def filtered(self) -> bool:
@@ -129,7 +136,25 @@ class FlowModel:
         return None if shown is None else shown.tree
 
     def _flat_number(self, position: int) -> int:
-        return self._dropped + position if self._matcher is None else self._matches[position]
+        if self._matcher is not None:
+            return self._matches[position]
+        number, hidden = self._dropped + position, self._hidden
+        if hidden:
+            # The hidden number at slot i has i hidden ones before it, and is passed over from there on.
+            number += bisect_right(range(len(hidden)), number, key=lambda slot: hidden[slot] - slot)
+        return number
+
+    def _flat_position(self, number: int) -> tuple[int, bool]:
+        """Return the position of a row by arrival, or where it would stand, and whether it is there."""
+        if self._matcher is not None:
+            return self._matches.find(number)
+        position = bisect_left(self._hidden, number)
+        present = position == len(self._hidden) or self._hidden[position] != number
+        return number - self._dropped - position, present
+
+    def _is_hidden(self, number: int) -> bool:
+        position = bisect_left(self._hidden, number)
+        return position < len(self._hidden) and self._hidden[position] == number
 
     def at(self, position: int) -> Row | Group:
         """Return what stands at a position."""
@@ -168,9 +193,7 @@ class FlowModel:
             return None
         if shown is not None:
             return shown.position(number)
-        if self._matcher is None:
-            return number - self._dropped
-        position, present = self._matches.find(number)
+        position, present = self._flat_position(number)
         return position if present else None
 
     def position_near(self, key: int) -> int:
@@ -185,9 +208,7 @@ class FlowModel:
         """Return the position of a row that matches, that of its group where it is folded."""
         shown = self._shown
         if shown is None:
-            if self._matcher is None:
-                return min(number - self._dropped, len(self) - 1)
-            return self._matches.find(number)[0]
+            return min(self._flat_position(number)[0], len(self) - 1)
         if shown.tree is not None and shown.is_placed(number):
             group = shown.tree.group_of(number)
             if group.folded:
@@ -231,16 +252,7 @@ class FlowModel:
         self.revision += 1
         if self._matcher is None:
             self._end = end
-            changed = changes.changed
-            update = Update(
-                end - start,
-                None if changed is None else frozenset(number - self._dropped for number in changed),
-                dropped,
-            )
-            if self._arrangement is not None:
-                self._arrangement.expect(range(start, end))
-                for number in changed or ():
-                    self._arrangement.note(number)
+            update = self._pull_all(start, end, changes, dropped)
         else:
             update = self._pull_filtered(start, end, changes, dropped)
         if self._arrangement is None:
@@ -250,11 +262,26 @@ class FlowModel:
         self._arrangement.work(SLICE_NS)
         return update if self._shown is None else Update(update.appended, None, 0)
 
+    def _pull_all(self, start: int, end: int, changes: Changes, dropped: int) -> Update:
+        if self._arrangement is not None:
+            self._arrangement.expect(range(start, end))
+        if changes.changed is None:
+            return Update(end - start, None, dropped)
+        positions: set[int] = set()
+        for number in changes.changed:
+            position, present = self._flat_position(number)
+            if present:
+                positions.add(position)
+                self._note(number)
+        return Update(end - start, frozenset(positions), dropped)
+
     def _drop(self) -> int:
         before, self._dropped = self._dropped, self._index.dropped
         gone = self._dropped - before
+        cut = bisect_left(self._hidden, self._dropped)
+        del self._hidden[:cut]
         if self._matcher is None:
-            gone = min(gone, max(0, self._end - before))
+            gone = min(gone, max(0, self._end - before)) - cut
         else:
             self._scan = max(self._scan, self._dropped)
             gone = self._matches.drop_below(self._dropped)
@@ -290,7 +317,7 @@ class FlowModel:
         return Update(appended, frozenset(positions), dropped)
 
     def _judge_again(self, number: int, matcher: RowFilter, positions: set[int]) -> bool:
-        if not matcher(self._index.row(number)):
+        if self._is_hidden(number) or not matcher(self._index.row(number)):
             if self._arrangement is not None:
                 self._arrangement.remove(number)
             return self._matches.remove(number)
@@ -333,6 +360,49 @@ class FlowModel:
                 break
         return found
 
+    # --- deleting
+
+    def numbers_of(self, key: int) -> list[int]:
+        """Return the numbers of the rows that a key stands for: one, or those of a group."""
+        group = self.group(key)
+        if group is not None:
+            return list(group.rows)
+        number = self._number(key) if key > 0 else None
+        return [] if number is None else [number]
+
+    def hide(self, numbers: Iterable[int]) -> list[int]:
+        """Leave rows out of the list; return their flows, for `unhide`."""
+        gone = [number for number in numbers if self._dropped <= number < self._end]
+        flows = [self._index.row(number).flow for number in gone]
+        self._index.hide(flows)
+        self._hidden = sorted({*self._hidden, *gone})
+        for number in gone:
+            self._matches.remove(number)
+            if self._arrangement is not None:
+                self._arrangement.remove(number)
+        self.revision += 1
+        return flows
+
+    def unhide(self, flows: Iterable[int]) -> None:
+        """Put rows back where they were, as far as retention has left them."""
+        back = {number for flow in self._index.unhide(flows) if (number := self._number(flow)) is not None}
+        self._hidden = [number for number in self._hidden if number not in back]
+        for number in back:
+            if self._matcher is not None:
+                self._judge_again(number, self._matcher, set())
+            else:
+                self._note(number)
+        self.revision += 1
+
+    def marked(self) -> list[int]:
+        """Return the flows with a mark, a comment or a colour, as many as are shown, by position."""
+        found = [
+            (position, flow)
+            for flow in self._index.annotated()
+            if (position := self.position_of(flow)) is not None
+        ]
+        return [flow for _, flow in sorted(found)]
+
     # --- order
 
     @property
@@ -373,6 +443,8 @@ class FlowModel:
         arrangement.expect(
             range(self._dropped, self._end) if self._matcher is None else self._matches.numbers()
         )
+        for number in self._hidden if self._matcher is None else ():
+            arrangement.remove(number)
         arrangement.work(0)
 
     def settle(self, budget_ns: int = SLICE_NS) -> bool:

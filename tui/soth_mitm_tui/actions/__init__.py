@@ -15,7 +15,13 @@ from textual.binding import Binding, BindingType
 from soth_mitm_tui.actions.action import Action
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS
-from soth_mitm_tui.actions.flows import FLOW_ACTIONS, LIST_ACTIONS
+from soth_mitm_tui.actions.flows import (
+    COLUMNS_ACTIONS,
+    FLOW_ACTIONS,
+    LIST_ACTIONS,
+    PICKER_ACTIONS,
+    PROMPT_ACTIONS,
+)
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, SETUP_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
 
@@ -29,6 +35,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *SEARCH_ACTIONS,
     *SETUP_ACTIONS,
     *HELP_ACTIONS,
+    *COLUMNS_ACTIONS,
+    *PICKER_ACTIONS,
+    *PROMPT_ACTIONS,
     *APP_ACTIONS,
 )
 
@@ -40,6 +49,9 @@ PANES: Final = {
     "search": "Search",
     "setup": "Set-up",
     "help": "Help",
+    "columns": "Columns",
+    "picker": "Choices",
+    "prompt": "A line of text",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

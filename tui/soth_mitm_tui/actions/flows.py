@@ -8,6 +8,9 @@ from soth_mitm_tui.actions.action import FLOW, MOVE, VIEW, Action
 
 FLOW_ACTIONS: Final[tuple[Action, ...]] = (
     Action("flow.copy-url", "y", "copy URL", "Copy the URL of this flow.", FLOW, show=True),
+    Action("flow.mark", "m", "mark", "Mark this flow, or take its mark away.", FLOW, show=True),
+    Action("flow.marker", "M", "colour", "Give this flow a colour, a mark of your own, or none.", FLOW),
+    Action("flow.comment", "semicolon", "comment", "Write a comment on this flow.", FLOW),
     Action("flow.kill", "X", "end flow", "End this flow now: both of its sides are closed.", FLOW, show=True),
 )
 
@@ -31,6 +34,12 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         VIEW,
         show=True,
     ),
+    Action("list.columns", "c", "columns", "Choose the columns, their order and their widths.", VIEW),
+    Action("list.mark-next", "space", "mark, next", "Mark the flow, or take its mark away, and go on.", FLOW),
+    Action("list.next-marked", "apostrophe", "next marked", "Select the next marked flow.", MOVE),
+    Action("list.previous-marked", "quotation_mark", "marked before", "Select the marked flow before.", MOVE),
+    Action("list.delete", "d", "delete", "Take the flow, or the whole group, out of the list.", FLOW),
+    Action("list.undo", "u", "undo", "Put back what was deleted last.", FLOW),
     Action(
         "list.group",
         "v",
@@ -59,4 +68,27 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.overview", "1", "overview", "Show the overview in the detail.", VIEW),
     Action("list.request", "2", "request", "Show the request in the detail.", VIEW),
     Action("list.response", "3", "response", "Show the response in the detail.", VIEW),
+)
+
+COLUMNS_ACTIONS: Final[tuple[Action, ...]] = (
+    Action("columns.switch", "space,enter", "on or off", "Show the column, or hide it.", VIEW, show=True),
+    Action("columns.later", "J,shift+down", "move down", "Move the column to the right.", VIEW, show=True),
+    Action("columns.earlier", "K,shift+up", "move up", "Move the column to the left.", VIEW),
+    Action("columns.narrower", "less_than_sign", "narrower", "Make the column narrower.", VIEW),
+    Action("columns.wider", "greater_than_sign", "wider", "Make the column wider.", VIEW),
+    Action("columns.reset", "r", "reset", "Go back to the columns that the app chooses.", VIEW),
+    Action("columns.down", "j,down", "down", "Go to the next column.", MOVE),
+    Action("columns.up", "k,up", "up", "Go to the column before.", MOVE),
+    Action("columns.close", "escape,q,c", "back", "Go back to the list.", MOVE, show=True),
+)
+
+PICKER_ACTIONS: Final[tuple[Action, ...]] = (
+    Action("picker.choose", "enter", "choose", "Take the choice under the cursor.", VIEW, show=True),
+    Action("picker.down", "j,down", "down", "Go to the next choice.", MOVE),
+    Action("picker.up", "k,up", "up", "Go to the choice before.", MOVE),
+    Action("picker.close", "escape,q", "back", "Go back, and change nothing.", MOVE, show=True),
+)
+
+PROMPT_ACTIONS: Final[tuple[Action, ...]] = (
+    Action("prompt.close", "escape", "back", "Go back, and change nothing.", MOVE, show=True),
 )

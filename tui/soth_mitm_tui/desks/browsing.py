@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.screens.columns import ColumnsScreen
 
 if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
@@ -17,6 +18,7 @@ class Browsing(Desk):
         super().__init__(app)
         self.deeds = {
             "list.open": self._open,
+            "list.columns": lambda: self.app.push_screen(ColumnsScreen(self.main.list)),
             "list.overview": lambda: self._tab(0),
             "list.request": lambda: self._tab(1),
             "list.response": lambda: self._tab(2),

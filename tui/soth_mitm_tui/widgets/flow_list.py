@@ -10,6 +10,7 @@ from textual.cache import LRUCache
 from textual.message import Message
 from textual.strip import Strip
 
+from soth_mitm.model.annotation import COLOURS
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.arranging import Sorting
 from soth_mitm_tui.columns import BY_ID, Column
@@ -45,7 +46,12 @@ class FlowList(CursorList):
 
     PANE: ClassVar[str] = "list"
     BINDINGS = bindings("list")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES, "flow-list--cursor", "flow-list--cell"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *TONE_CLASSES,
+        "flow-list--cursor",
+        "flow-list--cell",
+        *(f"flow-list--{colour}" for colour in COLOURS),
+    }
 
     title = "The flow list"
 
@@ -115,8 +121,9 @@ class FlowList(CursorList):
         current = entry.flow == self.cursor
         key = (
             entry.flow, entry.last_mono_ns, entry.state, entry.repeats, entry.outcome, entry.request_bytes,
-            entry.status, width, self._layout_number, self._scale if self._has_waterfall else None,
-            current, current and self.has_focus, current and self.column,
+            entry.status, entry.mark, entry.colour, entry.comment, width, self._layout_number,
+            self._scale if self._has_waterfall else None, current, current and self.has_focus,
+            current and self.column,
         )  # fmt: skip
         strip = self._strips.get(key)
         if strip is None:
@@ -125,6 +132,8 @@ class FlowList(CursorList):
 
     def _row_strip(self, row: Row, width: int, *, current: bool) -> Strip:
         base = self._line_style(current=current)
+        if row.colour and not current:
+            base += self.get_component_rich_style(f"flow-list--{row.colour}", partial=True)
         segments = [Segment(("▸" if current else " ") * LEAD, self.tone("accent", base))]
         gap = Segment(" " * GAP, base)
         for place in self.places:
@@ -309,6 +318,41 @@ class FlowList(CursorList):
             if place.column.id == self.column:
                 self.set_columns(self.columns.resize(self.column, place.width + step))
 
+    # --- deleting, and marks
+
+    def delete(self) -> list[int]:
+        """Take the row or the group under the cursor out of the list; return the flows."""
+        model, position = self.model, self.position
+        flows = model.hide(model.numbers_of(self.cursor))
+        self._home = 0
+        if position is not None and len(model):
+            self._select(model.flow_at(min(position, len(model) - 1)))
+        self._refold()
+        return flows
+
+    def put_back(self, flows: list[int]) -> None:
+        """Put rows back where they were, with the cursor on the first of them."""
+        self.model.unhide(flows)
+        self.model.settle()
+        self._refold()
+        if flows and self.model.position_of(flows[0]) is not None:
+            self.select_position(self.model.position_of(flows[0]) or 0)
+
+    def go_to_marked(self, step: int) -> bool:
+        """Select the next marked flow, or the one before, round the end; return False where there is none."""
+        model, here = self.model, self.position
+        marked = model.marked()
+        if not marked:
+            return False
+        positions = [model.position_of(flow) or 0 for flow in marked]
+        if step > 0:
+            beyond = [each for each in positions if here is None or each > here]
+            self.select_position(beyond[0] if beyond else positions[0])
+        else:
+            beyond = [each for each in positions if here is None or each < here]
+            self.select_position(beyond[-1] if beyond else positions[-1])
+        return True
+
     # --- groups
 
     def action_fold(self) -> None:
@@ -353,13 +397,13 @@ class FlowList(CursorList):
         """What stands in the pane's title about the order."""
         model, words = self.model, []
         if model.arranging and not model.arranged:
-            words.append("sorting… " if model.sorting is not None else "grouping… ")
+            words.append("sorting…" if model.sorting is not None else "grouping…")
         else:
             if model.sorting is not None:
-                words.append(f"sorted by {model.sorting.column.name} ")
+                words.append(f"sorted by {model.sorting.column.name}")
             if model.grouping is not None:
-                words.append(f"{model.grouping.label} ")
-        return tuple((text, "muted") for text in words)
+                words.append(model.grouping.label)
+        return ((f"{' · '.join(words)} ", "muted"),) if words else ()
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
