@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from soth_mitm.decode.charset import charset_of, has_mark
 
-Kind = Literal["empty", "json", "form", "text", "hex"]
+Kind = Literal["empty", "json", "markup", "form", "image", "text", "hex"]
 
 LOOK = 4096
 """How many bytes are looked at."""
@@ -22,6 +22,8 @@ _TEXT = re.compile(
     rb"|application/(?:graphql|sql|toml|x-sh|x-yaml|xml-dtd|x-www-form-urlencoded|x-pem-file)"
     rb"|image/svg\+xml|message/http|multipart/.+"
 )
+_MARKUP = re.compile(rb"(?:application|text)/(?:[\w.+-]+\+)?(?:xml|html)|image/svg\+xml")
+_MARKUP_START = re.compile(rb"\s*<(?:\?xml|!doctype|!--|html|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _FORM = b"application/x-www-form-urlencoded"
 _NO_TYPE = {b"", b"application/octet-stream", b"binary/octet-stream", b"*/*"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
@@ -38,6 +40,16 @@ class Choice(NamedTuple):
 def essence(content_type: bytes) -> bytes:
     """Return a media type without its parameters, in lower case."""
     return content_type.partition(b";")[0].strip().lower()
+
+
+def markup_of(data: bytes, content_type: bytes) -> Literal["", "xml", "html"]:
+    """Return which markup a text is: by its type, or by its looks where that says nothing."""
+    named = essence(content_type)
+    if _MARKUP.fullmatch(named):
+        return "html" if named.endswith(b"html") and not named.endswith(b"+xml") else "xml"
+    if named not in _NO_TYPE or not _MARKUP_START.match(data[:LOOK]):
+        return ""
+    return "html" if re.match(rb"\s*<(?:!doctype html|html)", data, re.IGNORECASE) else "xml"
 
 
 def choose(data: bytes, content_type: bytes) -> Choice:

@@ -16,7 +16,9 @@ from typing import Final, Literal, NamedTuple
 
 from soth_mitm.decode import flowing, sniff
 from soth_mitm.decode.hex_view import WIDTH, hex_lines
+from soth_mitm.decode.image_view import LOOK, image_lines, image_of, svg_facts
 from soth_mitm.decode.json_flow import JsonView, NotJson
+from soth_mitm.decode.markup_flow import MarkupView
 from soth_mitm.decode.unpacking import Unpacker
 from soth_mitm.record.serving import SLICE_SECONDS
 from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
@@ -156,7 +158,7 @@ class Sheet:
             self._choose()
         if self.view is None:
             return False
-        if isinstance(self.view, JsonView) and not self._may_lay_out():
+        if isinstance(self.view, JsonView | MarkupView) and not self._may_lay_out():
             self._begin()
         data = self.body(self._rendered, _STEP)
         ended = self._drained and not (self._truncated or self._gap)
@@ -194,11 +196,17 @@ class Sheet:
         if mode == "hex":
             return sniff.Choice("hex")
         choice = sniff.choose(beginning, content_type)
+        if mode != "raw" and choice.kind == "hex" and image_of(beginning) is not None:
+            return sniff.Choice("image", choice.reason)
         if mode == "raw" and choice.kind not in ("empty", "hex"):
             return sniff.Choice("text")
-        if mode == "pretty" and choice.kind == "text":
-            again = sniff.choose(beginning, b"")
-            return again if again.kind != "text" else choice
+        if choice.kind == "text" and mode != "raw":
+            if mode == "pretty" and sniff.choose(beginning, b"").kind == "json":
+                return sniff.choose(beginning, b"")
+            if sniff.markup_of(beginning, b"" if mode == "pretty" else content_type):
+                return sniff.Choice("markup", choice.reason)
+            if sniff.markup_of(beginning, content_type):
+                return sniff.Choice("markup", choice.reason)
         return choice
 
     def _begin(self) -> None:
@@ -214,7 +222,7 @@ class Sheet:
 
     def _make_view(self) -> flowing.View | None:
         kind = self._choice.kind
-        if kind in ("hex", "empty"):
+        if kind in ("hex", "empty", "image"):
             return None
         if kind == "form":
             return flowing.FormView()
@@ -222,6 +230,9 @@ class Sheet:
         self._characters = flowing.Characters(self.body(0, 4), self.order.content_type, charset=again)
         if kind == "json" and self._may_lay_out():
             return JsonView(self._characters)
+        if kind == "markup" and self._may_lay_out():
+            html = sniff.markup_of(self.body(0, sniff.LOOK), self.order.content_type) == "html"
+            return MarkupView(self._characters, html=html)
         self.kind = "text"
         return flowing.TextView(self._characters)
 
@@ -246,11 +257,13 @@ class Sheet:
         """Return the number of lines so far."""
         if self.kind == "hex":
             return -(-self.decoded_bytes // WIDTH)
+        if self.kind == "image":
+            return len(self._image_lines())
         return len(self.lines) if self.lines.size else 0
 
     def info(self) -> DocumentInfo:
         """Say how far it has come."""
-        hexed = self.kind == "hex"
+        hexed = self.kind in ("hex", "image")
         return DocumentInfo(
             self.kind,
             len(self),
@@ -272,6 +285,8 @@ class Sheet:
             yield f"{names} {human_size(self._taken)} → {first}{human_size(self.decoded_bytes)}"
         if self._choice.reason:
             yield self._choice.reason
+        if sniff.essence(self.order.content_type) == b"image/svg+xml":
+            yield svg_facts(self.body(0, sniff.LOOK)) or "SVG, but no svg tag near its beginning"
         if self._too_large:
             yield f"larger than {human_size(self.order.pretty_bytes)}: shown as it is; press p to lay it out"
         if self._read_as:
@@ -295,7 +310,12 @@ class Sheet:
         if self.kind == "hex":
             count = min(count, LINES_BYTES // _HEX_LINE)
             return hex_lines(self.body(start * WIDTH, count * WIDTH), start * WIDTH)
+        if self.kind == "image":
+            return self._image_lines()[start : start + count]
         return self.lines.lines(start, count) if self.lines.size else []
+
+    def _image_lines(self) -> list[SafeText]:
+        return image_lines(self.body(0, LOOK), self.decoded_bytes)
 
     def line_of(self, offset: int) -> int:
         """Return about which line shows the decoded byte at `offset`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import struct
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -258,3 +259,13 @@ async def test_large_json_is_laid_out_only_when_forced(opened: Opened) -> None:
     assert "larger than 5.0k: shown as it is; press p to lay it out" in document.info.notes
     document = await settled(await documents.open(body, force=True))
     assert (document.info.kind, document.info.lines) == ("json", 5003)
+
+
+async def test_markup_and_images_are_shown_by_what_they_are(opened: Opened) -> None:
+    document = await opened.open(Body(b"<a><b>1</b></a>", content_type=b"application/xml"))
+    assert await all_lines(document) == ["<a>", "  <b>1</b>", "</a>"]
+    assert document.info.kind == "markup"
+    image = b"BM" + bytes(8) + struct.pack("<IIiiHH", 54, 40, 10, 20, 1, 24)
+    document = await opened.open(Body(image, content_type=b"image/bmp"))
+    assert await all_lines(document) == ["BMP image, 30", "10 x 20 pixels", "24 bits a pixel"]
+    assert document.info.kind == "image"
