@@ -199,6 +199,29 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "time to first byte" in staged.shown()
 
 
+@case("list.only")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "Choose a column" in toasts(staged)
+    await staged.press("g", "j", "right", key)
+    assert staged.main.filter.text == "host:=api.shop.test"
+    await staged.press("right", key)
+    assert staged.main.filter.text == 'host:=api.shop.test path:"/item/1"'
+    assert len(staged.main.model) == 11
+    assert staged.main.list.has_focus
+    await staged.press("right", key)
+    assert "This flow has no media type to filter by" in toasts(staged)
+
+
+@case("list.without")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("slash")
+    await staged.type("item/1 or item/2")
+    await staged.press("enter", "g", "right", "right", key)
+    assert staged.main.filter.text == '(item/1 or item/2) !path:"/item/1"'
+    assert len(staged.main.model) == 11
+
+
 @case("list.mark-next")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", key)

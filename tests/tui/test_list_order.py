@@ -331,6 +331,9 @@ def test_every_column_orders_and_says_something_about_any_row(column: object) ->
     world.script.hostile()
     chosen = next(each for each in COLUMNS if each is column)
     rows = [world.index.row(number) for number in range(len(world.index))]
+    for row in rows:
+        term = chosen.term(row) if chosen.term is not None else ""
+        assert compile_filter(term)(row), term
     kinds = {type(chosen.key(row)) for row in rows}
     assert len(kinds) == 1, "keys of two types cannot be compared"
     assert chosen.spans(rows[0]) or chosen.id == "waterfall"

@@ -19,6 +19,7 @@ from soth_mitm_tui import clipboard
 from soth_mitm_tui.actions import DEFAULT, bindings, named
 from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
+from soth_mitm_tui.desks.cells import Cells
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
@@ -161,6 +162,7 @@ class SothApp(App[None]):
             Jumping(self),
             Viewing(self),
             Marking(self),
+            Cells(self),
             General(self),
         )
         self._main = self._make_main()

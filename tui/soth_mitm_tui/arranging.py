@@ -157,6 +157,8 @@ class Arrangement:
         for gone in self._keys.placed_below(number):
             self.remove(gone)
         self._keys.drop_below(number)
+        if self.tree is not None:
+            self.tree.drop_below(number)
 
     # --- positions
 

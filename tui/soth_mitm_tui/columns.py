@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from soth_mitm.model.annotation import MARK
+from soth_mitm.policy.filters import term_for
+from soth_mitm.policy.filters.quoting import quoted
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui.states import state_of
 
@@ -43,10 +45,8 @@ class Column(NamedTuple):
     key: Callable[[Row], Key]
     """What rows are ordered by."""
     spans: Callable[[Row], tuple[Span, ...]]
-    field: str = ""
-    """The field of the filter language that asks for its value; empty for none."""
-    value: Callable[[Row], str] | None = None
-    """What to filter by for a row; empty where it has no such value."""
+    term: Callable[[Row], str] | None = None
+    """The filter that finds what has a row's value here; empty where the row has none."""
     right: bool = False
     stretch: bool = False
     """Whether it takes what the others leave."""
@@ -116,10 +116,15 @@ def method(row: Row) -> str:
     return "TUNNEL" if row.kind == "tunnel" else "CONNECT" if row.kind == "failed" else row.kind.upper()
 
 
+def host_name(row: Row) -> str:
+    """Return the name of the host: of a tunnel, the one that the client asked for in TLS."""
+    return row.sni if row.kind == "tunnel" and row.sni else row.host
+
+
 def host(row: Row) -> str:
     """Return the host as the list shows it: with the port where it is not the scheme's own."""
     usual = {"https": 443, "http": 80}.get(row.scheme, 443)
-    name = row.sni if row.kind == "tunnel" and row.sni else row.host
+    name = host_name(row)
     return name if row.port in (usual, 0) else f"{name}:{row.port}"
 
 
@@ -202,44 +207,66 @@ def _version(row: Row) -> str:
     return row.version.removeprefix("HTTP/")
 
 
+def _term(field: str, value: str) -> str:
+    if not value:
+        return ""
+    return f"is:{value}" if field == "is" else term_for(field, value)
+
+
+def _outcome_term(row: Row) -> str:
+    if row.outcome:
+        return term_for("reason", row.outcome)
+    return _term("path", row.path.removesuffix("…"))
+
+
+def _client_term(client: str) -> str:
+    address = client.rpartition(":")[0]
+    return f"client:{quoted(address + ':')}" if address else ""
+
+
 COLUMNS: Final[tuple[Column, ...]] = (
-    Column("state", "", "state", 2, 0, lambda row: state_of(row).rank, _glyph, "is",
-           lambda row: state_of(row).term),
+    Column("state", "", "state", 2, 0, lambda row: state_of(row).rank, _glyph,
+           lambda row: _term("is", state_of(row).term)),
     Column("number", "#", "number", 6, NEVER, lambda row: row.flow, lambda row: _muted(str(row.flow)),
            right=True),
     Column("time", "time", "time", 8, 62, lambda row: row.started_mono_ns,
            lambda row: _muted(clock_text(row.started_wall_ns))),
-    Column("method", "method", "method", 7, 0, method, _method, "method", lambda row: row.method),
-    Column("status", "st", "status", 4, 0, lambda row: row.status, lambda row: (status(row),), "status",
-           lambda row: str(row.status or "")),
+    Column("method", "method", "method", 7, 0, method, _method,
+           lambda row: _term("method", row.method)),
+    Column("status", "st", "status", 4, 0, lambda row: row.status, lambda row: (status(row),),
+           lambda row: _term("status", str(row.status or ""))),
     Column("scheme", "scheme", "scheme", 6, NEVER, lambda row: row.scheme, lambda row: _muted(row.scheme),
-           "scheme", lambda row: row.scheme),
-    Column("host", "host", "host", 10, 0, host, lambda row: ((host(row), "text"),), "host",
-           lambda row: row.host, stretch=True),
+           lambda row: _term("scheme", row.scheme)),
+    Column("host", "host", "host", 10, 0, host, lambda row: ((host(row), "text"),),
+           lambda row: _term("host", host_name(row)), stretch=True),
     Column("port", "port", "port", 5, NEVER, lambda row: row.port, lambda row: _muted(str(row.port or "")),
-           "port", lambda row: str(row.port or ""), right=True),
-    Column("path", "path", "path and outcome", 8, 0, lambda row: row.path, target, "path",
-           lambda row: row.path, stretch=True),
+           lambda row: _term("port", str(row.port or "")), right=True),
+    Column("path", "path", "path and outcome", 8, 0, lambda row: row.path, target, _outcome_term,
+           stretch=True),
     Column("type", "type", "media type", 12, 104, lambda row: short_type(row.content_type),
-           lambda row: _muted(short_type(row.content_type)), "type",
-           lambda row: short_type(row.content_type)),
+           lambda row: _muted(short_type(row.content_type)),
+           lambda row: _term("type", row.content_type)),
     Column("sent", "sent", "bytes sent", 4, NEVER, lambda row: row.request_bytes,
-           lambda row: _size(row.request_bytes), right=True),
+           lambda row: _size(row.request_bytes), lambda row: f"reqsize:>={row.request_bytes}", right=True),
     Column("size", "size", "bytes received", 4, 38, lambda row: row.response_bytes,
-           lambda row: _size(row.response_bytes), right=True),
+           lambda row: _size(row.response_bytes), lambda row: f"size:>={row.response_bytes}", right=True),
     Column("ttfb", "ttfb", "time to first byte", 5, NEVER, lambda row: row.ttfb_ns,
-           lambda row: _muted(human_duration(row.ttfb_ns) if row.ttfb_ns else NOTHING), right=True),
-    Column("dur", "dur", "duration", 5, 44, lambda row: row.duration_ns, _duration, right=True),
+           lambda row: _muted(human_duration(row.ttfb_ns) if row.ttfb_ns else NOTHING),
+           lambda row: f"ttfb:>={row.ttfb_ns // 1_000_000}ms" if row.ttfb_ns else "", right=True),
+    Column("dur", "dur", "duration", 5, 44, lambda row: row.duration_ns, _duration,
+           lambda row: f"dur:>={row.duration_ns // 1_000_000}ms", right=True),
     Column("waterfall", "waterfall", "waterfall", 16, 150, lambda row: row.started_mono_ns, lambda row: ()),
-    Column("version", "http", "HTTP version", 5, NEVER, _version, lambda row: _muted(_version(row))),
+    Column("version", "http", "HTTP version", 5, NEVER, _version, lambda row: _muted(_version(row)),
+           lambda row: _term("proto", row.version)),
     Column("client", "client", "client", 15, NEVER, lambda row: row.client,
-           lambda row: _muted(row.client), "client", lambda row: row.client.rpartition(":")[0]),
+           lambda row: _muted(row.client), lambda row: _client_term(row.client)),
     Column("conn", "conn", "connection", 5, NEVER, lambda row: row.conn,
-           lambda row: _muted(str(row.conn)), "conn", lambda row: str(row.conn), right=True),
+           lambda row: _muted(str(row.conn)), right=True),
     Column("mark", "mark", "mark and colour", 8, NEVER, lambda row: f"{row.mark} {row.colour}".strip(),
-           lambda row: ((row.mark or row.colour, TONES.get(row.colour, "strong")),)),
+           lambda row: ((row.mark or row.colour, TONES.get(row.colour, "strong")),),
+           lambda row: _term("mark", row.mark)),
     Column("comment", "comment", "comment", 24, NEVER, lambda row: row.comment,
-           lambda row: ((row.comment, "accent"),)),
+           lambda row: ((row.comment, "accent"),), lambda row: _term("comment", row.comment)),
 )  # fmt: skip
 """Every column, in the order in which they stand unless a person reorders them."""
 

@@ -6,16 +6,19 @@ has lost its last row is gone.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from soth_mitm_tui.columns import host_name
 from soth_mitm_tui.ordering import Key, Keys, Ordering
 
 if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
 
 _BLOCK: Final = 256
+_LARGEST: Final = 2**62 - 1
 
 
 class Grouping(NamedTuple):
@@ -28,7 +31,7 @@ class Grouping(NamedTuple):
 
 
 def _host(row: Row) -> tuple[Key, str]:
-    name = row.sni if row.kind == "tunnel" and row.sni else row.host
+    name = host_name(row)
     return name, name or "no host"
 
 
@@ -69,12 +72,53 @@ class Group:
         return 1 if self.folded else 1 + len(self.rows)
 
 
-class _Share(NamedTuple):
-    """What one row adds to its group."""
+class _Shares:
+    """What each row adds to its group, by the row's number.
 
-    group: Group
-    errors: int
-    bytes: int
+    Kept in flat lists: an object a row would have the collector of cycles walk through all of them.
+    """
+
+    __slots__ = ("_base", "_groups", "_sizes")
+
+    def __init__(self, base: int) -> None:
+        self._base = base
+        self._groups: list[Group | None] = []
+        self._sizes = array("q")
+
+    def put(self, number: int, group: Group, row: Row) -> None:
+        """Count a row in its group."""
+        at = number - self._base
+        if at >= len(self._groups):
+            more = at + 1 - len(self._groups)
+            self._groups.extend([None] * more)
+            self._sizes.extend([0] * more)
+        size = min(row.request_bytes + row.response_bytes, _LARGEST)
+        self._groups[at] = group
+        self._sizes[at] = size << 1 | row.error
+        group.bytes += size
+        group.errors += row.error
+
+    def take(self, number: int) -> Group | None:
+        """Take a row out of its group; return that."""
+        at = number - self._base
+        group = self.group(number)
+        if group is not None:
+            size = self._sizes[at]
+            group.bytes -= size >> 1
+            group.errors -= size & 1
+            self._groups[at] = None
+        return group
+
+    def group(self, number: int) -> Group | None:
+        """Return the group of a row, None where it has none."""
+        at = number - self._base
+        return self._groups[at] if 0 <= at < len(self._groups) else None
+
+    def drop_below(self, number: int) -> None:
+        """Forget the rows below `number`, which are in no group any more."""
+        if number > self._base:
+            del self._groups[: number - self._base], self._sizes[: number - self._base]
+            self._base = number
 
 
 class Tree:
@@ -86,7 +130,7 @@ class Tree:
         self._by_id: dict[int, Group] = {}
         self._blocks: list[list[Group]] = []
         self._heights: dict[int, int] = {}  # by id() of the block
-        self._shares: dict[int, _Share] = {}
+        self._shares = _Shares(keys.base)
         self._length = 0
 
     def __len__(self) -> int:
@@ -108,16 +152,13 @@ class Tree:
         group.rows.add(number)
         if not group.folded:
             self._grow(group, 1)
-        share = self._shares[number] = _Share(group, int(row.error), row.request_bytes + row.response_bytes)
-        group.errors += share.errors
-        group.bytes += share.bytes
+        self._shares.put(number, group, row)
 
     def remove(self, number: int) -> None:
         """Take out a row that is there."""
-        group, errors, size = self._shares.pop(number)
+        group = self._shares.take(number)
+        assert group is not None, "the row is in no group"
         group.rows.remove(number)
-        group.errors -= errors
-        group.bytes -= size
         if not group.folded:
             self._grow(group, -1)
         if not len(group.rows):
@@ -125,13 +166,16 @@ class Tree:
 
     def update(self, number: int, row: Row) -> bool:
         """Count a row, whose place is still right, anew; return whether it is in its group."""
-        group, errors, size = self._shares[number]
+        group = self.group_of(number)
         if self._grouping.key(row)[0] != group.key:
             return False
-        share = self._shares[number] = _Share(group, int(row.error), row.request_bytes + row.response_bytes)
-        group.errors += share.errors - errors
-        group.bytes += share.bytes - size
+        self._shares.take(number)
+        self._shares.put(number, group, row)
         return True
+
+    def drop_below(self, number: int) -> None:
+        """Forget the rows below `number`, which were removed."""
+        self._shares.drop_below(number)
 
     # --- groups
 
@@ -181,7 +225,9 @@ class Tree:
 
     def group_of(self, number: int) -> Group:
         """Return the group of a row that is there."""
-        return self._shares[number].group
+        group = self._shares.group(number)
+        assert group is not None, "the row is in no group"
+        return group
 
     def fold(self, group: Group, *, folded: bool) -> None:
         """Hide the rows of a group, or show them."""
@@ -237,10 +283,10 @@ class Tree:
 
     def position(self, number: int) -> int | None:
         """Return the position of a row; None where it is not there or its group is folded."""
-        share = self._shares.get(number)
-        if share is None or share.group.folded:
+        group = self._shares.group(number)
+        if group is None or group.folded:
             return None
-        return self.position_of_group(share.group) + 1 + share.group.rows.position(number)
+        return self.position_of_group(group) + 1 + group.rows.position(number)
 
 
 class Folds:

@@ -22,12 +22,12 @@ class RowState(NamedTuple):
 
 PLAIN: Final = RowState(" ", "done", "muted", 0)
 OPEN: Final = RowState("◌", "waiting for the answer", "accent", 3, "open")
-STREAMING: Final = RowState("⇣", "streaming", "accent", 3, "open")
+STREAMING: Final = RowState("⇣", "streaming", "accent", 3, "streaming")
 WEBSOCKET: Final = RowState("⇄", "WebSocket", "accent", 2, "ws")
 TUNNEL: Final = RowState("⇄", "tunnel", "muted", 2, "tunnel")
-ANSWERED: Final = RowState("◆", "answered here", "accent", 1)
-CHANGED: Final = RowState("✎", "changed here", "accent", 1)
-GUARD: Final = RowState("▲", "refused by a guard", "warn", 5, "error")
+ANSWERED: Final = RowState("◆", "answered here", "accent", 1, "generated")
+CHANGED: Final = RowState("✎", "changed here", "accent", 1, "changed")
+GUARD: Final = RowState("▲", "refused by a guard", "warn", 5, "blocked")
 FAILED: Final = RowState("✕", "failed", "bad", 6, "error")
 
 STATES: Final = (FAILED, GUARD, OPEN, STREAMING, WEBSOCKET, TUNNEL, ANSWERED, CHANGED, PLAIN)

@@ -63,6 +63,11 @@ class FilterBar(Guarded, Horizontal):
         self.add_class("-open")
         self.field.focus()
 
+    def put(self, text: str) -> None:
+        """Show the bar with a text, and leave the focus where it is."""
+        self.add_class("-open")
+        self.field.value = text
+
     def reset(self) -> None:
         """Empty the field and hide the bar."""
         self.remove_class("-open")

@@ -100,7 +100,9 @@ class FlowList(CursorList):
             self.refresh()
             self.post_message(self.Laid())
 
-    def _column(self) -> Column | None:
+    @property
+    def current_column(self) -> Column | None:
+        """The column of the cell cursor; None until it is used, and where the column is not in sight."""
         return next((place.column for place in self.places if place.column.id == self.column), None)
 
     # --- drawing
@@ -281,7 +283,7 @@ class FlowList(CursorList):
 
     def action_sort(self) -> None:
         """Sort by the column of the cell cursor; again turns the order round, a third time ends it."""
-        column = self._column()
+        column = self.current_column
         if column is not None:
             self.sort_by(column)
 
@@ -410,7 +412,7 @@ class FlowList(CursorList):
         if action_id == "list.follow" and self.model.sorting is not None:
             head = self.model.sorting.column.name
             return f"Sorted by {head}, the newest flow may be anywhere: sort by arrival again to follow"
-        if action_id in ("list.sort", "list.wider", "list.narrower") and self._column() is None:
+        if action_id in ("list.sort", "list.wider", "list.narrower") and self.current_column is None:
             return "Choose a column with ← and → first, or click its head"
         if action_id in ("list.fold", "list.fold-all") and self.model.tree is None:
             return "Nothing is grouped: v groups the flows"
