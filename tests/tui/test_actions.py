@@ -578,6 +578,35 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "nginx" in staged.shown(staged.main.detail)
 
 
+def some_json(script: Script) -> None:
+    """Play one answer of JSON."""
+    body = b'{"a": [1, 2], "b": {"c": [3]}, "d": 4}'
+    script.exchange("a.test", "GET", "/", 200, "OK", body=body, content_type="application/json")
+
+
+@case("detail.fold-all")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "no JSON to fold" in toasts(staged)
+    await staged.press("3", key)
+    shown = staged.shown(staged.main.detail)
+    assert "2 items ]" in shown
+    assert "1 member }" in shown
+    assert '"d": 4' in shown
+    await staged.press(key)
+    assert "1 member }" not in staged.shown(staged.main.detail)
+
+
+@case("detail.force")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "no body in this tab" in toasts(staged)
+    await staged.press("3", key)
+    assert staged.main.detail.pages.bodies.force
+
+
 @case("detail.wrap")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
@@ -972,6 +1001,7 @@ for _id in (
     *(a.id for a in ACTIONS if a.group in ("Move", "In the text") and a.pane in ("detail", "search")),
 ):
     SCENES[_id] = long_body
+SCENES["detail.fold-all"] = some_json
 SCENES["detail.back"] = SCENES["detail.overview"] = many
 for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.close"):
     SCENES[_id] = lambda script: None

@@ -198,6 +198,28 @@ async def test_hostile_bytes_stay_bytes_in_every_viewer() -> None:
             assert staged.main.detail.text.failure is None
 
 
+async def test_json_folds_says_where_it_is_and_a_match_opens_what_hides_it() -> None:
+    body = json.dumps({"list": [{"name": f"n{number}"} for number in range(3)], "end": 1.50}).encode()
+    async with stage(one_answer(body, "application/json")) as staged:
+        await staged.press("enter", "3")
+        detail = staged.main.detail
+        lines = [line.text for line in detail.text.lines if line is not None]
+        detail.text.set_cursor(next(at for at, text in enumerate(lines) if '"n1"' in text))
+        await staged.until(lambda: "$.list[1].name" in staged.shown(detail.tabs))
+        assert detail.current_value() == ("$.list[1].name", '"n1"')
+        await staged.press("z")
+        assert "1 member }" in staged.shown(detail.text)
+        assert '"n1"' not in staged.shown(detail.text)
+        assert '"n2"' in staged.shown(detail.text)
+        assert await detail.whole_value() == ("$.list[1]", '{\n  "name": "n1"\n}')
+        await staged.press("k", "k", "k", "k", "z")
+        assert "3 items ]" in staged.shown(detail.text)
+        await search(staged, "n1")
+        assert '"n1"' in staged.shown(detail.text)
+        await staged.press("enter", *["j"] * 6)
+        assert detail.current_value() == ("$.end", "1.5")
+
+
 async def test_lines_run_to_the_side_when_they_are_not_wrapped() -> None:
     async with stage(one_answer(b"0123456789" * 60 + b"END", "text/plain")) as staged:
         await staged.press("enter", "3")

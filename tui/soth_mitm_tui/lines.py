@@ -42,8 +42,6 @@ class Subject(NamedTuple):
     """The filter expression for all flows that have the same; empty where there is none."""
     fold: str = ""
     """The name of what enter opens or closes here; empty where there is nothing."""
-    path: str = ""
-    """Where it stands in its document, such as `$.items[3].price`."""
 
 
 class Line(NamedTuple):

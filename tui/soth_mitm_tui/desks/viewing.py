@@ -43,6 +43,8 @@ class Viewing(Desk):
             "detail.sort": self._sort,
             "detail.secrets": self._secrets,
             "detail.fold": self._fold,
+            "detail.fold-all": self._fold_all,
+            "detail.force": self._force,
             "detail.select": lambda: self.text.select_lines(),
             "detail.select-down": lambda: self.text.stretch_by(1),
             "detail.select-up": lambda: self.text.stretch_by(-1),
@@ -75,8 +77,12 @@ class Viewing(Desk):
             return "There are no headers in this tab"
         if action_id in ("detail.left", "detail.right") and self.text.wrap:
             return WRAPPED
-        if action_id == "detail.fold" and not self._foldable():
+        if action_id == "detail.fold" and not self._foldable() and detail.current_window is None:
             return "There is nothing to fold on this line"
+        if action_id == "detail.fold-all" and detail.document is None:
+            return "There is no JSON to fold in this tab"
+        if action_id == "detail.force" and detail.tab not in WITH_BODY:
+            return "There is no body in this tab"
         if action_id in ("detail.next-match", "detail.previous-match", "search.next", "search.previous"):
             return detail.searching.reason_against()
         return ""
@@ -114,6 +120,26 @@ class Viewing(Desk):
         line = self.detail.current_line
         return line.subject.fold if line is not None and line.subject is not None else ""
 
-    def _fold(self) -> None:
-        self.detail.pages.choices.turn(self._foldable())
+    async def _fold(self) -> None:
+        fold, window = self._foldable(), self.detail.current_window
+        if fold:
+            self.detail.pages.choices.turn(fold)
+            self.detail.refresh_page()
+        elif window is not None:
+            line = window[0].folding.line_of(window[1])
+            reason = await window[0].fold_around(line)
+            if reason:
+                self.app.notify(reason, severity="warning", markup=False, timeout=3)
+            self.detail.fold_changed(window[0], line)
+
+    async def _fold_all(self) -> None:
+        window, at = self.detail.document, self.detail.current_window
+        if window is not None:
+            line = window.folding.line_of(at[1]) if at is not None else 0
+            await window.fold_all()
+            self.detail.fold_changed(window, line)
+
+    def _force(self) -> None:
+        bodies = self.detail.pages.bodies
+        bodies.force = not bodies.force
         self.detail.refresh_page()

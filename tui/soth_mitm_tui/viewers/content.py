@@ -65,7 +65,7 @@ class Tinted:
 def tinted(text: SafeText, tint: Tint, sign: str = "  ") -> Line:
     """Return text as a coloured line, with a sign of two cells in front of it."""
     spans = tint(text) if len(text) <= TINT_LIMIT else plain(text)
-    return Line(((sign, "accent"), *spans), 2, words=False)
+    return Line(((sign, "muted"), *spans), 2, words=False)
 
 
 class Joined:

@@ -89,6 +89,18 @@ class PartHits:
         return index
 
 
+def line_in(content: Joined, part: int, row: int) -> int:
+    """Return the line of a part that stands in one of its rows, where some are folded away."""
+    folding = getattr(content.parts[part], "folding", None) if part < len(content.parts) else None
+    return row if folding is None else int(folding.line_of(row))
+
+
+def row_in(content: Joined, part: int, line: int) -> int:
+    """Return the row in which a line of a part stands."""
+    folding = getattr(content.parts[part], "folding", None) if part < len(content.parts) else None
+    return line if folding is None else int(folding.row_of(line))
+
+
 class Hits:
     """The matches in a page."""
 
@@ -117,14 +129,20 @@ class Hits:
     @property
     def current(self) -> Spot | None:
         """Where the current match begins."""
-        if self._at is None or self.content is None:
+        found = self.current_in_part
+        if found is None or self.content is None:
+            return None
+        part, (line, char) = found
+        return Spot(self.content.start_of(part) + row_in(self.content, part, line), char)
+
+    @property
+    def current_in_part(self) -> tuple[int, Spot] | None:
+        """The part that the current match is in, and where in it, nothing folded away."""
+        if self._at is None:
             return None
         part, index = self._at
         hits = self.parts.get(part)
-        if hits is None or index >= len(hits):
-            return None
-        line, char = hits.spot(index)
-        return Spot(self.content.start_of(part) + line, char)
+        return (part, hits.spot(index)) if hits is not None and index < len(hits) else None
 
     def on(self, number: int, line: Line) -> list[tuple[int, int]]:
         """Return the matches on a line of the page."""
@@ -132,7 +150,7 @@ class Hits:
             return []
         part, within = self.content.place_of(number)
         hits = self.parts.get(part)
-        return hits.on(within) if hits is not None else []
+        return hits.on(line_in(self.content, part, within)) if hits is not None else []
 
     def go_to_first_from(self, spot: Spot) -> Spot | None:
         """Make the first match at a spot or behind it the current one, or the very first one."""
@@ -141,6 +159,7 @@ class Hits:
             self._at = None
             return None
         part, within = content.place_of(spot.line)
+        within = line_in(content, part, within)
         for number in sorted(self.parts):
             hits = self.parts[number]
             if number < part:

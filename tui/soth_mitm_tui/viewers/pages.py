@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.events import Direction
-from soth_mitm_tui.lines import BLANK, Line, Subject, heading, line
+from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.message import absence, no_message
 from soth_mitm_tui.overview import overview
 from soth_mitm_tui.timing import timing_page
@@ -95,9 +95,3 @@ class Pages:
             tail = [BLANK, heading("Trailers"), *raw_lines(message.trailers_raw, self.choices), BLANK]
         raw = await self.bodies.parts(message, "hex" if mode == "hex" else "raw", as_it_came=True)
         return [head, *raw, tail]
-
-
-def current_path(line: Line | None) -> str:
-    """Return where a line stands in its document; empty where that is nothing to say."""
-    about: Subject | None = line.subject if line is not None else None
-    return about.path if about is not None else ""

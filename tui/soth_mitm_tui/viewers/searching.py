@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
+from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.viewers.hits import MOST_HITS, BadPattern, Hits, PartHits, Query, find_in, texts_of
 from soth_mitm_tui.viewers.layout import TOP, Place
 from soth_mitm_tui.viewers.selection import Spot
@@ -42,6 +43,7 @@ class Searching:
         self._progress = 0.0
         self._from: tuple[Place, int] = (TOP, 0)
         self._jump = False
+        self._length: tuple[object, ...] = ()
 
     @property
     def query(self) -> Query:
@@ -109,9 +111,16 @@ class Searching:
             self._start(jump=False)
 
     def grown(self) -> None:
-        """Search once more in a page that has grown, unless that is being done."""
-        if not self.running:
+        """The page was made anew: search once more, unless that is being done, or nothing has changed."""
+        self.hits.content = self._viewer.lines
+        if not self.running and self._length != self._size():
             self.again()
+
+    def _size(self) -> tuple[object, ...]:
+        return tuple(
+            part.document.info.shown_bytes if isinstance(part, Window) else len(part)
+            for part in self._viewer.lines.parts
+        )
 
     def _start(self, *, jump: bool) -> None:
         self._stop()
@@ -135,6 +144,7 @@ class Searching:
         viewer = self._viewer
         fresh = Hits()
         fresh.content = viewer.lines
+        self._length = self._size()
         try:
             for number, part in enumerate(viewer.lines.parts):
                 hits = fresh.parts[number] = PartHits()
@@ -213,6 +223,13 @@ class Searching:
         self._say()
 
     def _reveal(self, spot: Spot | None) -> None:
+        found, content = self.hits.current_in_part, self.hits.content
+        if found is not None and content is not None:
+            part = content.parts[found[0]]
+            if isinstance(part, Window) and part.folding.open_around(found[1].line):
+                self.hits.content = Joined(*content.parts)
+                self._viewer.extend(self.hits.content)
+                spot = self.hits.current
         if spot is not None:
             self._viewer.set_cursor(spot.line, centre=True)
             self._viewer.reveal(spot.line, spot.char, centre=True)

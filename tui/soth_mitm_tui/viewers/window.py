@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Final
 
 from textual.cache import LRUCache
@@ -12,13 +13,14 @@ from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
 from soth_mitm_tui.lines import line
 from soth_mitm_tui.viewers.content import Tint, plain, tinted
+from soth_mitm_tui.viewers.folding import MOST_CLOSED, Folding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-    from soth_mitm.record.document import BodyOf, Document, Found
+    from soth_mitm.record.document import BodyOf, Document, Fold, Found
     from soth_mitm.text import SafeText
-    from soth_mitm_tui.lines import Line
+    from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.viewers.hits import Query
 
 KEPT_LINES: Final = 2048
@@ -29,6 +31,17 @@ AT_ONCE: Final = 128
 
 AROUND: Final = 96
 """Lines above and below what is in sight that are read before they are looked at."""
+
+LOOK_BACK: Final = 5000
+"""Lines before the current one among which what is around it is looked for."""
+
+FOLDS_AT_ONCE: Final = 2000
+"""Lines whose folds are asked for at once."""
+
+OPEN: Final = "▾ "
+SHUT: Final = "▸ "
+_ENDS: Final = {"{": "}", "[": "]"}
+_THINGS: Final = {"{": "member", "[": "item"}
 
 READING_SECONDS: Final = 0.1
 """How often a search looks whether all of the body has been read."""
@@ -50,6 +63,7 @@ class Window:
         self.document = document
         self.tint: Tint = plain
         self._start, self._changed = start, changed
+        self.folding = Folding()
         self._kept: LRUCache[int, SafeText] = LRUCache(KEPT_LINES)
         self._version = 0
         self._count = 0
@@ -63,14 +77,32 @@ class Window:
         """Whether lines that are in sight are on their way."""
 
     def __len__(self) -> int:
-        return self._count
+        return self._count - self.folding.hidden
 
-    def __getitem__(self, index: int) -> Line | None:
-        text = self._kept.get(index)
+    def __getitem__(self, row: int) -> Line | None:
+        number = self.folding.line_of(row)
+        text = self._kept.get(number)
         if text is None:
             return line((f"  ✕ {self.trouble}", "bad"), indent=4) if self.trouble else None
+        if self.is_json and text[-1:] in _ENDS:
+            return self._bracket(number, text)
         made = tinted(text, self.tint)
         return made._replace(goes_on=True) if len(text) == PIECE else made
+
+    def _bracket(self, number: int, text: SafeText) -> Line:
+        """Return a line on which something opens that can be folded."""
+        fold = self.folding.closed_at(number)
+        if fold is None:
+            return tinted(text, self.tint, OPEN)
+        made = tinted(text, self.tint, SHUT)
+        count = f"{fold.children:,} {_THINGS[text[-1]]}{'' if fold.children == 1 else 's'}"
+        rest: tuple[Span, ...] = ((f" {count} ", "accent"), (_ENDS[text[-1]], "muted"))
+        return made._replace(spans=(*made.spans, *rest))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it has folds and paths."""
+        return self.document.info.kind == "json"
 
     # --- how far it is
 
@@ -84,6 +116,7 @@ class Window:
         if info.version != self._version:
             self._version = info.version
             self._kept.clear()
+            self.folding.open_all()
             before = 0
         elif before:
             self._kept.discard(before - 1)  # it may have grown
@@ -105,11 +138,17 @@ class Window:
     def _next(self) -> tuple[int, int] | None:
         """Return the lines to be read next: those in sight, then those below, then those above."""
         first, stop = self._wanted
+        line_of = self.folding.line_of
         for low, high in ((first, stop), (stop, stop + AROUND), (first - AROUND, first)):
-            low, high = max(low, 0), min(high, self._count)
-            missing = next((number for number in range(low, high) if number not in self._kept), None)
-            if missing is not None:
-                return missing, min(missing + AT_ONCE, max(high, missing + 1))
+            low, high = max(low, 0), min(high, len(self))
+            for row in range(low, high):
+                number = line_of(row)
+                if number not in self._kept:
+                    # Up to the next line that is folded away, or the end of what is wanted.
+                    last = min(row + AT_ONCE, high)
+                    while line_of(last - 1) - number != last - 1 - row:
+                        last = row + (last - row + 1) // 2
+                    return number, number + last - row
         return None
 
     async def _load(self) -> None:
@@ -139,6 +178,56 @@ class Window:
             first += len(lines)
         return True
 
+    # --- folds and values
+
+    async def fold_around(self, number: int) -> str:
+        """Open or close what begins on a line, or what is around it; return why that cannot be done."""
+        if self.folding.open(number):
+            return ""
+        async with self._lock:
+            fold = await self.document.fold_at(number)
+            if fold is None:
+                first = max(number - LOOK_BACK, 0)
+                folds = await self.document.folds(first, number - first)
+                fold = next((each for each in reversed(folds) if each.end >= number), None)
+        if fold is None:
+            return "There is nothing to fold on this line"
+        if fold.end < 0:
+            return "Its end has not come yet"
+        self.folding.close([fold])
+        return ""
+
+    async def fold_all(self) -> None:
+        """Close everything one level below the top, or open all where something is closed."""
+        if len(self.folding):
+            self.folding.open_all()
+            return
+        at, inside = 1, self._count
+        while at < inside and len(self.folding) < MOST_CLOSED:
+            async with self._lock:
+                folds = await self.document.folds(at, FOLDS_AT_ONCE)
+            outer: list[Fold] = []
+            for fold in folds:
+                if fold.line >= at and fold.end > fold.line:
+                    outer.append(fold)
+                    at = fold.end + 1
+            self.folding.close(outer)
+            at = max(at, (folds[-1].line + 1) if folds and not outer else at)
+            if not folds or not outer:
+                at += FOLDS_AT_ONCE
+
+    async def path_at(self, row: int) -> str:
+        """Return where a row stands in the document; empty where that is nothing to say."""
+        if not self.is_json:
+            return ""
+        async with self._lock:
+            return await self.document.path_at(self.folding.line_of(row))
+
+    async def value_at(self, row: int) -> str:
+        """Return the whole value at a row, as JSON."""
+        async with self._lock:
+            return await self.document.value_at(self.folding.line_of(row))
+
     # --- searching
 
     async def search(self, query: Query, reading: Callable[[float], None]) -> AsyncGenerator[Found, None]:
@@ -155,3 +244,13 @@ class Window:
         async with contextlib.aclosing(found_so_far):
             async for found in found_so_far:
                 yield found
+
+
+_MEMBER: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*": )?(.*?),?')
+
+
+def scalar(text: str) -> str:
+    """Return the value on a line of laid out JSON, without its name; empty for one that goes on below."""
+    match = _MEMBER.fullmatch(text)
+    value = match[1] if match else ""
+    return "" if value[-1:] in _ENDS or value[:1] in ("}", "]") else value

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.containers import Vertical
 from textual.message import Message
 
+from soth_mitm.record.document import WorkerError
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import columns
 from soth_mitm_tui.actions import bindings
@@ -15,9 +17,10 @@ from soth_mitm_tui.overview import url
 from soth_mitm_tui.viewers.bodies import MODES, Bodies
 from soth_mitm_tui.viewers.content import EMPTY, Joined
 from soth_mitm_tui.viewers.layout import TOP, Place
-from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted, current_path
+from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted
 from soth_mitm_tui.viewers.searching import Searching
 from soth_mitm_tui.viewers.viewer import Viewer
+from soth_mitm_tui.viewers.window import Window, scalar
 from soth_mitm_tui.widgets.guarded import Guarded
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.search_bar import SearchBar
@@ -88,6 +91,7 @@ class Detail(Guarded, Vertical):
         self._busy = False
         self._stale = False
         self._width = 0
+        self._path = (-1, "")
         self._sizes: tuple[Span, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -251,7 +255,17 @@ class Detail(Guarded, Vertical):
     def on_viewer_moved(self, event: Viewer.Moved) -> None:
         """Say where the current line stands."""
         event.stop()
+        self._path = (-1, "")
         self._set_note()
+        at = self.current_window
+        if at is not None:
+            self.run_worker(self._find_path(*at), group="path", exclusive=True, exit_on_error=False)
+
+    async def _find_path(self, window: Window, row: int) -> None:
+        line = self.text.cursor
+        with contextlib.suppress(WorkerError):  # the line itself says what is wrong
+            self._path = line, await window.path_at(row)
+            self._set_note()
 
     @staticmethod
     def _state(row: Row) -> tuple[Span, ...]:
@@ -292,16 +306,58 @@ class Detail(Guarded, Vertical):
         """The line under the cursor."""
         return self.text.current_line
 
+    @property
+    def current_window(self) -> tuple[Window, int] | None:
+        """The JSON that the current line is in, and its row there; None where it is in none."""
+        lines = self.text.lines
+        if not lines:
+            return None
+        part, row = lines.place_of(self.text.cursor)
+        window = lines.parts[part] if part < len(lines.parts) else None
+        return (window, row) if isinstance(window, Window) and window.is_json else None
+
+    @property
+    def document(self) -> Window | None:
+        """The JSON of this tab; None where it has none."""
+        at = self.current_window
+        parts = self.text.lines.parts
+        found = (part for part in parts if isinstance(part, Window) and part.is_json)
+        return at[0] if at is not None else next(found, None)
+
+    def fold_changed(self, window: Window, line: int) -> None:
+        """Show a document of which something was folded or opened; one of its lines is the current one."""
+        content = Joined(*self.text.lines.parts)
+        self.text.extend(content)
+        self.searching.grown()
+        part = next(number for number, each in enumerate(content.parts) if each is window)
+        self.text.set_cursor(content.start_of(part) + window.folding.row_of(line))
+
     def current_value(self) -> tuple[str, str] | None:
-        """Return the name and the whole value of the current line; None where it is about nothing."""
+        """Return the name and the value of the current line; None where it is about nothing.
+
+        Of JSON it is the scalar on the line; `whole_value` has objects and arrays.
+        """
         at = self.current_line
         if at is None:
             return None
         about = at.subject
         if about is not None:
-            return (about.path or about.what, about.value) if about.value else None
+            return (about.what, about.value) if about.value else None
         text = at.text[at.lead :].strip()
+        if self.current_window is not None:
+            return (self.current_path() or "Value", scalar(text)) if scalar(text) else None
         return ("Line", text) if text else None
+
+    async def whole_value(self) -> tuple[str, str] | None:
+        """Return the path and the whole JSON value at the current line; None where it is in no JSON.
+
+        Raises:
+            WorkerError: it is larger than 1 MiB, or has no end yet.
+        """
+        at = self.current_window
+        if at is None:
+            return None
+        return await at[0].path_at(at[1]), await at[0].value_at(at[1])
 
     def current_filter(self) -> str:
         """Return the filter for all flows that have the same value; empty where there is none."""
@@ -310,7 +366,8 @@ class Detail(Guarded, Vertical):
 
     def current_path(self) -> str:
         """Return where the current line stands in its document; empty where it is in none."""
-        return current_path(self.current_line)
+        line, path = self._path
+        return path if line == self.text.cursor else ""
 
     def selected_text(self) -> str:
         """Return what is selected by keys or the mouse; empty where nothing is."""
