@@ -17,6 +17,8 @@ PANES = {
     "filter": "The filter",
     "detail": "The detail of a flow",
     "search": "The search in a flow",
+    "copy": "The menu that copies",
+    "save": "The dialog that saves",
     "setup": "The set-up card",
     "help": "The help",
     "columns": "The columns",

@@ -16,7 +16,7 @@ GLANCE = 0.003
 def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Show times in UTC, keep the cursor still, and take no setting from the surroundings."""
     monkeypatch.setenv("TZ", "UTC")
-    for name in ("TMUX", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
+    for name in ("TMUX", "STY", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
     # The pilot looks so often whether the app is idle; by itself it sleeps 20 ms, thrice a key.

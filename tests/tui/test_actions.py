@@ -13,6 +13,7 @@ from soth_mitm_tui.screens.columns import ColumnList, ColumnsScreen
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
 from soth_mitm_tui.viewers.pages import TABS
+from tests.tui import cases_bars
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
@@ -82,13 +83,6 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "60 new below (G)" in staged.shown()
     await staged.press(key)
     assert staged.main.list.at_end
-
-
-@case("flow.copy-url")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press("g", key)
-    await staged.until(lambda: "URL, 28 bytes" in toasts(staged))
-    assert "OSC 52" in toasts(staged)
 
 
 @case("flow.kill")
@@ -995,6 +989,8 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 
 for _id in CASES:
     SCENES[_id] = many
+CASES.update(cases_bars.CASES)
+SCENES.update(cases_bars.SCENES)
 for _id in (
     "detail.mode",
     "detail.raw",

@@ -20,25 +20,26 @@ from soth_mitm_tui.actions import DEFAULT, bindings, named
 from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
+from soth_mitm_tui.desks.copying import Copying
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
 from soth_mitm_tui.desks.marking import Marking
+from soth_mitm_tui.desks.saving import Saving
 from soth_mitm_tui.desks.viewing import Viewing
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.keymap import load as load_keymap
 from soth_mitm_tui.safe import ControlFilter
 from soth_mitm_tui.screens.main import MainScreen
-from soth_mitm_tui.source import FlowStore
 from soth_mitm_tui.state import FILE as STATE_FILE
 from soth_mitm_tui.state import State
 from soth_mitm_tui.themes import DARK, LIGHT, THEMES
 from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from textual.binding import BindingType
     from textual.dom import DOMNode
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
+    from soth_mitm.record.store import Store
     from soth_mitm_tui.desks.desk import Deed, Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
@@ -86,13 +88,6 @@ class Control(Protocol):
     ) -> None:
         """Mark a flow, comment on it, or give it a colour; None leaves a part as it is, "" removes it."""
         ...
-
-
-class Store(FlowStore, Protocol):
-    """The record, as far as the app reads it."""
-
-    @property
-    def index(self) -> Index: ...
 
 
 class Outcome(NamedTuple):
@@ -135,10 +130,10 @@ class SothApp(App[None]):
         self._reading = reading
         self._warms_up = warm_up
         self._remark = ""
-        self._store, self.control = store, control
+        self.store, self.control = store, control
         self._config = config
         self._product = title
-        self._clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self.state = state or State()
         """What the app remembers from run to run."""
         self.keymap = keymap or Keymap(DEFAULT, {}, ())
@@ -146,8 +141,8 @@ class SothApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self._first_theme(light)
-        self._local = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
-        self._worker = Worker()
+        self.local_clipboard = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
+        self.worker = Worker()
         self._documents = Documents(store, limits=config.limits)
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
@@ -155,10 +150,14 @@ class SothApp(App[None]):
         self.read_only = reading is not None
         """Whether a file is looked at, and no proxy runs."""
         self.filtering = Filtering(self)
+        self.copying = Copying(self)
+        self.saving = Saving(self)
         self._desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
             self.filtering,
+            self.copying,
+            self.saving,
             Jumping(self),
             Viewing(self),
             Marking(self),
@@ -188,12 +187,12 @@ class SothApp(App[None]):
 
     def _make_main(self) -> MainScreen:
         return MainScreen(
-            self._store.index,
-            self._store,
+            self.store.index,
+            self.store,
             self._documents,
-            self._worker,
+            self.worker,
             config=self._config,
-            clock=self._clock,
+            clock=self.clock,
             title=self._product,
             state=self.state,
             reading=self._reading,
@@ -201,7 +200,7 @@ class SothApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look at the record."""
-        self._last_notice = next(reversed(self._store.index.session.notices), None)
+        self._last_notice = next(reversed(self.store.index.session.notices), None)
         self.set_interval(TICK, self._tick)
         if self.keymap.changed:
             self.set_keymap(self.keymap.changed)
@@ -219,13 +218,13 @@ class SothApp(App[None]):
 
     def on_unmount(self) -> None:
         """End the process for heavy reads."""
-        self._worker.close()
+        self.worker.close()
         self._documents.close()
 
     @property
     def index(self) -> Index:
         """The rows of the record."""
-        return self._store.index
+        return self.store.index
 
     @property
     def main(self) -> MainScreen:
@@ -253,7 +252,7 @@ class SothApp(App[None]):
                 self.notify(remark, severity="warning", markup=False, timeout=10)
             self._remark = remark
             return  # those of the recorded run were for whoever ran it
-        notices = self._store.index.session.notices
+        notices = self.store.index.session.notices
         if not notices or notices[-1] is self._last_notice:
             return
         fresh = list(takewhile(lambda notice: notice is not self._last_notice, reversed(notices)))
@@ -370,12 +369,12 @@ class SothApp(App[None]):
 
     def copy(self, what: str, text: str) -> None:
         """Copy a text, and say what went where."""
-        self.run_worker(self._copy(what, text), exit_on_error=False)
+        self.run_worker(self.copying.put(what, text), exit_on_error=False)
 
-    async def _copy(self, what: str, text: str) -> None:
-        write = self._driver.write if self._driver is not None else None
-        said = await clipboard.copy(what, text, write=write, local=self._local)
-        self.notify(printable(said), markup=False, timeout=4)
+    @property
+    def write_to_terminal(self) -> Callable[[str], None] | None:
+        """Write raw characters to the terminal; None where there is none."""
+        return self._driver.write if self._driver is not None else None
 
     # --- leaving
 
@@ -384,7 +383,7 @@ class SothApp(App[None]):
         if self._drain_until or self._reading is not None:
             self.exit()
             return
-        self._drain_until = self._clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
+        self._drain_until = self.clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
         self.main.draining = self._drain_words()
         self.main.refresh_bars()
         self.run_worker(self._drain(), group="drain", exit_on_error=False)
@@ -400,8 +399,8 @@ class SothApp(App[None]):
         self.exit()
 
     def _drain_words(self) -> str:
-        left = max(0, -(-(self._drain_until - self._clock.monotonic_ns()) // 1_000_000_000))
-        count = self._store.index.session.open_connections
+        left = max(0, -(-(self._drain_until - self.clock.monotonic_ns()) // 1_000_000_000))
+        count = self.store.index.session.open_connections
         open_ones = "1 open connection" if count == 1 else f"{count:,} open connections"
         return f"■ stopping: {open_ones}, at most {left} s · q again leaves now"
 

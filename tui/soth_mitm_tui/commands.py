@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
     from soth_mitm_tui.app import SothApp
 
-_OFFERED = ("list", "flow", "detail", "app")
+_OFFERED = ("list", "flow", "detail", "copy", "app")
+_MENU_ONLY = frozenset({"copy.choose", "copy.down", "copy.up", "copy.close"})
 
 
 def offered(registry: Registry = DEFAULT) -> Iterator[Action]:
     """Yield the actions that the palette offers: those of the panes that are always there."""
     for action in registry.actions:
-        if action.pane in _OFFERED and action.id != "app.commands":
+        if action.pane in _OFFERED and action.id not in _MENU_ONLY and action.id != "app.commands":
             yield action
 
 
 def title(action: Action) -> str:
     """Return the name of an action in the palette."""
-    where = "" if action.pane in ("app", "flow") else f"{PANES[action.pane]}: "
+    where = "" if action.pane in ("app", "flow", "copy") else f"{PANES[action.pane]}: "
     return f"{where}{action.label}"
 
 

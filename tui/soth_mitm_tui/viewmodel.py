@@ -16,6 +16,7 @@ from soth_mitm_tui.groups import Folds, Group, Grouping, Tree
 from soth_mitm_tui.matches import Matches
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable
 
     from soth_mitm.record.changes import Changes
@@ -89,6 +90,10 @@ class FlowModel:
     def matching(self) -> int:
         """Rows that match the filter, be they in sight or in a folded group."""
         return self.total if self._matcher is None else len(self._matches)
+
+    def matches(self) -> array[int]:
+        """Return the numbers of the rows that match the filter, oldest first."""
+        return self._matches.numbers()
 
     @property
     def total(self) -> int:

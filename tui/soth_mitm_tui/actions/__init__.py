@@ -13,6 +13,7 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 from soth_mitm_tui.actions.action import Action
+from soth_mitm_tui.actions.copying import COPY_ACTIONS
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS
 from soth_mitm_tui.actions.flows import (
@@ -24,6 +25,7 @@ from soth_mitm_tui.actions.flows import (
 )
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, SETUP_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
+from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
 __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "named", "of_pane"]
 
@@ -33,6 +35,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
     *SEARCH_ACTIONS,
+    *COPY_ACTIONS,
+    *SAVE_ACTIONS,
     *SETUP_ACTIONS,
     *HELP_ACTIONS,
     *COLUMNS_ACTIONS,
@@ -47,6 +51,8 @@ PANES: Final = {
     "filter": "Filter",
     "detail": "Flow",
     "search": "Search",
+    "copy": "Copy",
+    "save": "Save",
     "setup": "Set-up",
     "help": "Help",
     "columns": "Columns",

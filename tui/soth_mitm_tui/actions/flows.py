@@ -7,7 +7,16 @@ from typing import Final
 from soth_mitm_tui.actions.action import FLOW, MOVE, VIEW, Action
 
 FLOW_ACTIONS: Final[tuple[Action, ...]] = (
-    Action("flow.copy-url", "y", "copy URL", "Copy the URL of this flow.", FLOW, show=True),
+    Action(
+        "flow.copy",
+        "y",
+        "copy",
+        "Copy what is selected, or choose what to copy of this flow.",
+        FLOW,
+        show=True,
+    ),
+    Action("flow.copy-again", "Y", "copy again", "Copy of this flow what was copied last.", FLOW),
+    Action("flow.save", "ctrl+s", "save", "Save this flow, others, or a body to a file.", FLOW),
     Action("flow.mark", "m", "mark", "Mark this flow, or take its mark away.", FLOW, show=True),
     Action("flow.marker", "M", "colour", "Give this flow a colour, a mark of your own, or none.", FLOW),
     Action("flow.comment", "semicolon", "comment", "Write a comment on this flow.", FLOW),
@@ -70,6 +79,7 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "list.narrower", "less_than_sign", "narrower", "Make the column of the cell cursor narrower.", VIEW
     ),
     Action("list.wider", "greater_than_sign", "wider", "Make the column of the cell cursor wider.", VIEW),
+    Action("list.save", "w", "save", "Save flows or a body to a file.", VIEW, show=True),
     Action("list.down", "j,down", "down", "Select the next flow.", MOVE),
     Action("list.up", "k,up", "up", "Select the flow before.", MOVE),
     Action("list.first", "g,home", "oldest", "Select the oldest flow.", MOVE),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.text import printable
 from soth_mitm_tui.desks.desk import Desk
-from soth_mitm_tui.overview import url
 
 if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
@@ -20,7 +19,7 @@ class Flows(Desk):
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
-        self.deeds = {"flow.copy-url": self._copy_url, "flow.kill": self._kill}
+        self.deeds = {"flow.kill": self._kill}
 
     @property
     def row(self) -> Row | None:
@@ -39,11 +38,6 @@ class Flows(Desk):
             if not row.open:
                 return "This flow has ended already"
         return ""
-
-    def _copy_url(self) -> None:
-        row = self.row
-        if row is not None:
-            self.app.copy("URL", url(row))
 
     async def _kill(self) -> None:
         flow = self.main.current_flow
