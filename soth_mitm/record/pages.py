@@ -250,6 +250,9 @@ class Page:
     def slot_of(self, flow: int) -> int | None:
         """Return the slot that holds a flow."""
         if self._lowest <= flow <= self._highest:
+            likely = flow - self._lowest  # flows mostly come in the order of their numbers
+            if likely < PAGE_ROWS and self.flow(likely) == flow:
+                return likely
             for slot, (held,) in enumerate(_FLOWS.iter_unpack(self._records)):
                 if held == flow:
                     return slot

@@ -210,7 +210,8 @@ class _Asking:
         elif isinstance(body, RequestHead | ResponseHead):
             response = isinstance(body, ResponseHead)
             coding = _ENCODING.findall(body.raw)
-            self._bodies[response].begin(b", ".join(coding))
+            if coding:
+                self._bodies[response].begin(b", ".join(coding))
             for at in self.open_terms("header", response=response):
                 self.answers[at] = self._terms[at].matches_head(body.raw)
 
@@ -232,7 +233,7 @@ class _BodyAsking:
         self._response = response
         self._room = most_bytes
         self._next = 0
-        self._unpacker = Unpacker(b"")
+        self._unpacker: Unpacker | None = None
         self._held = bytearray()
 
     def begin(self, content_encoding: bytes) -> None:
@@ -245,7 +246,7 @@ class _BodyAsking:
         if not wanted or self._room <= 0 or chunk.offset != self._next:
             return
         self._next += len(chunk.data)
-        for piece in self._unpacker.feed(chunk.data):
+        for piece in self._unpacker.feed(chunk.data) if self._unpacker else (chunk.data,):
             self._held += piece[: self._room]
             self._room -= len(piece)
             if len(self._held) >= WINDOW:

@@ -23,6 +23,7 @@ OVERLAP: Final = 4 * 1024
 
 TELL_SECONDS: Final = 0.1
 
+_CHECK_EVERY: Final = 64
 _CUT_BYTES: Final = CUT.encode()
 _HEX_PAIRS = re.compile(r"[0-9a-fA-F]{2}(?: [0-9a-fA-F]{2})*")
 _HEX_START = 10
@@ -54,7 +55,8 @@ def search(sheet: Sheet, pattern: str, *, regex: bool, case: bool, most: int) ->
     """Search all of a sheet, also what is still on its way; a job that yields and returns `Found`."""
     if sheet.kind == "hex":
         return _run(_Bytes(sheet, pattern, regex=regex, case=case), most)
-    return _run(_Text(sheet, _compiled(pattern, regex=regex, case=case)), most)
+    compiled = _compiled(pattern, regex=regex, case=case)
+    return _run(_Text(sheet, compiled, plain="" if regex else pattern, case=case), most)
 
 
 def _compiled(pattern: str, *, regex: bool, case: bool) -> re.Pattern[str]:
@@ -74,11 +76,11 @@ def _run(seeker: _Text | _Bytes, most: int) -> Job:
     told = started = perf_counter()
     sheet = seeker.sheet
     while True:
-        for match in seeker.window():
+        for match in seeker.window(places=count < most):
             count += 1
-            if count <= most:
+            if match is not None and count <= most:
                 new.append(match)
-            if perf_counter() - started > SLICE_SECONDS:
+            if not count % _CHECK_EVERY and perf_counter() - started > SLICE_SECONDS:
                 yield None
                 started = perf_counter()
         if seeker.at_end and sheet.info().settled:
@@ -95,10 +97,12 @@ def _run(seeker: _Text | _Bytes, most: int) -> Job:
 class _Text:
     """Goes through the lines window by window."""
 
-    def __init__(self, sheet: Sheet, pattern: re.Pattern[str]) -> None:
+    def __init__(self, sheet: Sheet, pattern: re.Pattern[str], *, plain: str, case: bool) -> None:
         self.sheet = sheet
         self.searched = 0
         self._pattern = pattern
+        self._plain = plain if case else plain.lower()
+        self._case = case
         self._version = sheet.info().version
         self._skip = 0
 
@@ -112,8 +116,8 @@ class _Text:
         """Whether all there is was searched."""
         return self.searched >= self.total
 
-    def window(self) -> Iterator[Match]:
-        """Yield the matches of the next window, those that were not in the one before."""
+    def window(self, *, places: bool) -> Iterator[Match | None]:
+        """Yield the matches of the next window that were not in the one before, None without `places`."""
         lines = self.sheet.lines
         if self._version != self.sheet.info().version:
             raise Refused("the text was read anew in another character set; search again")
@@ -133,20 +137,32 @@ class _Text:
             end = len(data)
             limit = data.rfind(_CUT_BYTES, 0, len(data) - OVERLAP) + 1 or len(data)
             self.searched = start + limit
-        yield from self._matches(data[:end], start, limit)
+        yield from self._matches(data[:end], start, limit, places=places)
 
-    def _matches(self, data: bytes, start: int, limit: int) -> Iterator[Match]:
+    def _matches(self, data: bytes, start: int, limit: int, *, places: bool) -> Iterator[Match | None]:
         cuts = _CUT_BYTES in data
         text = data.decode("utf-8", "ignore")
         plain = text.replace(CUT, "") if cuts else text
-        places = _Places(text, self.sheet.lines.line_at(start))
+        lines = _Places(text, self.sheet.lines.line_at(start)) if places else None
         keep = len(data[:limit].decode("utf-8", "ignore").replace(CUT, ""))
         skip, self._skip = self._skip, 0
-        for match in self._pattern.finditer(plain, skip):
-            first, last = match.span()
+        for first, last in self._spans(plain, skip):
             if first < keep and last > first:
                 self._skip = max(last - keep, 0)
-                yield places.match(first, last)
+                yield lines.match(first, last) if lines is not None else None
+
+    def _spans(self, text: str, start: int) -> Iterator[tuple[int, int]]:
+        """Yield where matches stand; plain words are found ten times as fast as by an expression."""
+        folded = text if self._case else text.lower()
+        if not self._plain or len(folded) != len(text):
+            for match in self._pattern.finditer(text, start):
+                yield match.span()
+            return
+        size = len(self._plain)
+        at = folded.find(self._plain, start)
+        while at >= 0:
+            yield at, at + size
+            at = folded.find(self._plain, at + size)
 
 
 class _Places:
@@ -174,13 +190,11 @@ class _Bytes:
     def __init__(self, sheet: Sheet, pattern: str, *, regex: bool, case: bool) -> None:
         self.sheet = sheet
         self.searched = 0
-        self._digits = False
         flags = (0 if case else re.IGNORECASE) | re.DOTALL
         try:
             if regex:
                 self._pattern = re.compile(pattern.encode("utf-8", "surrogatepass"), flags)
             elif _HEX_PAIRS.fullmatch(pattern):
-                self._digits = True
                 plain = re.escape(pattern.encode())
                 self._pattern = re.compile(re.escape(bytes.fromhex(pattern)) + b"|" + plain)
             else:
@@ -198,8 +212,8 @@ class _Bytes:
         """Whether all there is was searched."""
         return self.searched >= self.total
 
-    def window(self) -> Iterator[Match]:
-        """Yield the matches of the next window."""
+    def window(self, *, places: bool) -> Iterator[Match | None]:
+        """Yield the matches of the next window, None without `places`."""
         start = self.searched
         data = self.sheet.body(start, WINDOW + OVERLAP)
         limit = len(data) if start + len(data) >= self.total else WINDOW
@@ -207,6 +221,9 @@ class _Bytes:
         for match in self._pattern.finditer(data):
             first, last = match.span()
             if first < limit and last > first:
+                if not places:
+                    yield None
+                    continue
                 line, column = divmod(start + first, WIDTH)
                 stop = min(column + last - first, WIDTH)
                 yield Match(line, _HEX_ASCII + column, _HEX_ASCII + stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import pytest
 from soth_mitm.config import Limits
 from soth_mitm.record.document import Document, Documents, Found, Match, Mode, WorkerError
 from soth_mitm.text import SafeText
-from tests.record.bodies import Body
+from tests.record.bodies import CHUNK, Body
 
 DEADLINE = 20.0
 
@@ -269,3 +270,37 @@ async def test_markup_and_images_are_shown_by_what_they_are(opened: Opened) -> N
     document = await opened.open(Body(image, content_type=b"image/bmp"))
     assert await all_lines(document) == ["BMP image, 30", "10 x 20 pixels", "24 bits a pixel"]
     assert document.info.kind == "image"
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit", [b"one line of many, 48 bytes long with its end.\n", b"x"], ids=["lines", "one"]
+)
+async def test_a_body_of_100_mb_shows_at_once_and_costs_no_memory(
+    opened: Opened, tmp_path: Path, unit: bytes
+) -> None:
+    body = Body(path=tmp_path / "large.soth")
+    piece = unit * (CHUNK // len(unit))
+    for _ in range(100_000_000 // len(piece)):
+        body.grow(piece)
+    documents = opened.over(body)
+    await documents.warm()
+    own, other = resident(os.getpid()), resident(documents.lane.pid)
+    started = perf_counter()
+    document = await documents.open(body)
+    assert (await document.lines(0, 1))[0].encode() == unit.rstrip() * (1 if len(unit) > 1 else 4000)
+    assert perf_counter() - started < 1
+    await document.refresh()
+    assert resident(os.getpid()) - own < 8_000_000
+    assert resident(documents.lane.pid) - other < 32_000_000
+    search = document.search("not in there", regex=False)
+    await anext(search)
+    started = perf_counter()
+    await search.aclose()
+    await document.lines(0, 1)
+    assert perf_counter() - started < 0.3
