@@ -18,7 +18,7 @@ from bench.clients.route import Route
 from bench.clients.start import own_client, wrk
 from bench.lane import DIRECT, OURS, Sample, Unavailable
 from bench.origin.server import SIZES
-from bench.processes import child, cpu_seconds, free_ports, resident, wait_for_port
+from bench.processes import BenchError, child, cpu_seconds, free_ports, resident, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench.peer import Peer
 
 CONNECTIONS = 24
+FILL_SECONDS = 180.0
+"""How long it may take to make the flows that an app is measured with."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,19 @@ class Bench:
 
     @contextlib.contextmanager
     def running(
-        self, side: str, *, ours: Sequence[str] = (), peer: Sequence[str] = (), screen: bool = False
+        self,
+        side: str,
+        *,
+        ours: Sequence[str] = (),
+        peer: Sequence[str] = (),
+        screen: bool = False,
+        keep: bool = False,
+        launcher: Sequence[str] = (),
     ) -> Iterator[Target]:
         """Run a side with its own arguments, in a terminal if `screen`, for as long as the block lasts.
+
+        With `keep` the screen can tell afterwards what it showed when. `launcher` takes the place of our
+        program.
 
         Raises:
             Unavailable: it is not there.
@@ -116,6 +128,7 @@ class Bench:
             return
         (port,), log = free_ports(1), self.file(f"{side}.log")
         argv = self.command(side, port, ours if side == OURS else peer, screen=screen)
+        argv[:1] = launcher or argv[:1]
         home = self.folder / f"home-{side}"
         home.mkdir(exist_ok=True)
         env = {"HOME": str(home), "TERM": "xterm-256color"}
@@ -124,7 +137,7 @@ class Bench:
             seen: terminal.Screen | None = None
             near = subprocess.DEVNULL
             if screen:
-                near, seen = stack.enter_context(terminal.opened())
+                near, seen = stack.enter_context(terminal.opened(keep=keep))
             process = stack.enter_context(
                 child(argv, log=log, stdin=near, stdout=near, stderr=near if screen else None, env=env)
             )
@@ -159,6 +172,18 @@ class Bench:
         if spent and report.requests:
             sample.figures["CPU us/req"] = spent / report.requests * 1e6
         return sample
+
+    def fill(self, route: Route, count: int) -> kept.Report:
+        """Make exactly `count` requests on kept connections, as fast as they are answered.
+
+        Raises:
+            BenchError: it took longer than `FILL_SECONDS`.
+        """
+        task = kept.Task(route, SIZES[route.path.encode()], CONNECTIONS, FILL_SECONDS, warm=0.0, count=count)
+        report = own_client("kept", task, kept.Report, seconds=FILL_SECONDS)
+        if report.requests < count:
+            raise BenchError(f"only {report.requests:,} of {count:,} requests in {FILL_SECONDS:g} s")
+        return report
 
     def _load(self, task: kept.Task) -> kept.Report:
         if self.client == "wrk":

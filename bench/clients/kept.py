@@ -40,6 +40,8 @@ class Task(msgspec.Struct, frozen=True):
     """Seconds at the start that count for nothing."""
     rate: float = 0.0
     """Requests a second of the open loop; 0 is the closed loop."""
+    count: int = 0
+    """Requests after which the closed loop ends before its time; 0 for as many as there is time for."""
 
 
 class Report(msgspec.Struct):
@@ -133,10 +135,14 @@ class _Load:
         """Keep every connection busy."""
         begin = time.perf_counter()
         counting, stop = begin + self.task.warm, begin + self.task.warm + self.task.seconds
-        for connection in self.open.values():
+        left = self.task.count or sys.maxsize
+        unanswered = 0
+        for connection in list(self.open.values())[:left]:
             connection.send(self.head, begin)
+            unanswered += 1
+        left -= unanswered
         now = begin
-        while now < stop:
+        while now < stop and unanswered:
             ready, _, _ = select.select(list(self.open), (), (), 0.2)
             for fileno in ready:
                 connection = self.open[fileno]
@@ -148,7 +154,11 @@ class _Load:
                         self.latencies.append(now - connection.due)
                 except (OSError, _Wrong):
                     connection = self.replace(fileno)
-                connection.send(self.head, time.perf_counter())
+                if left:
+                    left -= 1
+                    connection.send(self.head, time.perf_counter())
+                else:
+                    unanswered -= 1
             now = time.perf_counter()
         self.report.seconds = now - counting
 
