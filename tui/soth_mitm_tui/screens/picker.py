@@ -88,13 +88,14 @@ class PickerList(LineScroll):
         """Take the choice of the cursor."""
         self.post_message(self.Chosen(self.choices[self.at]))
 
-    async def on_key(self, event: events.Key) -> None:
-        """A letter takes its choice."""
+    def take_letter(self, letter: str | None) -> bool:
+        """Take the choice of a letter; return False where there is none."""
         for at, choice in enumerate(self.choices):
-            if event.character == choice.letter:
-                event.stop()
+            if letter == choice.letter:
                 self.at = at
                 self.action_choose()
+                return True
+        return False
 
     def on_click(self, event: events.Click) -> None:
         """Take the choice under the pointer."""
@@ -128,6 +129,11 @@ class PickerScreen(ModalScreen[None]):
             title.set_bright(True)
             yield title
             yield self.list
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter takes its choice, even one that was typed before the choices were there."""
+        if self.list.take_letter(event.character):
+            event.stop()
 
     async def on_picker_list_chosen(self, event: PickerList.Chosen) -> None:
         """Go back, and do what was chosen."""

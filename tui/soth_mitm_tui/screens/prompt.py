@@ -15,6 +15,7 @@ from soth_mitm_tui.widgets.pane_title import PaneTitle
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from textual import events
     from textual.app import ComposeResult
 
 
@@ -48,6 +49,12 @@ class PromptScreen(ModalScreen[None]):
             yield title
             yield self.field
             yield self._verdict
+
+    def on_key(self, event: events.Key) -> None:
+        """Take what was typed before the field had the focus."""
+        if event.is_printable and event.character and not self.field.has_focus:
+            self.field.insert_text_at_cursor(event.character)
+            event.stop()
 
     def on_input_changed(self) -> None:
         """What was wrong may be right now."""
