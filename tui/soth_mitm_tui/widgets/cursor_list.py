@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
-from soth_mitm_tui.viewmodel import NO_UPDATE, FlowModel, Update
+from soth_mitm_tui.arrival import NO_UPDATE, Update
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 
 if TYPE_CHECKING:
     from soth_mitm.record.index import RowFilter
     from soth_mitm_tui.arranging import Sorting
     from soth_mitm_tui.groups import Group, Grouping
+    from soth_mitm_tui.viewmodel import FlowModel
 
 SETTLE_INTERVAL: Final = 0.008
 """Seconds between two slices of putting rows into another order."""
