@@ -109,7 +109,7 @@ class Index:
                 self._add(row)
             return row.number
         if row.tls_peer == "client":
-            self._session.facts.refused += 1
+            self._session.refused(row.started_wall_ns, row.client, row.host, row.outcome)
         if row.number < 0:
             equal = self._equal_failure(row) if row.kind == "failed" else -1
             if equal >= 0:

@@ -29,6 +29,17 @@ class NoticeLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class LogLine(msgspec.Struct, frozen=True):
+    """Something that concerns the run and no single flow. Its text is printable."""
+
+    wall_ns: int
+    level: str
+    """`info`, `warning` or `error`."""
+    source: str
+    """What it is about, in a word: `proxy`, `ca`, `limit`, `capture`, `tls`, `settings` or `notice`."""
+    text: str
+
+
 class SessionFacts(msgspec.Struct):
     """One run so far."""
 
@@ -40,6 +51,10 @@ class SessionFacts(msgspec.Struct):
     """Host, port and mode of each listener that is open."""
     ca: e.CaLoaded | None = None
     notices: deque[NoticeLine] = msgspec.field(default_factory=lambda: deque(maxlen=NOTICES))
+    log: deque[LogLine] = msgspec.field(default_factory=lambda: deque(maxlen=NOTICES))
+    """What happened in the run, oldest first; the oldest go first."""
+    logged: int = 0
+    """Lines of the log ever, those that went included."""
     connections: int = 0
     """Connections accepted from clients."""
     open_connections: int = 0
@@ -66,18 +81,23 @@ class SessionFacts(msgspec.Struct):
 class SessionFold:
     """Fold session and conn events into `facts`; the index tells what it learns from rows."""
 
-    __slots__ = ("_clients", "_trusting", "facts")
+    __slots__ = ("_clients", "_refusing", "_trusting", "facts")
 
     def __init__(self) -> None:
         self.facts = SessionFacts()
         self._clients: dict[int, None] = {}
         self._trusting: set[str] = set()
+        self._refusing: set[tuple[str, str]] = set()
 
     def apply(self, event: e.Event) -> None:
         """Take one event; those of no interest are passed over."""
         step = _STEPS.get(type(event.body))
         if step is not None:
             step(self, event, event.body)
+
+    def _log(self, event: e.Event, level: str, source: str, text: str) -> None:
+        self.facts.log.append(LogLine(event.wall_ns, level, source, text))
+        self.facts.logged += 1
 
     def _started(self, event: e.Event, body: e.SessionStarted) -> None:
         facts = self.facts
@@ -87,36 +107,52 @@ class SessionFold:
         facts.started_wall_ns = event.wall_ns
         facts.ended = ""
         facts.listeners.clear()
+        self._log(event, "info", "proxy", f"started: version {facts.version} on {facts.platform or '?'}")
 
     def _ended(self, event: e.Event, body: e.SessionEnded) -> None:
         self.facts.ended = printable(body.reason, 80) or CloseReason.SHUTDOWN
         self.facts.listeners.clear()
+        self._log(event, "info", "proxy", f"ended: {self.facts.ended}")
 
     def _ca(self, event: e.Event, body: e.CaLoaded) -> None:
         self.facts.ca = body
+        made = "made" if body.created else "loaded"
+        self._log(event, "info", "ca", f"{made} {printable(body.key, 80)} from {printable(body.path, 400)}")
 
     def _listening(self, event: e.Event, body: e.ListenerOpened) -> None:
         listener = (printable(body.host, 255), body.port, printable(body.mode, 80))
         listeners = self.facts.listeners
         if listener not in listeners and len(listeners) < _LISTENERS:
             listeners.append(listener)
+            self._log(event, "info", "proxy", f"listens on {listener[0]} port {listener[1]}, {listener[2]}")
 
     def _deaf(self, event: e.Event, body: e.ListenerClosed) -> None:
         gone = (printable(body.host, 255), body.port)
         self.facts.listeners[:] = [each for each in self.facts.listeners if each[:2] != gone]
+        self._log(event, "info", "proxy", f"listens no longer on {gone[0]} port {gone[1]}")
 
     def _notice(self, event: e.Event, body: e.Notice) -> None:
-        self.facts.notices.append(NoticeLine(event.wall_ns, body.level, printable(body.text, 1000)))
+        notice = NoticeLine(event.wall_ns, body.level, printable(body.text, 1000))
+        self.facts.notices.append(notice)
+        self._log(event, notice.level, "notice", notice.text)
 
     def _limit(self, event: e.Event, body: e.LimitReached) -> None:
         limits = self.facts.limits
         if body.name in limits or len(limits) < _LIMIT_NAMES:
             limits[body.name] = limits.get(body.name, 0) + 1
+        name, action = printable(body.name, 80), printable(body.action, 200)
+        self._log(event, "warning", "limit", f"{name} is used up: {action}")
 
     def _gap(self, event: e.Event, body: e.CaptureGap) -> None:
         self.facts.gaps += 1
         self.facts.gap_bytes += max(body.bytes, 0)
         self.facts.gap_events += max(body.events, 0)
+        lost = f"{max(body.bytes, 0):,} bytes, {max(body.events, 0):,} events"
+        self._log(event, "error", "capture", f"not recorded ({printable(body.cause, 80)}): {lost}")
+
+    def _reloaded(self, event: e.Event, body: e.ConfigReloaded) -> None:
+        changed = ", ".join(printable(name, 80) for name in body.changed) or "nothing"
+        self._log(event, "info", "settings", f"read again; changed: {changed}")
 
     def _conn_opened(self, event: e.Event, body: e.ConnOpened) -> None:
         if body.side == e.Side.CLIENT and event.conn not in self._clients:
@@ -138,6 +174,16 @@ class SessionFold:
         if body.side == e.Side.CLIENT:
             self.facts.handshakes += 1
 
+    def refused(self, wall_ns: int, client: str, host: str, words: str) -> None:
+        """A client did not accept our certificate; told once for a client and a host."""
+        self.facts.refused += 1
+        key = (client.rpartition(":")[0], host)
+        if key not in self._refusing and len(self._refusing) < _CLIENTS:
+            self._refusing.add(key)
+            text = f"{key[0]} refused our certificate for {host}: {words}"
+            self.facts.log.append(LogLine(wall_ns, "warning", "tls", text))
+            self.facts.logged += 1
+
     def decrypted(self, client: str) -> None:
         """A flow came through an intercepted connection; only that proves that its client trusts the CA."""
         self.facts.decrypted += 1
@@ -152,6 +198,7 @@ _STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
     e.CaLoaded: SessionFold._ca,
     e.ListenerOpened: SessionFold._listening,
     e.ListenerClosed: SessionFold._deaf,
+    e.ConfigReloaded: SessionFold._reloaded,
     e.Notice: SessionFold._notice,
     e.LimitReached: SessionFold._limit,
     e.CaptureGap: SessionFold._gap,

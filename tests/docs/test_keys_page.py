@@ -20,6 +20,7 @@ PANES = {
     "copy": "The menu that copies",
     "save": "The dialog that saves",
     "setup": "The set-up card",
+    "page": "Overview, event log, limits",
     "help": "The help",
     "columns": "The columns",
     "picker": "A list of choices",

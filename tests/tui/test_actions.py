@@ -13,7 +13,7 @@ from soth_mitm_tui.screens.columns import ColumnList, ColumnsScreen
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
 from soth_mitm_tui.viewers.pages import TABS
-from tests.tui import cases_bars
+from tests.tui import cases_bars, cases_run
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
 
@@ -986,6 +986,8 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.screen is staged.main
     assert staged.control.said == []
 
+
+CASES.update(cases_run.CASES)
 
 for _id in CASES:
     SCENES[_id] = many

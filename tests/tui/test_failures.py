@@ -122,7 +122,7 @@ async def test_capture_gaps_and_limits_are_never_silent() -> None:
 
     async with stage(scene, size=(140, 30)) as staged:
         assert "1 capture gap" in staged.shown()
-        assert "1 limit reached" in staged.shown()
+        assert "max_connections reached" in staged.shown()
 
 
 async def test_copying_says_which_ways_it_went() -> None:

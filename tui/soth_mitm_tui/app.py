@@ -26,6 +26,7 @@ from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
 from soth_mitm_tui.desks.marking import Marking
+from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saving import Saving
 from soth_mitm_tui.desks.viewing import Viewing
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
@@ -131,7 +132,7 @@ class SothApp(App[None]):
         self._warms_up = warm_up
         self._remark = ""
         self.store, self.control = store, control
-        self._config = config
+        self.config = config
         self._product = title
         self.clock: Clock = clock or SystemClock()
         self.state = state or State()
@@ -158,6 +159,7 @@ class SothApp(App[None]):
             self.filtering,
             self.copying,
             self.saving,
+            Run(self),
             Jumping(self),
             Viewing(self),
             Marking(self),
@@ -191,7 +193,7 @@ class SothApp(App[None]):
             self.store,
             self._documents,
             self.worker,
-            config=self._config,
+            config=self.config,
             clock=self.clock,
             title=self._product,
             state=self.state,

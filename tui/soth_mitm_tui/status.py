@@ -55,7 +55,8 @@ def status_parts(
         address = address_text(*listening(facts, config)) if up else "not listening"
         sign = ("● ", "good") if up else ("○ ", "muted")
         parts = [Part(((f"{title}  ", "strong"), sign, (address, "text")), "app.setup")]
-    parts.append(Part(((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))))
+    count = ((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))
+    parts.append(Part(count, "app.overview"))
     if rate >= 0.05:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
     parts += _troubles(facts, dropped)
@@ -66,14 +67,15 @@ def status_parts(
 
 
 def _troubles(facts: SessionFacts, dropped: int) -> list[Part]:
-    troubles: list[tuple[str, str]] = []
+    troubles: list[tuple[str, str, str]] = []
     if facts.refused:
-        troubles.append((f"{facts.refused:,} TLS refused", "bad"))
+        troubles.append((f"{facts.refused:,} TLS refused", "bad", "app.log"))
     if facts.gaps:
-        troubles.append((f"{facts.gaps:,} capture gap{'' if facts.gaps == 1 else 's'}", "bad"))
-    hits = sum(facts.limits.values())
-    if hits:
-        troubles.append((f"{hits:,} limit{'' if hits == 1 else 's'} reached", "warn"))
+        troubles.append((f"{facts.gaps:,} capture gap{'' if facts.gaps == 1 else 's'}", "bad", "app.limits"))
+    if facts.limits:
+        first = max(facts.limits, key=lambda name: facts.limits[name])
+        more = f" and {len(facts.limits) - 1} more" if len(facts.limits) > 1 else ""
+        troubles.append((f"{first} reached{more}", "warn", "app.limits"))
     if dropped:
-        troubles.append((f"{dropped:,} oldest dropped", "warn"))
-    return [Part((("▲ ", tone), (text, tone))) for text, tone in troubles]
+        troubles.append((f"{dropped:,} oldest dropped", "warn", "app.limits"))
+    return [Part((("▲ ", tone), (text, tone)), action) for text, tone, action in troubles]

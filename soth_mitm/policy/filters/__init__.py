@@ -15,7 +15,7 @@ from soth_mitm.policy.filters.explain import explain
 from soth_mitm.policy.filters.filter import Filter, compile_filter
 from soth_mitm.policy.filters.line import after_path, before_path, line_of
 from soth_mitm.policy.filters.matching import Searchable
-from soth_mitm.policy.filters.quoting import negated, term_for
+from soth_mitm.policy.filters.quoting import negated, quoted, term_for
 
 __all__ = [
     "Completion",
@@ -32,5 +32,6 @@ __all__ = [
     "explain",
     "line_of",
     "negated",
+    "quoted",
     "term_for",
 ]

@@ -23,7 +23,7 @@ from soth_mitm_tui.actions.flows import (
     PICKER_ACTIONS,
     PROMPT_ACTIONS,
 )
-from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, SETUP_ACTIONS
+from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, PAGE_ACTIONS, SETUP_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
 from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
@@ -38,6 +38,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *COPY_ACTIONS,
     *SAVE_ACTIONS,
     *SETUP_ACTIONS,
+    *PAGE_ACTIONS,
     *HELP_ACTIONS,
     *COLUMNS_ACTIONS,
     *PICKER_ACTIONS,
@@ -54,6 +55,7 @@ PANES: Final = {
     "copy": "Copy",
     "save": "Save",
     "setup": "Set-up",
+    "page": "Overview, event log, limits",
     "help": "Help",
     "columns": "Columns",
     "picker": "Choices",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from soth_mitm_tui.actions.action import APP, Action
+from soth_mitm_tui.actions.action import APP, MOVE, Action
 
 SETUP_ACTIONS: Final[tuple[Action, ...]] = (
     Action(
@@ -38,10 +38,31 @@ HELP_ACTIONS: Final[tuple[Action, ...]] = (
     Action("help.close", "escape,question_mark,q", "back", "Close the help.", APP, show=True),
 )
 
+PAGE_ACTIONS: Final[tuple[Action, ...]] = (
+    Action("page.close", "escape,q", "back", "Go back.", APP, show=True),
+    Action("page.choose", "enter", "show flows", "Show the flows that the line is about.", APP, show=True),
+    Action("page.level", "l", "level", "Show the event log from the next level up.", APP),
+    Action("page.down", "j,down", "down", "Go to the next line that leads to flows, or scroll.", MOVE),
+    Action("page.up", "k,up", "up", "Go to the line before, or scroll.", MOVE),
+    Action("page.first", "g,home", "top", "Go to the top.", MOVE),
+    Action("page.last", "G,end", "end", "Go to the end.", MOVE),
+    Action("page.page-down", "pagedown,space,ctrl+d", "page down", "Scroll down a page.", MOVE),
+    Action("page.page-up", "pageup,ctrl+u", "page up", "Scroll up a page.", MOVE),
+)
+
 APP_ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help", "question_mark", "help", "Show every key of the focused pane.", APP, show=True),
     Action("app.commands", "ctrl+p", "commands", "Find any command by name.", APP, show=True, priority=True),
     Action("app.setup", "S", "set-up", "Show how to send traffic through the proxy.", APP),
+    Action(
+        "app.overview",
+        "O",
+        "overview",
+        "Show rates, outcomes, hosts, slow endpoints and types of the whole run.",
+        APP,
+    ),
+    Action("app.log", "E", "event log", "Show what happened in the run and belongs to no flow.", APP),
+    Action("app.limits", "L", "limits", "Show every limit, and what was dropped.", APP),
     Action("app.jump", "ctrl+o", "jump", "Show a letter over everything that can be clicked.", APP),
     Action(
         "app.theme",

@@ -1,0 +1,120 @@
+"""The actions of the screens about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from soth_mitm_tui.actions import Action
+from soth_mitm_tui.screens.page import PageScreen
+from tests.tui.stage import Stage
+
+Check = Callable[[Stage, Action, str], Awaitable[None]]
+CASES: dict[str, Check] = {}
+
+
+def case(action_id: str) -> Callable[[Check], Check]:
+    """Register the check of an action."""
+
+    def keep(check: Check) -> Check:
+        CASES[action_id] = check
+        return check
+
+    return keep
+
+
+async def on_page(staged: Stage, key: str = "O") -> PageScreen:
+    """Open a page."""
+    await staged.press(key)
+    await staged.until(lambda: isinstance(staged.screen, PageScreen))
+    screen = staged.screen
+    assert isinstance(screen, PageScreen)
+    return screen
+
+
+@case("app.overview")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, key)
+    text = staged.shown()
+    assert "Last 5 minutes" in text
+    assert "api.shop.test" in text
+
+
+@case("app.log")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, key)
+    assert "listens on 127.0.0.1 port 8080" in staged.shown()
+
+
+@case("app.limits")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, key)
+    assert "max_connections" in staged.shown()
+
+
+@case("page.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged)
+    await staged.press(key)
+    assert staged.screen is staged.main
+
+
+@case("page.choose")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged)
+    await staged.press("j", "j", key)
+    assert staged.screen is staged.main
+    assert staged.main.filter.text == "host:=api.shop.test"
+    assert len(staged.main.model) == 60
+    assert staged.main.list.has_focus
+
+
+@case("page.level")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, "E")
+    assert "· info" in staged.shown()
+    await staged.press(key)
+    assert "Event log: warning and worse" in staged.shown()
+    assert "· info" not in staged.shown()
+    await staged.press("escape", "O", key)
+    assert isinstance(staged.screen, PageScreen)
+
+
+@case("page.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await on_page(staged)
+    await staged.press(key)
+    first = screen.page.current
+    await staged.press(key)
+    second = screen.page.current
+    assert first is not None
+    assert second is not None
+    assert second > first
+
+
+@case("page.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await on_page(staged)
+    await staged.press("j")
+    first = screen.page.current
+    await staged.press("j", key)
+    assert screen.page.current == first
+
+
+@case("page.last")
+@case("page.page-down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await on_page(staged, "L")
+    await staged.pilot.resize_terminal(80, 20)
+    await staged.press(key)
+    assert screen.page.top > 0
+
+
+@case("page.first")
+@case("page.page-up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await on_page(staged, "L")
+    await staged.pilot.resize_terminal(80, 20)
+    await staged.press("pagedown")
+    assert screen.page.top > 0
+    await staged.press(key)
+    assert screen.page.top == 0

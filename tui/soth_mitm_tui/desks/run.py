@@ -1,0 +1,107 @@
+"""The screens about the run as a whole: overview, event log, limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm_tui.counting import Counting
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.pages.limits import Kept, limit_entries
+from soth_mitm_tui.pages.log import LEVELS, log_entries
+from soth_mitm_tui.pages.overview import overview_entries
+from soth_mitm_tui.screens.page import PageScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.widgets.page import Entry
+
+
+class Run(Desk):
+    """Opens the pages, and fills them with what the record knows."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self._counting: Counting | None = None
+        self._level = 0
+        self.deeds = {
+            "app.overview": self._overview,
+            "app.log": self._log,
+            "app.limits": self._limits,
+            "page.level": self._next_level,
+        }
+
+    def reason_against(self, action_id: str) -> str:
+        """Say where the level has no meaning."""
+        if action_id == "page.level" and not self._on_log:
+            return "Only the event log has levels"
+        return ""
+
+    @property
+    def _on_log(self) -> bool:
+        screen = self.app.screen
+        return isinstance(screen, PageScreen) and screen.name == "log"
+
+    def _show(self, screen: PageScreen) -> None:
+        self.app.push_screen(screen, self._follow)
+
+    def _follow(self, leads: str | None) -> None:
+        """Show the flows that an entry is about."""
+        if leads:
+            main = self.main
+            main.filter.open()
+            main.filter.field.value = leads
+            main.show_list()
+
+    # --- overview
+
+    def _overview(self) -> None:
+        if self._counting is None:
+            self._counting = Counting(self.app.store.index)
+        self._show(PageScreen("Overview", self._overview_entries, name="overview", tick=self._count))
+
+    def _count(self) -> None:
+        if self._counting is not None and not self._counting.count():
+            self.app.set_timer(0.01, self._count)
+
+    def _overview_entries(self, width: int) -> Iterator[Entry]:
+        counting, session = self._counting, self.app.store.index.session
+        assert counting is not None
+        statistics = counting.statistics
+        now = statistics.last_second + 1
+        if not self.app.read_only:
+            now = max(now, self.app.clock.wall_ns() // 1_000_000_000)
+        return overview_entries(
+            statistics, session, width, now_second=now, part=counting.part, opened=counting.open_flows
+        )
+
+    # --- event log
+
+    def _log(self) -> None:
+        self._level = 0
+        self._show(PageScreen(self._log_title, self._log_entries, name="log", follows=True))
+
+    @property
+    def _log_title(self) -> str:
+        return "Event log" if not self._level else f"Event log: {LEVELS[self._level]} and worse"
+
+    def _next_level(self) -> None:
+        screen = self.app.screen
+        assert isinstance(screen, PageScreen)
+        self._level = (self._level + 1) % len(LEVELS)
+        screen.retitle(self._log_title)
+
+    def _log_entries(self, width: int) -> Iterator[Entry]:
+        return log_entries(self.app.store.index.session, width, least=LEVELS[self._level])
+
+    # --- limits
+
+    def _limits(self) -> None:
+        self._show(PageScreen("Limits and drops", self._limit_entries, name="limits"))
+
+    def _limit_entries(self, width: int) -> Iterator[Entry]:
+        store = self.app.store
+        index = store.index
+        kept = Kept(len(index), index.dropped, store.size_bytes, store.segments)
+        return limit_entries(index.session, self.app.config, kept, width)

@@ -1,0 +1,46 @@
+"""The event log: what happened in the run and belongs to no single flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm_tui.columns import clock_text
+from soth_mitm_tui.lines import line
+from soth_mitm_tui.widgets.page import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soth_mitm.record.session import SessionFacts
+
+SIGNS: Final = {"info": ("·", "muted"), "warning": ("▲", "warn"), "error": ("✕", "bad")}
+LEVELS: Final = ("info", "warning", "error")
+
+
+def log_entries(facts: SessionFacts, width: int, *, least: str = "info") -> Iterator[Entry]:
+    """Yield the log from a level up, oldest first; long texts go on below."""
+    wanted = LEVELS[LEVELS.index(least) :]
+    gone = facts.logged - len(facts.log)
+    if gone:
+        yield Entry(line((f"  {gone:,} older lines are no longer kept", "muted")))
+    shown = 0
+    for each in facts.log:
+        if each.level not in wanted:
+            continue
+        shown += 1
+        sign, tone = SIGNS.get(each.level, SIGNS["info"])
+        room = max(width - 30, 20)
+        pieces = [each.text[start : start + room] for start in range(0, len(each.text), room)] or [""]
+        text_tone = "text" if each.level == "info" else tone
+        yield Entry(
+            line(
+                (f"  {clock_text(each.wall_ns)} ", "muted"),
+                (f"{sign} {each.level:<7} ", tone),
+                (f"{each.source:<8} ", "muted"),
+                (pieces[0], text_tone),
+            )
+        )
+        for piece in pieces[1:]:
+            yield Entry(line((" " * 30, "text"), (piece, text_tone)))
+    if not shown:
+        yield Entry(line(("  Nothing of this level has happened", "muted")))
