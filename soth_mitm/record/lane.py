@@ -88,7 +88,7 @@ class _Process:
             with self._sending:
                 self._pipe.send_bytes(data)
         except (OSError, ValueError) as error:
-            raise LaneDied("the process for heavy work ended") from error
+            raise LaneDied("the process for this ended before it was done; try again") from error
 
     def _read(self) -> None:
         try:
@@ -214,7 +214,7 @@ class Lane:
                     ) from None
                 if kind == FAILED:
                     if value is None:
-                        raise LaneDied("the process that reads what was recorded ended; try again")
+                        raise LaneDied("the process for this ended before it was done; try again")
                     raise WorkerError(value)
                 yield value
                 if kind == DONE:
@@ -248,7 +248,7 @@ class Lane:
         for left in list(process.leaving.values()) if process is not None else ():
             left.wait(2 * GRACE)
         if process is None or not process.alive or self.generation != generation:
-            raise LaneDied("the process that reads what was recorded ended; try again")
+            raise LaneDied("the process for this ended before it was done; try again")
         return process
 
     def _leave(self, asked: asyncio.Future[_Process], number: int, loop: asyncio.AbstractEventLoop) -> None:

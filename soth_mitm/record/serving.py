@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from soth_mitm.errors import SothError
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -29,7 +31,7 @@ Job = Generator[Any, None, Any]
 """Yields parts of an answer, None where a step ended without one; returns the answer."""
 
 
-class Refused(Exception):
+class Refused(SothError):
     """What cannot be done, in words for the person."""
 
 
@@ -111,7 +113,7 @@ class _Server:
         self._turns.append(number)
 
     def _fail(self, number: int, error: Exception) -> None:
-        text = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, SothError) else f"{type(error).__name__}: {error}"
         self._answer(number, FAILED, text or "it failed")
 
     def _answer(self, number: int, kind: int, value: object) -> None:

@@ -6,8 +6,6 @@ import msgspec
 import pytest
 
 from soth_mitm.model import events as e
-from soth_mitm.record.worker import Lines, Worker
-from soth_mitm.text import SafeText
 from soth_mitm_tui.lines import line
 from soth_mitm_tui.timing import bar
 from soth_mitm_tui.tint import json_tint, stream_tint
@@ -152,22 +150,6 @@ async def test_a_click_on_a_tab_shows_it() -> None:
         assert staged.main.detail.tab == 1
 
 
-async def test_a_worker_process_renders_as_the_caller_does() -> None:
-    worker = Worker(here_limit=10)
-    try:
-        kind = b"application/json"
-        near = await Worker().render(
-            b'{"a": 1}' * 3, content_type=kind, content_encoding=b"", mode="raw", complete=True
-        )
-        far = await worker.render(
-            b'{"a": 1}' * 3, content_type=kind, content_encoding=b"", mode="raw", complete=True
-        )
-        assert list(near.lines) == list(far.lines)
-        assert near._replace(lines=far.lines) == far
-    finally:
-        worker.close()
-
-
 def test_rows_break_by_cells_and_hang() -> None:
     assert break_points("abcdefghij", 4, 2) == [0, 4, 6, 8]
     assert break_points("漢字漢字", 5, 0) == [0, 2]
@@ -198,12 +180,3 @@ def test_bars_stay_within_their_width() -> None:
             drawn = bar(start, length, 20)
             assert len(drawn) == 20
             assert drawn.strip()
-
-
-def test_lines_are_read_as_they_were_put_in() -> None:
-    texts = [SafeText(text) for text in ("", "one", "", "漢字", "last")]
-    lines = Lines(texts)
-    assert list(lines) == texts
-    assert lines[1:3] == texts[1:3]
-    assert Lines([*texts, SafeText("more")]).shared(lines) == 4
-    assert Lines(texts[1:]).shared(lines) == 0
