@@ -90,6 +90,8 @@ def _refuse_idle(parsed: argparse.Namespace) -> None:
     if "dump" in parsed and not parsed.dump:
         given |= {"redact"} if parsed.redact is not None else set()
         _refuse(given, PRINTING, "is about what --dump prints: add --dump, or leave it out")
+    elif "forget" in given:
+        _refuse(given, {"forget": "--no-state"}, "is about what the app remembers, and --dump opens none")
     if "read" in given:
         given |= {name for name in ("listen_port", "spill") if getattr(parsed, name) is not None}
         _refuse(given, PROXYING, "is for a proxy that runs, and reading a dump starts none: leave it out")
@@ -168,6 +170,12 @@ def _tui(parser: Parser) -> None:
         action="store_false",
         default=None,
         help="keep what the app shows in memory only (256 MiB)",
+    )
+    parser.add_argument(
+        "--no-state",
+        dest="forget",
+        action="store_true",
+        help="write nothing of what the app remembers (columns, order, colours)",
     )
 
 

@@ -39,7 +39,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.read is not None:
         if arguments.read == "-":
             raise ConfigError("-r - reads standard input, which the app needs for its keys; use --dump -r -")
-        return run(_file(Path(arguments.read), config))
+        return run(_file(Path(arguments.read), config, remember=not arguments.forget))
     return run(serve(arguments, config))
 
 
@@ -66,7 +66,9 @@ async def serve(
     try:
         async with prepared.run(resolver) as running, around(running):
             _offer_crashed(prepared.bus)
-            app = start(run_app(store, running.proxy.control, config=running.proxy.config), "app")
+            remember = not getattr(arguments, "forget", False)
+            opened = run_app(store, running.proxy.control, config=running.proxy.config, remember=remember)
+            app = start(opened, "app")
             stop = start(running.stop.wait(), "stop")
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
@@ -98,7 +100,7 @@ def _offer_crashed(bus: Bus) -> None:
         bus.publish(Notice("warning", text))
 
 
-async def _file(path: Path, config: Config) -> int:
+async def _file(path: Path, config: Config, *, remember: bool) -> int:
     from soth_mitm_tui.app import run_app
     from soth_mitm_tui.reading import Reading
 
@@ -111,7 +113,12 @@ async def _file(path: Path, config: Config) -> int:
         if reading.failure is not None:
             raise reading.failure
         outcome = await run_app(
-            store, NoProxy(store), config=config, title=f"soth-mitm {printable(path.name)}", reading=reading
+            store,
+            NoProxy(store),
+            config=config,
+            title=f"soth-mitm {printable(path.name)}",
+            reading=reading,
+            remember=remember,
         )
     finally:
         loading.cancel()

@@ -22,7 +22,8 @@ async def test_who_leaves_at_once_does_not_wait_for_open_flows(
     silent = await asyncio.start_server(lambda reader, writer: writers.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
 
-    async def leave_at_once(store: Store, control: object, *, config: Config) -> Outcome:
+    async def leave_at_once(store: Store, control: object, *, config: Config, remember: bool) -> Outcome:
+        assert not remember
         facts = store.index.session
         while not facts.listeners:
             store.catch_up()
@@ -36,7 +37,7 @@ async def test_who_leaves_at_once_does_not_wait_for_open_flows(
         return Outcome(None, drained=False)
 
     monkeypatch.setattr(soth_mitm_tui.app, "run_app", leave_at_once)
-    arguments = options.parse(["tui", "-p", "0", "--confdir", str(tmp_path), "--no-spill"])
+    arguments = options.parse(["tui", "-p", "0", "--confdir", str(tmp_path), "--no-spill", "--no-state"])
     config = settings.of(arguments)
     try:
         async with asyncio.timeout(config.limits.drain_timeout / 2):

@@ -192,6 +192,7 @@ def test_hostile_arguments_reach_the_terminal_escaped(tmp_path: Path) -> None:
         (["--dump", "-r", "x", "-k"], "--insecure"),
         (["tui", "x", "--tunnel", "y"], "--tunnel"),
         (["tui", "x", "--no-spill"], "--no-spill"),
+        (["tui", "--dump", "--no-state"], "--no-state is about what the app remembers"),
         (["--dump", "--append"], "--append says what to do with the file of -w"),
         (["run", "--overwrite", "--", "ls"], "--overwrite"),
     ],

@@ -425,14 +425,15 @@ async def run_app(
     title: str = "soth-mitm",
     light: bool = False,
     reading: Reading | None = None,
+    remember: bool = True,
 ) -> Outcome:
     """Run the app on the caller's loop until it ends; never raises for a fault of the app.
 
     The caller has bound the port and started the proxy before, and stops it after; with `reading`,
-    it looks at a file that the caller has read meanwhile. Where `failure` is set, it says what
-    happened and where the record is.
+    it looks at a file that the caller has read meanwhile. Without `remember`, what the app remembers
+    is read and not written. Where `failure` is set, it says what happened and where the record is.
     """
-    state = State(config.directory / STATE_FILE)
+    state = State(config.directory / STATE_FILE, writes=remember)
     keymap = load_keymap(config.directory / KEYS_FILE)
     app = SothApp(
         store,
