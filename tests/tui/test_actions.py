@@ -563,6 +563,22 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert not staged.main.detail.search.is_open
 
 
+@case("detail.only")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "cannot be filtered by this line" in toasts(staged)
+    await staged.press("3", key)
+    assert staged.main.filter.text == "status:200"
+
+
+@case("detail.without")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press("3", key)
+    assert staged.main.filter.text == "!status:200"
+
+
 @case("detail.fold")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)

@@ -54,7 +54,7 @@ async def look_everywhere(data: bytes) -> None:
         script.publish(e.Notice("warning", data.decode("utf-8", "replace")))
         staged.store.catch_up()
         seen = ""
-        for key in ("enter", "2", "3", "v", "v", "v"):
+        for key in ("enter", "2", "U", "3", "v", "v", "v", "4", "5"):
             await staged.press(key)
             seen += emitted(staged)
         staged.main.filter.open()

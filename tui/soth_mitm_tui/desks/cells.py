@@ -1,4 +1,4 @@
-"""Filtering by what stands in a cell of the list."""
+"""Filtering by what stands in a cell of the list, or on a line of the detail."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 
 class Cells(Desk):
-    """Adds the value under the cell cursor to the filter, wanted or not."""
+    """Adds the value under the cell cursor, or on the current line, to the filter, wanted or not."""
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
         self.deeds = {
-            "list.only": lambda: self._add(wanted=True),
-            "list.without": lambda: self._add(wanted=False),
+            "list.only": lambda: self._add(self._term(), wanted=True),
+            "list.without": lambda: self._add(self._term(), wanted=False),
+            "detail.only": lambda: self._add(self.main.detail.current_filter(), wanted=True),
+            "detail.without": lambda: self._add(self.main.detail.current_filter(), wanted=False),
         }
 
     def reason_against(self, action_id: str) -> str:
         """Say why there is no value to filter by."""
+        if action_id.startswith("detail."):
+            here = self.main.detail.current_filter()
+            return "" if here else "Flows cannot be filtered by this line; they can by a header"
         flows = self.main.list
         column = flows.current_column
         if column is None:
@@ -38,9 +43,9 @@ class Cells(Desk):
         column, row = self.main.list.current_column, self.main.model.row_of(self.main.list.selected)
         return column.term(row) if column is not None and column.term is not None and row is not None else ""
 
-    def _add(self, *, wanted: bool) -> None:
+    def _add(self, term: str, *, wanted: bool) -> None:
         before = self.main.filter.text.strip()
-        text = joined(before, self._term() if wanted else f"!{self._term()}")
+        text = joined(before, term if wanted else f"!{term}")
         try:
             compile_filter(text)
         except FilterError as error:

@@ -93,6 +93,13 @@ class Joined:
         """Return the number of the first line of a part."""
         return self._stops[number - 1] if number else 0
 
+    def moved_to(self, other: Joined, index: int) -> int:
+        """Return where a line stands in content of the same parts, of which earlier ones have grown."""
+        if len(other.parts) != len(self.parts) or not 0 <= index < len(self):
+            return index
+        number, within = self.place_of(index)
+        return other.start_of(number) + max(0, min(within, len(other.parts[number]) - 1))
+
     def __getitem__(self, index: int) -> Line | None:
         number, within = self.place_of(index)
         return self.parts[number][within]

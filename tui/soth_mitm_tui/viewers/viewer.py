@@ -91,6 +91,17 @@ class Viewer(LineView):
             self.cursor += 1
         self.post_message(self.Moved())
 
+    def extend(self, content: Joined) -> None:
+        """Show what the lines have become; what is current and selected stays so."""
+        lines, chosen = self.lines, self.selection
+        self.cursor = lines.moved_to(content, self.cursor)
+        if chosen is not None:
+            self.selection = chosen._replace(
+                anchor=Spot(lines.moved_to(content, chosen.anchor.line), chosen.anchor.char),
+                head=Spot(lines.moved_to(content, chosen.head.line), chosen.head.char),
+            )
+        super().extend(content)
+
     def move_cursor(self, lines: int) -> None:
         """Go to the next line or the one before; a line taller than the page passes row by row."""
         layout, last = self.layout_of, self.sight()[-1:]

@@ -11,7 +11,7 @@ from textual.cache import LRUCache
 
 from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
-from soth_mitm_tui.lines import line
+from soth_mitm_tui.lines import Subject, line
 from soth_mitm_tui.viewers.content import Tint, plain, tinted
 from soth_mitm_tui.viewers.folding import MOST_CLOSED, Folding
 
@@ -87,6 +87,8 @@ class Window:
         if self.is_json and text[-1:] in _ENDS:
             return self._bracket(number, text)
         made = tinted(text, self.tint)
+        if self.is_json:
+            made = made._replace(subject=Subject("Value", scalar(text.strip())))
         return made._replace(goes_on=True) if len(text) == PIECE else made
 
     def _bracket(self, number: int, text: SafeText) -> Line:

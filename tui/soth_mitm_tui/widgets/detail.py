@@ -20,7 +20,7 @@ from soth_mitm_tui.viewers.layout import TOP, Place
 from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted
 from soth_mitm_tui.viewers.searching import Searching
 from soth_mitm_tui.viewers.viewer import Viewer
-from soth_mitm_tui.viewers.window import Window, scalar
+from soth_mitm_tui.viewers.window import Window
 from soth_mitm_tui.widgets.guarded import Guarded
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.search_bar import SearchBar
@@ -342,10 +342,9 @@ class Detail(Guarded, Vertical):
             return None
         about = at.subject
         if about is not None:
-            return (about.what, about.value) if about.value else None
+            name = self.current_path() if self.current_window is not None else about.what
+            return (name or about.what, about.value) if about.value else None
         text = at.text[at.lead :].strip()
-        if self.current_window is not None:
-            return (self.current_path() or "Value", scalar(text)) if scalar(text) else None
         return ("Line", text) if text else None
 
     async def whole_value(self) -> tuple[str, str] | None:

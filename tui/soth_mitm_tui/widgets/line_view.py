@@ -82,8 +82,9 @@ class LineView(LineScroll):
     def extend(self, content: Joined) -> None:
         """Show lines that begin as the ones before did, at the place where they are."""
         self._stick = self._stick or (self.at_end and self.place > TOP)
+        place = Place(self.lines.moved_to(content, self.place.line), self.place.row)
         self.layout_of.content = content
-        self._lay_out(self.place)
+        self._lay_out(place)
 
     def come(self) -> None:
         """Draw again: lines that were still to come are there."""
