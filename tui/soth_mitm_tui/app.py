@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
+    from textual.theme import Theme
 
     from soth_mitm.config import Config
     from soth_mitm.record.index import Index
@@ -127,6 +128,7 @@ class SothApp(App[None]):
         reading: Reading | None = None,
         warm_up: bool = False,
     ) -> None:
+        self._theme_in_use: tuple[str, Theme] | None = None
         super().__init__()
         self._reading = reading
         self._warms_up = warm_up
@@ -182,6 +184,13 @@ class SothApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our own variables for themes that do not know them."""
         return {name: value for name, value in DARK.variables.items() if name.startswith("soth-")}
+
+    @property
+    def current_theme(self) -> Theme:
+        """The theme in use. Textual looks it up anew, in a copy of all themes, for every line it draws."""
+        if self._theme_in_use is None or self._theme_in_use[0] != self.theme:
+            self._theme_in_use = self.theme, super().current_theme
+        return self._theme_in_use[1]
 
     def get_default_screen(self) -> MainScreen:
         """Return the screen the app starts with."""
