@@ -21,7 +21,7 @@ from soth_mitm.model.events import (
 from soth_mitm.model.fields import Fields
 
 BODY_BYTES = 64 * 1024
-"""Bytes of each body that are kept."""
+"""Bytes of each body that are kept to be printed."""
 
 ALL_BYTES = 64 * 1024 * 1024
 """Bytes of all bodies together that are kept; of what comes when they are used up, only the size."""
@@ -43,6 +43,11 @@ class Message(msgspec.Struct):
     complete: bool = False
 
     @property
+    def shown(self) -> bytes:
+        """What of the body is printed: more may have been kept for a filter."""
+        return bytes(self.body[:BODY_BYTES])
+
+    @property
     def coding(self) -> bytes:
         """The content codings, from the head where no event says them."""
         return self.content_encoding or Fields.of_head(self.raw).joined(b"content-encoding")
@@ -56,13 +61,21 @@ class Exchange(msgspec.Struct):
     request: Message = msgspec.field(default_factory=Message)
     response: Message = msgspec.field(default_factory=Message)
     infos: list[ResponseInfo] = msgspec.field(default_factory=list)
+    judged_at: int = 0
+    """Bytes of bodies that were there when a filter was last asked."""
+
+    @property
+    def kept(self) -> int:
+        """Bytes of bodies that are kept."""
+        return len(self.request.body) + len(self.response.body)
 
 
 class Collector:
     """Keeps what the events of open flows say; `take` hands it out and forgets it."""
 
-    def __init__(self, *, bodies: bool) -> None:
-        self._bodies = bodies
+    def __init__(self, *, body_bytes: int) -> None:
+        """Keep at most so many bytes of each body; 0 keeps no bodies, nor how large they were."""
+        self._body_bytes = body_bytes
         self._open: dict[int, Exchange] = {}
         self._kept = 0
 
@@ -81,7 +94,7 @@ class Collector:
         exchange = self._open.pop(flow, None)
         if exchange is None:
             return Exchange()
-        self._kept -= len(exchange.request.body) + len(exchange.response.body)
+        self._kept -= exchange.kept
         return exchange
 
     def _of(self, flow: int) -> Exchange:
@@ -108,12 +121,12 @@ class Collector:
             infos.append(info)
 
     def _chunk(self, flow: int, chunk: BodyChunk) -> None:
-        if not self._bodies:
+        if not self._body_bytes:
             return
         exchange = self._of(flow)
         message = exchange.request if chunk.direction == Direction.REQUEST else exchange.response
         message.body_bytes = max(message.body_bytes, chunk.offset + chunk.length)
-        room = min(BODY_BYTES - len(message.body), ALL_BYTES - self._kept)
+        room = min(self._body_bytes - len(message.body), ALL_BYTES - self._kept)
         if room > 0 and chunk.offset == len(message.body):
             piece = chunk.data[:room]
             message.body += piece

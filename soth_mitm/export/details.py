@@ -62,9 +62,10 @@ class Details:
     def _body(self, message: Message, mark: str) -> str:
         if not self._bodies or not message.body_bytes:
             return ""
-        whole = message.complete and len(message.body) >= message.body_bytes
+        body = message.shown
+        whole = message.complete and len(body) >= message.body_bytes
         shown = render(
-            bytes(message.body),
+            body,
             content_type=message.content_type,
             content_encoding=message.coding,
             complete=whole,
@@ -76,9 +77,9 @@ class Details:
         notes: list[str] = [printable(note) for note in shown.notes]
         if shown.error:
             notes.append(shown.error)
-        if not message.body:
+        if not body:
             notes.append(f"{human_size(message.body_bytes)} bytes, not kept")
-        elif shown.truncated or len(message.body) < message.body_bytes:
+        elif shown.truncated or len(body) < message.body_bytes:
             notes.append(f"only the beginning of {human_size(message.body_bytes)} bytes")
         quiet = self._tones.quiet
         lead = f"{INDENT}{quiet(mark)} "

@@ -132,7 +132,7 @@ class JsonPrinter:
         self._detail = detail
         self._redact = redact
         self._chooser = Chooser(matcher)
-        self._collector = Collector(bodies=detail > 1 or self._chooser.asks_bodies)
+        self._collector = Collector(body_bytes=self._chooser.body_bytes(printed=detail > 1))
         self._chosen: dict[int, None] = {}
         self._encode = msgspec.json.Encoder().encode
 
@@ -231,8 +231,9 @@ class JsonPrinter:
 
     def _body(self, message: Message) -> BodyRecord:
         """Return a body as text where it is some in a known character set, as base64 otherwise."""
-        decoded = undo(bytes(message.body), message.coding, limit=RENDERED)
-        cut = decoded.truncated or len(message.body) < message.body_bytes
+        body = message.shown
+        decoded = undo(body, message.coding, limit=RENDERED)
+        cut = decoded.truncated or len(body) < message.body_bytes
         record = BodyRecord(",".join(decoded.codings), cut)
         kind = choose(decoded.data, message.content_type).kind
         text = None if kind == "hex" else _text(decoded.data, message.content_type)

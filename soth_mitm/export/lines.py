@@ -16,7 +16,7 @@ from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.details import Details
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, begins, site, url
 from soth_mitm.export.style import palette
-from soth_mitm.model.events import Event, Noted, RequestHead, ResponseHead, Upgraded
+from soth_mitm.model.events import BodyChunk, Event, Noted, RequestHead, ResponseHead, Upgraded
 from soth_mitm.text import human_duration, human_size, printable
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ class TextPrinter:
         self._palette = palette(color=color)
         self._details = Details(self._palette, redact=redact, bodies=detail > 1)
         keeps = detail or self._chooser.asks_heads
-        self._collector = Collector(bodies=detail > 1 or self._chooser.asks_bodies) if keeps else None
+        self._collector = (
+            Collector(body_bytes=self._chooser.body_bytes(printed=detail > 1)) if keeps else None
+        )
         self._begun: set[int] = set()
         """Flows whose first line is out, with their heads."""
         self._long_paths: dict[int, str] = {}
@@ -113,6 +115,11 @@ class TextPrinter:
         if begins(row):
             self._began(row)
 
+    def _chunk(self, row: FlowRow, event: Event) -> None:
+        """Print a stream as soon as what has come of its body decides that it is wanted."""
+        if self._chooser.asks_bodies and begins(row):
+            self._began(row)
+
     def _upgraded(self, row: FlowRow, event: Event) -> None:
         if row.kind == "http" and isinstance(event.body, Upgraded):
             protocol = printable(event.body.protocol, 40) or "another protocol"
@@ -126,12 +133,15 @@ class TextPrinter:
             self._began(row)
 
     def _began(self, row: FlowRow) -> None:
-        if row.flow in self._begun or not self._chooser.early(row):
+        if row.flow in self._begun:
+            return
+        exchange = self._collector.look(row.flow) if self._collector is not None else Exchange()
+        if not self._chooser.early(row, exchange):
             return
         self._begun.add(row.flow)
         text = self._line(row, "…", self._causes.get(row.flow, "streaming"))
-        if self._detail and self._collector is not None:
-            text += self._details.heads(self._collector.look(row.flow))
+        if self._detail:
+            text += self._details.heads(exchange)
         self._write(text)
 
     def _ended(self, row: FlowRow) -> None:
@@ -203,6 +213,7 @@ class TextPrinter:
 _STEPS: dict[type, Callable[[TextPrinter, FlowRow, Event], None]] = {
     RequestHead: TextPrinter._request,
     ResponseHead: TextPrinter._response,
+    BodyChunk: TextPrinter._chunk,
     Upgraded: TextPrinter._upgraded,
     Noted: TextPrinter._noted,
 }

@@ -33,7 +33,8 @@ next.
 A plain word is looked for, whatever its case, in one line of text per flow: method, status,
 `host:port`, URL, media type and outcome. `/…/` is a regular expression over the same line. Terms side
 by side must all hold (`and` and `&` say the same), `or` and `|` ask for one of two, `!` and `not` turn
-a term round, parentheses group.
+a term round, parentheses group. `|` ends a word; `&` does before a blank, `!`, `(` or a field, and is
+otherwise a part of it, as in `?a=1&b=2`.
 
 | Expression | Means |
 |---|---|
@@ -62,14 +63,26 @@ DEEP = """
 `header:` and `body:` (and those of one side, `reqheader:` to `resbody:`) ask what no list knows: they
 are looked up in the recording. A field is looked for in its line, `name: value`, as it was sent; a body
 with its content codings removed. In the app a process of its own does that, newest flows first, and
-shows how far it has come; `esc` stops it. `--filter` keeps the first 64 KiB of each body to judge it,
-and then prints the flow when it ends.
+shows how far it has come; `esc` stops it.
+
+`--filter` looks at the first 1 MiB of each body, as it came and decoded, and keeps at most 64 MiB of
+all bodies together for that: what lies behind is not found, and `!body:x` holds where `x` does. A flow
+is printed when it ends; a stream as soon as what has come of it decides.
+
+## Regular expressions
+
+They are Python's, and take no notice of case. Over rows they run in the program's own loop, on short
+texts: a row keeps 120 characters of a path, and an expression is at most 4,000 characters long. One that
+tries many ways to fail, such as `/(a+)+b/`, can still take longer than anyone waits: one repetition
+directly inside another is refused. Blanks are fine in an expression unless the next term seems to begin
+behind one; write `\\s` there.
 
 ## mitmproxy's expressions
 
 An expression with a `~` is mitmproxy's, and means what it means there, with its `&`, `|`, `!` and
-parentheses; a naked word is a regular expression over the URL. What asks for something that is not
-recorded here matches nothing and says so.
+parentheses; a naked word is a regular expression over the URL. Terms side by side must all hold, and bind
+less than `|`. In quotes a backslash before a quote or a backslash is taken away, and any other is kept,
+as an expression needs it. What asks for something that is not recorded here matches nothing and says so.
 
 | Operator | Wants |
 |---|---|

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from soth_mitm.export.choosing import LOOKED_AT
+from soth_mitm.export.collect import BODY_BYTES
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.export.lines import TextPrinter
 from soth_mitm.model import events as e
@@ -59,11 +61,43 @@ def test_a_flow_is_printed_where_its_messages_hold_what_is_asked(text: str, coun
         assert all("response" not in json.loads(record) for record in records)
 
 
-def test_a_stream_whose_body_is_asked_is_printed_when_it_ends() -> None:
+@pytest.mark.parametrize("text", ["body:data", "header:event-stream", "!reqheader:nothing !is:error"])
+def test_a_stream_is_printed_as_soon_as_what_came_of_it_decides(text: str) -> None:
     stream = Stream()
     streams.sse(stream, finished=False)
     lines: list[str] = []
-    printer = TextPrinter(lines.append, fold=RowFold(), matcher=compile_filter("body:data"))
+    printer = TextPrinter(lines.append, fold=RowFold(), matcher=compile_filter(text))
+    for event in stream.events:
+        printer(event)
+    assert len(lines) == 1
+    assert "streaming" in lines[0]
+
+
+def test_a_body_is_looked_at_as_far_as_the_limit_and_printed_as_far_as_any_other() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    streams.response(pair, flow)
+    body = bytearray(b"." * (LOOKED_AT + 100))
+    body[BODY_BYTES + 10 : BODY_BYTES + 16] = b"needle"
+    body[LOOKED_AT - 2 : LOOKED_AT + 2] = b"late"
+    size = streams.body(pair, flow, bytes(body))
+    stream.add(e.ResponseEnd(size, size), conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    for text, count in (("body:needle", 1), ("body:late", 0), ("!body:late", 1)):
+        records: list[str] = []
+        printer = JsonPrinter(records.append, fold=RowFold(), detail=2, matcher=compile_filter(text))
+        for event in stream.events:
+            printer(event)
+        assert len(records) == count
+        assert all(len(record) < 2 * BODY_BYTES for record in records)
+
+
+def test_a_stream_that_only_its_end_decides_is_printed_then() -> None:
+    stream = Stream()
+    streams.sse(stream, finished=False)
+    lines: list[str] = []
+    printer = TextPrinter(lines.append, fold=RowFold(), matcher=compile_filter("!resbody:nothing"))
     for event in stream.events:
         printer(event)
     assert lines == []

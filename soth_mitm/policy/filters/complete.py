@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from soth_mitm.policy.filters.fields import BY_NAME, FIELDS, STATES
+from soth_mitm.policy.filters.errors import FilterError
+from soth_mitm.policy.filters.fields import ALIASES, BY_NAME, FIELDS, STATES
+from soth_mitm.policy.filters.lexer import Token, tokens
 from soth_mitm.policy.filters.tilde import OPERATORS
 
 MOST: Final = 40
@@ -55,7 +57,11 @@ def complete(text: str, cursor: int) -> list[Completion]:
     """
     cursor = max(0, min(cursor, len(text)))
     before = text[:cursor]
-    if before.count('"') % 2 or before.count("'") % 2:
+    try:
+        *_, last = [Token("", "", 0), *tokens(before)]
+    except FilterError:
+        return []
+    if last.quote and not before[-1:].isspace():
         return []
     match = _WORD.search(before)
     start = match.start() if match is not None else cursor
@@ -80,8 +86,9 @@ def _fitting(typed: str) -> list[tuple[str, str]]:
             if state.name.startswith(value.lower())
         ]
     if colon:
-        known = _VALUES.get(name.lower(), ())
-        field = BY_NAME.get(name.lower())
+        meant = ALIASES.get(name.lower(), name.lower())
+        known = _VALUES.get(meant, ())
+        field = BY_NAME.get(meant)
         return [
             (f"{name}:{each}", words or (field.words if field is not None else ""))
             for each, words in known

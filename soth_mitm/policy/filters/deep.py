@@ -38,14 +38,27 @@ class DeepTerm(msgspec.Struct, frozen=True):
     """What is looked for, as the person wrote it."""
     is_pattern: bool = False
     """Whether that was a regular expression."""
+    field: str = ""
+    """The one field, in lower case, whose values are searched instead of whole lines; empty for all."""
 
     def wants(self, *, response: bool) -> bool:
         """Whether the request's, or the response's, message is one to search."""
         return self.side == SideOf.EITHER or (self.side == SideOf.RESPONSE) == response
 
     def matches_head(self, raw: bytes) -> bool:
-        """Whether one of the fields of a head as it came is meant; the start line is none of them."""
-        return _compiled(self.pattern, self.flags).search(raw, raw.find(b"\n") + 1) is not None
+        """Whether one of the fields of a head as it came is meant; the start line is none of them.
+
+        The ends of lines are taken for single newlines, so that `$` means the end of a field.
+        """
+        lines = raw[raw.find(b"\n") + 1 :].replace(b"\r\n", b"\n")
+        pattern = _compiled(self.pattern, self.flags)
+        if not self.field:
+            return pattern.search(lines) is not None
+        named = (line.partition(b":") for line in lines.split(b"\n"))
+        wanted = self.field.encode()
+        return any(
+            pattern.search(value.strip()) for name, _, value in named if name.strip().lower() == wanted
+        )
 
     def matches_body(self, decoded: bytes) -> bool:
         """Whether the pattern is in a body, or a part of one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from soth_mitm.policy.filters.deep import DeepTerm, Scope, SideOf
+from soth_mitm.policy.filters.errors import FilterError
 from soth_mitm.policy.filters.fields import BY_NAME, STATE_NAMES
 from soth_mitm.policy.filters.filter import node_of
 from soth_mitm.policy.filters.nodes import All, Any, Deep, Never, Node, Not, Pattern, Range, State, Text, Word
@@ -15,12 +16,11 @@ _HOW = {"has": "has", "is": "is", "like": "matches"}
 
 
 def explain(text: str) -> str:
-    """Return the meaning of an expression in words.
-
-    Raises:
-        FilterError: it cannot be understood.
-    """
-    node = node_of(text)
+    """Return the meaning of an expression in words, or what is wrong with it; never raises."""
+    try:
+        node = node_of(text)
+    except FilterError as error:
+        return f"not understood, column {error.column + 1}: {error.message}"
     if node == All():
         return "every flow"
     return _words(node, top=True)
@@ -53,9 +53,10 @@ def _words(node: Node, *, top: bool = False) -> str:
 
 
 def _deep(term: DeepTerm) -> str:
-    what = "a header field" if term.scope == Scope.HEADER else "the body"
+    what = term.field or "a header field" if term.scope == Scope.HEADER else "the body"
     side = "" if term.side == SideOf.EITHER else f" of the {term.side}"
-    verb = "matches " if term.is_pattern else "has "
+    whole = term.pattern.startswith(b"^")
+    verb = "matches " if term.is_pattern else "is " if whole else "has "
     return f"{what}{side} {verb}" + (f"/{term.words}/" if term.is_pattern else f"“{term.words}”")
 
 

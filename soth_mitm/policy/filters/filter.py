@@ -55,7 +55,22 @@ class Filter:
 
     def judge_deep(self, row: Searchable, answers: Sequence[bool]) -> bool:
         """Say whether a row is wanted, given the answer to each of the `deep` terms."""
-        return function_of(tree_of(self.node, lambda deep, _: answers[self._numbers[deep.term]]))(row)
+        return self._given(row, answers, unknown=False)
+
+    def judge_so_far(self, row: Searchable, answers: Sequence[bool | None]) -> bool | None:
+        """Say whether a row is wanted, where some answers may be unknown yet; None where those decide."""
+        if not self._given(row, answers, unknown=True):
+            return False
+        return True if self._given(row, answers, unknown=False) else None
+
+    def _given(self, row: Searchable, answers: Sequence[bool | None], *, unknown: bool) -> bool:
+        """Judge with answers; one that is unknown counts for the whole, or against it."""
+
+        def deep(node: Deep, positive: bool) -> bool:
+            answer = answers[self._numbers[node.term]]
+            return positive == unknown if answer is None else answer
+
+        return function_of(tree_of(self.node, deep))(row)
 
 
 def compile_filter(text: str) -> Filter:

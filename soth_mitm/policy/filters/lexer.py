@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from soth_mitm.policy.filters.errors import FilterError
+from soth_mitm.policy.filters.fields import ALIASES, BY_NAME
 
 LONGEST: Final = 4000
 """Characters of an expression; far more than anyone writes, and few enough to parse in a blink."""
@@ -29,6 +31,10 @@ class Token(NamedTuple):
 
 
 _WORDS: Final = {"and": "and", "or": "or", "not": "!"}
+_FIELD: Final = rf"(?:{'|'.join(map(re.escape, (*BY_NAME, *ALIASES, 'is')))}):"
+_TERM: Final = re.compile(rf"[/!]|{_FIELD}", re.IGNORECASE)
+"""What begins another term behind a blank, rather than being part of a regular expression."""
+_AND: Final = re.compile(rf"&(?:[&!(\s]|{_FIELD})", re.IGNORECASE)
 _SIGNS: Final = {"&": "and", "|": "or", "(": "(", ")": ")"}
 
 
@@ -104,35 +110,43 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
 
 
 def _slash(text: str, start: int) -> int:
-    """Return where a `/regex/` ends; 0 where there is none, as in a path."""
+    """Return where a `/regex/` ends; 0 where there is none, as in a path.
+
+    It may have blanks in it, as long as nothing behind one looks like the next term.
+    """
     at = start + 1
     while at < len(text):
-        if text[at] == "\\":
+        char = text[at]
+        if char == "\\":
             at += 2
             continue
-        if text[at] == "/" and at > start + 1 and (at + 1 == len(text) or text[at + 1] in ") \t"):
+        if char == "/" and at > start + 1 and (at + 1 == len(text) or _ends(text[at + 1])):
             return at + 1
-        if text[at].isspace() and not _closes(text, at):
+        if char.isspace() and _TERM.match(text, at + 1):
             return 0
         at += 1
     return 0
 
 
-def _closes(text: str, at: int) -> bool:
-    """Whether a slash that could end an expression comes after a blank."""
-    rest = text[at:]
-    return any(part.endswith("/") and len(part) > 1 and not part.startswith("/") for part in rest.split()[:1])
+def _ends(char: str) -> bool:
+    return char.isspace() or char in ")|&"
 
 
 def _bare(text: str, start: int) -> int:
-    """Return where a bare word ends: at a blank, or at a parenthesis that it did not open."""
+    """Return where a bare word ends: at a blank, a `|`, or a parenthesis that it did not open.
+
+    An `&` is part of it, as in a query, unless a term follows that cannot be part of one.
+    """
     depth, at = 0, start
     while at < len(text) and not text[at].isspace():
-        if text[at] == "(":
+        char = text[at]
+        if char == "(":
             depth += 1
-        elif text[at] == ")":
+        elif char == ")":
             if not depth:
                 break
             depth -= 1
+        elif char == "|" or (char == "&" and _AND.match(text, at)):
+            break
         at += 1
     return at

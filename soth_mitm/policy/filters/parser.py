@@ -13,11 +13,12 @@ import difflib
 import re
 from typing import Final
 
-from soth_mitm.policy.filters.deep import DeepTerm
+from soth_mitm.policy.filters.deep import DeepTerm, Scope
 from soth_mitm.policy.filters.errors import FilterError
 from soth_mitm.policy.filters.fields import ALIASES, BY_NAME, DEEP, STATE_NAMES
 from soth_mitm.policy.filters.lexer import Token, tokens
 from soth_mitm.policy.filters.nodes import All, Any, Deep, Never, Node, Not, Pattern, Range, State, Text, Word
+from soth_mitm.policy.filters.repeats import endless_repeat
 from soth_mitm.policy.filters.values import bounds
 
 DEEPEST: Final = 40
@@ -106,7 +107,8 @@ def term(token: Token) -> Node:
         if token.field:
             _unknown(token)
         return _free(token)
-    if not token.text and token.quote != "/":
+    as_a_whole = token.sign and field.kind == "text"
+    if not token.text and token.quote != "/" and not (token.quote and as_a_whole):
         raise FilterError(
             token.value_column - 1, f"nothing follows {token.field}: ; for example {field.example}"
         )
@@ -161,23 +163,29 @@ def _deep(name: str, token: Token) -> DeepTerm:
     scope, side = DEEP[name]
     if token.quote == "/":
         return deep_pattern(name, token.text, token.value_column)
-    return DeepTerm(scope, side, re.escape(token.text.encode("utf-8", "replace")), words=token.text)
+    pattern, flags = re.escape(token.text.encode("utf-8", "replace")), re.IGNORECASE
+    if token.sign:
+        if scope == Scope.BODY:
+            raise FilterError(token.value_column, "a body is not compared as a whole; leave out the '='")
+        pattern, flags = b"^" + pattern + b"$", flags | re.MULTILINE
+    return DeepTerm(scope, side, pattern, flags, words=token.text)
 
 
-def deep_pattern(name: str, source: str, column: int, *, flags: int = re.IGNORECASE) -> DeepTerm:
-    """Return a term that looks for a regular expression in heads or bodies.
+def deep_pattern(name: str, source: str, column: int, *, field: str = "") -> DeepTerm:
+    """Return a term that looks for a regular expression in heads or bodies, or in the values of one field.
 
     Raises:
         FilterError: it is no expression.
     """
     scope, side = DEEP[name]
-    flags |= re.MULTILINE if name.endswith("header") else re.DOTALL
+    flags = re.IGNORECASE | (re.MULTILINE if name.endswith("header") else re.DOTALL)
     try:
         encoded = source.encode()
         re.compile(encoded, flags)
     except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise _not_an_expression(error, column) from error
-    return DeepTerm(scope, side, encoded, flags, source, is_pattern=True)
+    _refuse_endless(source, column)
+    return DeepTerm(scope, side, encoded, flags, source, is_pattern=True, field=field)
 
 
 def regex(source: str, column: int) -> re.Pattern[str]:
@@ -187,9 +195,19 @@ def regex(source: str, column: int) -> re.Pattern[str]:
         FilterError: it is none.
     """
     try:
-        return re.compile(source, re.IGNORECASE)
+        pattern = re.compile(source, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
         raise _not_an_expression(error, column) from error
+    _refuse_endless(source, column)
+    return pattern
+
+
+def _refuse_endless(source: str, column: int) -> None:
+    at = endless_repeat(source)
+    if at is not None:
+        raise FilterError(
+            column + at, "this group repeats a repetition, which can take for ever; leave one of the two out"
+        )
 
 
 def _not_an_expression(error: Exception, column: int) -> FilterError:

@@ -7,7 +7,7 @@ from typing import Final
 
 from soth_mitm.policy.filters.fields import BY_NAME
 
-_SAFE: Final = re.compile(r"[\w.:/?=&+%@~,;*$#\[\]-]+")
+_SAFE: Final = re.compile(r"[\w.:/?=+%@~,;*$#\[\]-]+")
 _EXACT: Final = frozenset({"host", "method", "scheme", "client", "sni", "type", "proto", "mark"})
 
 
@@ -22,7 +22,7 @@ def term_for(field: str, value: str) -> str:
     kind = BY_NAME[field].kind
     if kind not in ("text", "deep"):
         return f"{field}:{value}"
-    sign = "=" if field in _EXACT else ""
+    sign = "=" if field in _EXACT or (kind == "text" and not value) else ""
     return f"{field}:{sign}{quoted(value)}"
 
 

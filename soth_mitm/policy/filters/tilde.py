@@ -1,12 +1,14 @@
 """mitmproxy's own expressions: every operator of it, with the meaning it has there.
 
 An expression with a `~` outside of quotes is read here as a whole. Regular expressions ignore case;
-a naked one is looked for in the URL; `&`, `|`, `!` and parentheses join, and so do blanks (and).
+a naked one is looked for in the URL; `&`, `|`, `!` and parentheses join. Blanks mean `and` too, but bind
+less than `|`, as they do there: `~d api ~c 200 | ~c 404` is `~d api & (~c 200 | ~c 404)`.
 What asks for something this version does not record is accepted, matches no flow, and says so.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -24,9 +26,14 @@ _ASSETS: Final = (
     "font/.*",
     "application/font.*",
 )
-_PIECE: Final = re.compile(
-    r"""\s*(?:(~[a-z]+)|([()!&|])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s()~"'&|!][^\s()]*))"""
-)
+_QUOTED: Final = r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'"""
+_PIECE: Final = re.compile(rf"""\s*(?:(~[a-z]+)|([()!&|])|{_QUOTED}|([^\s()~"'&|!][^\s()~"']*))""")
+_PLAIN: Final = re.compile(r"[\w/.+^|-]+")
+_ARGUMENTS: Final = {
+    "regex": re.compile(rf"""\s*(?:{_QUOTED}|([^\s()~"'&|][^\s()~"']*))"""),
+    "number": re.compile(r"\s*(\d+)"),
+}
+"""What may follow an operator: there `!` and `|` are part of an expression, and a number ends by itself."""
 
 
 class Operator(NamedTuple):
@@ -53,14 +60,16 @@ def _deep(name: str) -> Callable[[str, int], Node]:
     return lambda source, column: Deep(deep_pattern(name, source, column))
 
 
-def _typed(field: str) -> Callable[[str, int], Node]:
-    """Look for a media type in the content-type field of one side's head."""
+def _typed(where: str) -> Callable[[str, int], Node]:
+    """Look for a media type in the content-type field of a head."""
+    return lambda source, column: Deep(deep_pattern(where, source, column, field="content-type"))
 
-    def make(source: str, column: int) -> Node:
-        regex(source, column)
-        return Deep(deep_pattern(field, f"^content-type:[^\\n]*(?:{source})", column))
 
-    return make
+def _either_type(source: str, column: int) -> Node:
+    """Look for a media type in both heads; of a plain one the row, which has one without parameters, says
+    more quickly that it is there."""
+    looked_up = _typed("header")(source, column)
+    return Any((_text("type")(source, column), looked_up)) if _PLAIN.fullmatch(source) else looked_up
 
 
 def _state(name: str) -> Callable[[str, int], Node]:
@@ -73,7 +82,7 @@ def _never(words: str, why: str) -> Callable[[str, int], Node]:
 
 def _assets(_: str, column: int) -> Node:
     pattern = regex("|".join(f"^{each}" for each in _ASSETS), column)
-    return Text("type", "like", "an asset", pattern)
+    return All((_ANSWERED, Text("type", "like", "an asset", pattern)))
 
 
 def _code(source: str, column: int) -> Node:
@@ -115,7 +124,7 @@ OPERATORS: Final = (
     Operator("~replays", "", "a replayed response", _never("a replayed response", _REPLAY)),
     Operator("~s", "", "a flow with a response", lambda _, __: All((State("http"), _ANSWERED))),
     Operator("~src", "regex", "the client's address", _text("client")),
-    Operator("~t", "regex", "the media type of the response, or of the request", _text("type")),
+    Operator("~t", "regex", "the media type of the response, or of the request", _either_type),
     Operator("~tq", "regex", "the media type of the request", _typed("reqheader")),
     Operator("~ts", "regex", "the media type of the response", _typed("resheader")),
     Operator("~tcp", "", "a flow of bytes that are not HTTP", lambda _, __: State("bytes")),
@@ -140,14 +149,14 @@ def parse_tilde(text: str) -> Node:
         FilterError: it cannot be understood.
     """
     reader = _Reader(text)
-    node = reader.either(0)
+    node = reader.both(0)
     if reader.kind:
         raise FilterError(reader.column, "there is no '(' that this ')' would close")
     return node
 
 
 class _Reader:
-    """`|` binds least, then `&` and standing side by side, then `!`."""
+    """`!` binds most, then `&`, then `|`; standing side by side is an `and` that binds least of all."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
@@ -164,18 +173,12 @@ class _Reader:
         if match is None:
             self._refuse()
         assert match is not None
-        self._at = match.end()
-        operator, sign, double, single, bare = match.groups()
-        number = match.lastindex or 1
-        self.column = match.start(number)
-        if operator:
-            self.kind, self.value = "~", operator
-        elif sign:
-            self.kind, self.value = sign, sign
+        operator, sign, *texts = match.groups()
+        self._at, self.column = match.end(), match.start(match.lastindex or 1)
+        if operator or sign:
+            self.kind, self.value = "~" if operator else sign, operator or sign
         else:
-            quoted = double if double is not None else single
-            self.kind = "text"
-            self.value = bare if quoted is None else re.sub(r"\\(['\"\\])", r"\1", quoted)
+            self.kind, self.value = "text", _unquoted(*texts)
 
     def _refuse(self) -> None:
         rest = self._text[self._at :]
@@ -184,7 +187,13 @@ class _Reader:
             raise FilterError(column, f"this {rest.lstrip()[:1]} is not closed")
         raise FilterError(column, f"{rest.strip()[:20]!r} is not understood; put it in quotes")
 
-    def either(self, depth: int) -> Node:
+    def both(self, depth: int) -> Node:
+        parts = [self._either(depth)]
+        while self.kind and self.kind != ")":
+            parts.append(self._either(depth))
+        return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+    def _either(self, depth: int) -> Node:
         parts = [self._every(depth)]
         while self.kind == "|":
             self._next()
@@ -193,9 +202,8 @@ class _Reader:
 
     def _every(self, depth: int) -> Node:
         parts = [self._part(depth)]
-        while self.kind and self.kind not in "|)":
-            if self.kind == "&":
-                self._next()
+        while self.kind == "&":
+            self._next()
             parts.append(self._part(depth))
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
@@ -207,27 +215,42 @@ class _Reader:
             raise FilterError(
                 column, f"a term is missing before {value!r}" if kind else "a term is missing at the end"
             )
+        if kind == "~":
+            return self._operator(value, column)
         self._next()
         if kind == "!":
             return Not(self._part(depth + 1))
         if kind == "(":
-            node = self.either(depth + 1)
+            node = self.both(depth + 1)
             if self.kind != ")":
                 raise FilterError(column, "this '(' is not closed")
             self._next()
             return node
-        if kind == "text":
-            return _text("url")(value, column)
-        return self._operator(value, column)
+        return _text("url")(value, column)
 
     def _operator(self, name: str, column: int) -> Node:
         operator = _BY_NAME.get(name)
         if operator is None:
-            raise FilterError(column, f"there is no operator {name}; there are {' '.join(_BY_NAME)}")
+            near = difflib.get_close_matches(name, _BY_NAME, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {' '.join(_BY_NAME)}"
+            raise FilterError(column, f"there is no operator {name}; {hint}")
         if not operator.argument:
+            self._next()
             return operator.make("", column)
-        if self.kind != "text":
-            raise FilterError(column, f"{name} needs a {operator.argument} behind it: {operator.words}")
-        value, at = self.value, self.column
+        match = _ARGUMENTS[operator.argument].match(self._text, self._at)
+        if match is None:
+            self._next()
+            if self.kind != "text":
+                raise FilterError(column, f"{name} needs a {operator.argument} behind it: {operator.words}")
+            return operator.make(self.value, self.column)
+        self._at = match.end()
+        value, at = _unquoted(*match.groups()), match.start(match.lastindex or 1)
         self._next()
         return operator.make(value, at)
+
+
+def _unquoted(*texts: str | None) -> str:
+    """Return the text of the group that matched; all but the last are those in quotes."""
+    *quoted, bare = texts
+    text = next((text for text in quoted if text is not None), None)
+    return bare or "" if text is None else re.sub(r"\\(['\"\\])", r"\1", text)

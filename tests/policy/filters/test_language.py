@@ -63,6 +63,14 @@ from tests.policy.filters.rows import EXPRESSIONS, ROWS, row
         ("a:b", {"path": "/a:b"}),
         ("http://localhost:3000/x", {"scheme": "http", "host": "localhost", "port": 3000, "path": "/x"}),
         ("path:(x)", {"path": "/f(x)"}),
+        ("nothing|orders", {}),
+        ("status:200&host:api", {}),
+        ("path:a=1&b=2", {"path": "/?a=1&b=2"}),
+        ("(nothing|is:intercepted)&!png", {}),
+        ("reason:/host not found/", {"outcome": "host not found"}),
+        ("/a/|/orders/", {}),
+        ("/v1 host:api path:/orders/", {}),
+        ('type:=""', {"content_type": ""}),
     ],
 )
 def test_what_is_meant_is_wanted(text: str, changes: dict[str, object]) -> None:
@@ -102,6 +110,9 @@ def test_what_is_not_meant_is_not_wanted(text: str) -> None:
         ('host:"a', 5, "not closed"),
         ("host:/[/", 6, "not a regular expression"),
         ("body:/(/", 6, "not a regular expression"),
+        ("body:=x", 5, "as a whole"),
+        ("host:/b(a+)+c/", 7, "repeats a repetition"),
+        ("body:/(\\s*\\w+)*$/", 6, "repeats a repetition"),
         ("!" * 100 + "a", 41, "levels"),
         ("x" * 5000, 4000, "longer than"),
     ],
@@ -162,8 +173,7 @@ def test_a_negation_is_the_opposite_and_twice_is_the_same(text: str, one: object
 )
 def test_a_term_made_of_a_value_asks_for_that_value(name: str, value: str) -> None:
     attribute = next(field.attributes[0] for field in FIELDS if field.name == name)
-    if value:
-        assert compile_filter(term_for(name, value))(row(**{attribute: value}))
+    assert compile_filter(term_for(name, value))(row(**{attribute: value}))
 
 
 # --- what rows cannot answer
@@ -198,7 +208,11 @@ def test_what_is_decided_early_is_what_the_answers_decide(
 
 def test_a_term_is_looked_for_in_the_fields_of_a_head_and_not_in_its_start_line() -> None:
     (term,) = compile_filter("header:/^x-a: b$/").deep
-    assert term.matches_head(b"GET /x-a HTTP/1.1\r\nX-A: b\r\n\r\n") is False
+    assert term.matches_head(b"GET /x-a HTTP/1.1\r\nX-A: b\r\n\r\n")
+    assert not term.matches_head(b"GET /x-a HTTP/1.1\r\nX-A: bc\r\n\r\n")
+    (term,) = compile_filter('reqheader:="x-a: b"').deep
+    assert term.matches_head(b"GET /x-a HTTP/1.1\nx-a: B\n\n")
+    assert not term.matches_head(b"GET /x-a HTTP/1.1\nx-a: b, c\n\n")
     (term,) = compile_filter("header:x-a").deep
     assert term.matches_head(b"GET /x HTTP/1.1\r\nX-A: b\r\n\r\n")
     assert not term.matches_head(b"GET /x-a HTTP/1.1\r\nHost: b\r\n\r\n")

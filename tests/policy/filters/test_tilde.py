@@ -71,6 +71,34 @@ def test_what_it_does_not_want_is_not_wanted(text: str) -> None:
     assert not compile_filter(text)(row())
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("~d api ~c 200 | ~c 404", "~d api & (~c 200 | ~c 404)"),
+        ("~c 404|~c 200", "~c 404 | ~c 200"),
+        ("~q|~s", "~q | ~s"),
+        ("!~q & ~s", "(!~q) & ~s"),
+        ("~u a|b", "~u 'a|b'"),
+        ("~m get | ~c 1 & ~e", "~m get | (~c 1 & ~e)"),
+    ],
+)
+def test_operators_bind_as_they_do_there(text: str, same: str) -> None:
+    assert compile_filter(text).node == compile_filter(same).node
+
+
+def test_a_media_type_is_that_of_either_side() -> None:
+    wanted = compile_filter("~t html")
+    assert wanted.judge(row(content_type="text/html")) is True
+    assert wanted.judge(row()) is None, "the request may have been one"
+    (term,) = compile_filter('~t "^text/html$"').deep
+    assert term.matches_head(b"POST / HTTP/1.1\r\ncontent-type: TEXT/html\r\n\r\n")
+    assert not term.matches_head(b"POST / HTTP/1.1\r\ncontent-type: text/html; charset=x\r\n\r\n")
+
+
+def test_an_asset_is_one_that_was_answered() -> None:
+    assert not compile_filter("~a")(row(status=0, content_type="image/png"))
+
+
 def test_a_body_without_a_response_is_the_documentations_own_example() -> None:
     wanted = compile_filter("~q & ~b test")
     assert wanted.judge(row()) is False, "~q means: no response yet"
@@ -112,6 +140,7 @@ def test_a_media_type_of_one_side_is_that_of_its_field() -> None:
     ("text", "column", "words"),
     [
         ("~x", 0, "there is no operator ~x"),
+        ("~markd", 0, "did you mean ~marked?"),
         ("~c", 0, "~c needs a number"),
         ("~c abc", 3, "status:5xx"),
         ("~u", 0, "~u needs a regex"),
