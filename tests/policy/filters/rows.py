@@ -44,7 +44,7 @@ TERMS = st.sampled_from(
         "type:json", "is:error", "is:tls-failed", "is:tunnel", "is:sse", "is:grpc", "is:ws", "is:open",
         "is:marked", "port:443", "path:/v1/", "url:https://api", "client:127", "sni:shop", "reason:expired",
         "comment:x", "method:=get", "is:replay", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
-        "ttfb:>1s",
+        "ttfb:>1s", 'type:=""', "orders|status:404", "path:/rders|€/", "host:api&!is:error",
     ]
 )  # fmt: skip
 EXPRESSIONS = st.recursive(
