@@ -15,6 +15,7 @@ COMMANDS = {
     "env": "print the environment for clients of a running proxy, for `eval`",
     "ca": "show or export the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",
+    "doctor": "check the installation, and send requests through a proxy",
 }
 PRINTING = {
     "format": "--format",
@@ -138,7 +139,7 @@ def build(name: str, *, top: bool = False) -> Parser:
     )
     if top:
         parser.add_argument("--version", action=_Version, help="print the version and exit")
-    {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo}[name](parser)
+    {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo, "doctor": _doctor}[name](parser)
     return parser
 
 
@@ -197,6 +198,12 @@ def _ca(parser: Parser) -> None:
     _directory(parser)
     parser.add_argument("--format", choices=("pem", "der", "p12"), default="pem", help="of the export (pem)")
     parser.add_argument("--out", metavar="FILE", default="-", help="where to write it; - is standard output")
+
+
+def _doctor(parser: Parser) -> None:
+    _directory(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings to check with (config.toml)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is found (text)")
 
 
 def _demo(parser: Parser) -> None:

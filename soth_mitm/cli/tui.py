@@ -51,6 +51,7 @@ async def serve(
     around: Around = nothing_around,
 ) -> int:
     """Run a proxy under the app, inside what `around` makes of it; the port is bound before the screen."""
+    from soth_mitm.cli.checkup.checkup import checkup
     from soth_mitm_tui.app import run_app
 
     prepared = Prepared(arguments, config, log=False)
@@ -66,8 +67,8 @@ async def serve(
     try:
         async with prepared.run(resolver) as running, around(running):
             _offer_crashed(prepared.bus)
-            remember = not getattr(arguments, "forget", False)
-            opened = run_app(store, running.proxy.control, config=running.proxy.config, remember=remember)
+            remember, proxy = not getattr(arguments, "forget", False), running.proxy
+            opened = run_app(store, proxy.control, config=proxy.config, doctor=checkup, remember=remember)
             app = start(opened, "app")
             stop = start(running.stop.wait(), "stop")
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)

@@ -51,6 +51,15 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "max_connections" in staged.shown()
 
 
+@case("app.doctor")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, key)
+    await staged.until(lambda: "2 checks went well, 1 with a warning" in staged.shown())
+    text = staged.shown()
+    assert "only 256 files may be open" in text
+    assert "→ ulimit -n 4096" in text
+
+
 @case("page.close")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await on_page(staged)

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from soth_mitm.config import Config
+from soth_mitm.model.checks import Check, Health
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.keymap import Keymap
@@ -49,6 +50,14 @@ class Control:
 
 
 CONFIG = Config()
+
+
+async def doctor(config: Config) -> AsyncIterator[Check]:
+    """Find that all is well, but for one thing."""
+    yield Check("CA", Health.OK, "EC P-256, valid until 2035-01-01")
+    yield Check(
+        "open files", Health.WARNING, "only 256 files may be open; a tunnel takes six", "ulimit -n 4096"
+    )
 
 
 class Stage:
@@ -145,6 +154,7 @@ async def stage(
         state=state,
         keymap=keymap,
         local_clipboard=False,
+        doctor=doctor,
     )
     try:
         async with app.run_test(size=size) as pilot:

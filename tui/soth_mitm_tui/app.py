@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from inspect import isawaitable
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
@@ -40,7 +41,7 @@ from soth_mitm_tui.themes import DARK, LIGHT, THEMES
 from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 
     from textual.binding import BindingType
     from textual.dom import DOMNode
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from soth_mitm.config import Config
+    from soth_mitm.model.checks import Check
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
@@ -92,6 +94,10 @@ class Control(Protocol):
         ...
 
 
+Doctor = Callable[["Config"], "AsyncIterator[Check]"]
+"""Checks the installation with some settings, and yields each check when it is done."""
+
+
 class Outcome(NamedTuple):
     """How the app ended."""
 
@@ -126,6 +132,7 @@ class SothApp(App[None]):
         keymap: Keymap | None = None,
         local_clipboard: bool | None = None,
         reading: Reading | None = None,
+        doctor: Doctor | None = None,
         warm_up: bool = False,
     ) -> None:
         self._theme_in_use: tuple[str, Theme] | None = None
@@ -135,6 +142,8 @@ class SothApp(App[None]):
         self._remark = ""
         self.store, self.control = store, control
         self.config = config
+        self.doctor = doctor
+        """Checks the installation; None where that is not offered."""
         self._product = title
         self.clock: Clock = clock or SystemClock()
         self.state = state or State()
@@ -435,6 +444,7 @@ async def run_app(
     light: bool = False,
     reading: Reading | None = None,
     remember: bool = True,
+    doctor: Doctor | None = None,
 ) -> Outcome:
     """Run the app on the caller's loop until it ends; never raises for a fault of the app.
 
@@ -453,6 +463,7 @@ async def run_app(
         state=state,
         keymap=keymap,
         reading=reading,
+        doctor=doctor,
         warm_up=True,
     )
     try:

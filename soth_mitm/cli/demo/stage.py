@@ -96,6 +96,11 @@ class Stage:
         }
         return Config(**chosen)
 
+    @property
+    def roots(self) -> Path:
+        """The certificate of the authority that the origins' certificates come from."""
+        return self._authority.roots
+
     def resolver(self, host: str, port: int) -> Sequence[Address]:
         """Return where a proxy has to go for a site. What the stage does not have refuses connections."""
         origins = {443: self._secure, 80: self._plain}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm_tui.counting import Counting
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.pages.checks import check_entries
 from soth_mitm_tui.pages.limits import Kept, limit_entries
 from soth_mitm_tui.pages.log import LEVELS, log_entries
 from soth_mitm_tui.pages.overview import overview_entries
@@ -14,6 +15,7 @@ from soth_mitm_tui.screens.page import PageScreen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from soth_mitm.model.checks import Check
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.widgets.page import Entry
 
@@ -29,6 +31,7 @@ class Run(Desk):
             "app.overview": self._overview,
             "app.log": self._log,
             "app.limits": self._limits,
+            "app.doctor": self._doctor,
             "page.level": self._next_level,
         }
 
@@ -36,6 +39,8 @@ class Run(Desk):
         """Say where the level has no meaning."""
         if action_id == "page.level" and not self._on_log:
             return "Only the event log has levels"
+        if action_id == "app.doctor" and self.app.doctor is None:
+            return "This is a file: soth-mitm doctor checks the installation"
         return ""
 
     @property
@@ -105,3 +110,14 @@ class Run(Desk):
         index = store.index
         kept = Kept(len(index), index.dropped, store.size_bytes, store.segments)
         return limit_entries(index.session, self.app.config, kept, width)
+
+    # --- doctor
+
+    async def _doctor(self) -> None:
+        checks: list[Check] = []
+        done = False
+        self._show(PageScreen("Doctor", lambda width: check_entries(checks, width, done=done), name="doctor"))
+        assert self.app.doctor is not None
+        async for check in self.app.doctor(self.app.config):
+            checks.append(check)  # noqa: PERF401 - each is shown as it comes
+        done = True
