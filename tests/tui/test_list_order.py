@@ -295,6 +295,14 @@ def groups(model: FlowModel) -> list[Group]:
     return [entry for entry in entries if isinstance(entry, Group)]
 
 
+async def test_a_list_whose_flows_are_all_deleted_says_how_to_get_them_back() -> None:
+    async with stage(lambda script: some(script, 2)) as staged:
+        await staged.press("v", "d")
+        assert "All 2 flows were deleted from the list: u undoes it" in staged.shown()
+        await staged.press("u")
+        assert "2 flows" in staged.shown(staged.main.list)
+
+
 async def test_a_comment_that_is_too_long_stays_in_the_field() -> None:
     async with stage(lambda script: some(script, 3)) as staged:
 

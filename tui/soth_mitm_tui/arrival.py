@@ -105,6 +105,11 @@ class Arrivals:
         return self._end - self._dropped - len(self._hidden)
 
     @property
+    def deleted(self) -> int:
+        """Rows that were taken out of the list."""
+        return len(self._hidden)
+
+    @property
     def filtered(self) -> bool:
         """Whether a filter is set."""
         return self._matcher is not None

@@ -113,7 +113,7 @@ class MainScreen(Screen[None]):
         flows = self.list
         with flows.guard():
             flows.pull()
-        empty = self.model.total == 0 and not self.model.filtered
+        empty = self.model.total == 0 and not self.model.filtered and not self.model.deleted
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
             self._arrange()

@@ -161,7 +161,11 @@ class FlowList(CursorList):
         return base if self.has_focus else base + Style(bold=False)
 
     def _empty_lines(self) -> list[Line]:
-        hidden = self.model.total
+        hidden, deleted = self.model.total, self.model.deleted
+        if not self.model.filtered and deleted:
+            count = "The only flow was" if deleted == 1 else f"All {deleted:,} flows were"
+            words = (f"  {count} deleted from the list: ", "text"), ("u", "accent"), (" undoes it", "text")
+            return [BLANK, line(*words)]
         if not self.model.filtered or not hidden:
             return list(self.when_empty)
         count = "1 flow is" if hidden == 1 else f"{hidden:,} flows are"
