@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
+from soth_mitm.policy.filters.patterns import compiled
+
 
 class Scope(StrEnum):
     """What is searched."""
@@ -67,4 +69,4 @@ class DeepTerm(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=64)
 def _compiled(pattern: bytes, flags: int) -> re.Pattern[bytes]:
-    return re.compile(pattern, flags)
+    return compiled(pattern, flags)

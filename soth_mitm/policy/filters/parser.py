@@ -18,6 +18,7 @@ from soth_mitm.policy.filters.errors import FilterError
 from soth_mitm.policy.filters.fields import ALIASES, BY_NAME, DEEP, STATE_NAMES
 from soth_mitm.policy.filters.lexer import Token, tokens
 from soth_mitm.policy.filters.nodes import All, Any, Deep, Never, Node, Not, Pattern, Range, State, Text, Word
+from soth_mitm.policy.filters.patterns import compiled
 from soth_mitm.policy.filters.repeats import endless_repeat
 from soth_mitm.policy.filters.values import bounds
 
@@ -181,7 +182,7 @@ def deep_pattern(name: str, source: str, column: int, *, field: str = "") -> Dee
     flags = re.IGNORECASE | (re.MULTILINE if name.endswith("header") else re.DOTALL)
     try:
         encoded = source.encode()
-        re.compile(encoded, flags)
+        compiled(encoded, flags)
     except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise _not_an_expression(error, column) from error
     _refuse_endless(source, column)
@@ -195,7 +196,7 @@ def regex(source: str, column: int) -> re.Pattern[str]:
         FilterError: it is none.
     """
     try:
-        pattern = re.compile(source, re.IGNORECASE)
+        pattern = compiled(source, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
         raise _not_an_expression(error, column) from error
     _refuse_endless(source, column)
