@@ -30,6 +30,7 @@ from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saving import Saving
 from soth_mitm_tui.desks.viewing import Viewing
+from soth_mitm_tui.hints import Hints
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.keymap import load as load_keymap
@@ -150,6 +151,7 @@ class SothApp(App[None]):
         """What the app remembers from run to run."""
         self.keymap = keymap or Keymap(DEFAULT, {}, ())
         self.registry = self.keymap.registry
+        self.hints = Hints(self.state, self.registry, say=self._hint)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self._first_theme(light)
@@ -289,6 +291,7 @@ class SothApp(App[None]):
     def action_perform(self, action_id: str) -> None:
         """Carry out an action of the registry; what every key is bound to."""
         self.perform(action_id)
+        self.hints.pressed(self.registry.named(action_id))
 
     def perform(self, action_id: str) -> None:
         """Carry out an action, or say why it does not work now. An error shows the pane's card."""
@@ -320,6 +323,9 @@ class SothApp(App[None]):
         else:
             _log.error("an action failed", exc_info=error)
         self.notify(printable(f"{label}: {error}", 300), severity="error", markup=False)
+
+    def _hint(self, text: str) -> None:
+        self.notify(printable(text, 300), markup=False, timeout=6)
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""

@@ -33,6 +33,8 @@ READABLE: Final = {
     "minus": "-",
     "full_stop": ".",
     "comma": ",",
+    "colon": ":",
+    "vertical_line": "|",
 }
 
 

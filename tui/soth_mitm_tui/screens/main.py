@@ -188,6 +188,11 @@ class MainScreen(Screen[None]):
             node = node.parent
         return None
 
+    def on_key(self, event: events.Key) -> None:
+        """Say of a key that does nothing here what it would do elsewhere."""
+        if event.key not in self.active_bindings and self.soth.hints.unknown(event.key):
+            event.stop()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Other keys work now."""
         self._refresh_keys()

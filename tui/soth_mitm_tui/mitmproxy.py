@@ -1,0 +1,127 @@
+"""For whoever knows mitmproxy: what its keys do here. The docs page and the hints come from this table.
+
+A key that does something else here is explained once, when it is first pressed; a key that does
+nothing here says what to press instead, each time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from soth_mitm_tui.actions.action import readable
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.actions import Registry
+
+if TYPE_CHECKING:
+    from soth_mitm_tui.actions import Action, Registry
+
+SAME: Final = "the same"
+_NAMED: Final = re.compile(r"\{([a-z-]+\.[a-z-]+)\}")
+
+
+class Key(NamedTuple):
+    """A key of mitmproxy's console."""
+
+    key: str
+    """In Textual's names."""
+    there: str
+    """What it does in mitmproxy."""
+    here: str
+    """What to do here, with actions as `{pane.verb}`; `SAME` where it is the same key."""
+
+
+KEYS: Final[tuple[Key, ...]] = (
+    Key("j", "down", SAME),
+    Key("k", "up", SAME),
+    Key("g", "go to the start", SAME),
+    Key("G", "go to the end", SAME),
+    Key("enter", "look at a flow", SAME),
+    Key("q", "back, then quit", SAME),
+    Key("question_mark", "help", SAME),
+    Key("E", "event log", SAME),
+    Key("m", "mark", SAME),
+    Key("semicolon", "comment", SAME),
+    Key("d", "delete", SAME),
+    Key("w", "save", SAME),
+    Key("X", "kill", SAME),
+    Key("slash", "search in a flow", SAME),
+    Key("N", "go to the match before, in a flow", SAME),
+    Key("f", "set the view filter", "{list.filter} filters"),
+    Key("F", "follow the newest", "{list.follow} follows the newest flow"),
+    Key(
+        "space",
+        "show the next flow, or page down",
+        "{detail.next-flow} and {detail.previous-flow} change the flow",
+    ),
+    Key("p", "show the flow before", "{detail.previous-flow} shows the flow before"),
+    Key("o", "set the order", "{list.sort} sorts by the column of the cursor, again reverses"),
+    Key(
+        "v",
+        "reverse the order, or show a body in a pager",
+        "{list.sort} twice reverses; bodies are whole here",
+    ),
+    Key("b", "save a body", "{flow.save} saves a body, a flow, the marked, the shown, or all"),
+    Key("x", "export", "{flow.copy} copies as curl, raw, Python; {flow.save} saves"),
+    Key("ctrl+l", "copy a cut", "{flow.copy} and one more letter copy"),
+    Key("colon", "open the command line", "{app.commands} finds every action by its words"),
+    Key("C", "list the commands", "{app.commands} finds every action by its words"),
+    Key("K", "list the key bindings", "{app.help} shows the keys; keys.toml changes them"),
+    Key("O", "edit the options", "settings are in config.toml and on the command line: docs/cli.md"),
+    Key("B", "start a browser", "{app.setup} says how to point a browser here"),
+    Key("Q", "exit at once", "{app.quit} twice leaves at once"),
+    Key("H", "hide the quick help", "the key bar stays; {detail.zoom} gives the detail the screen"),
+    Key("minus", "change the layout", "it follows the width; {detail.zoom} gives the detail the screen"),
+    Key("P", "show the flow in the other pane", "it stands beside or below the list from 100 columns on"),
+    Key("L", "load a file", "soth-mitm tui FILE opens one"),
+    Key("W", "stream to a file", "-w FILE does at the start; {flow.save} saves what was seen"),
+    Key("M", "show only the marked", "filter with is:marked"),
+    Key("U", "unmark all", "filter with is:marked, then {flow.mark} on each"),
+    Key("z", "delete all, or decode the body", "{list.delete} deletes one; bodies are decoded here"),
+    Key("Z", "delete what the filter hides", "{list.delete} deletes one"),
+    Key("i", "set the intercept filter", "breakpoints are not in this version"),
+    Key("I", "turn intercepting on or off", "breakpoints are not in this version"),
+    Key("a", "resume a flow", "breakpoints are not in this version"),
+    Key("A", "resume all flows", "breakpoints are not in this version"),
+    Key("e", "edit", "editing is not in this version"),
+    Key("r", "replay", "replay is not in this version; {flow.copy} copies a curl command"),
+    Key("D", "duplicate", "editing is not in this version"),
+    Key("V", "revert changes", "editing is not in this version"),
+    Key("S", "replay a server from a file", "replay is not in this version"),
+    Key("vertical_line", "run a script on a flow", "programs use the handler API: docs/embedding.md"),
+)
+"""What mitmproxy's console binds, by its own default keys, that a person may reach for here."""
+
+_BY_KEY: Final = {each.key: each for each in KEYS}
+
+
+def here(entry: Key, registry: Registry) -> str:
+    """Return what to do here, with the keys of this run."""
+
+    def keys(match: re.Match[str]) -> str:
+        shown = registry.named(match[1]).shown_keys
+        return shown[0] if shown else match[1]
+
+    return _NAMED.sub(keys, entry.here)
+
+
+def hint(key: str, registry: Registry) -> str:
+    """Return what to say to a key that does nothing here; empty where mitmproxy does not know it either."""
+    entry = _BY_KEY.get(key)
+    if entry is None or entry.here == SAME:
+        return ""
+    return f"{readable(key)} is mitmproxy's key to {entry.there}. Here: {here(entry, registry)}"
+
+
+def difference(action: Action, registry: Registry) -> tuple[str, str]:
+    """Return the key of an action that does something else in mitmproxy, and what to say of it once.
+
+    Both are empty where there is no difference.
+    """
+    for key in action.keys.split(","):
+        entry = _BY_KEY.get(key)
+        if entry is not None and entry.here != SAME:
+            there = f"mitmproxy's, to {entry.there}: {here(entry, registry)}"
+            return key, f"{readable(key)} is {action.label} here. {there}"
+    return "", ""
