@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "DeepSearch", "DeepStore", "Progress", "Term", "WorkerError"]
 
-BATCH: Final = 256
+BATCH: Final = 512
 """Flows that are asked about at once."""
 
 SLICE_SECONDS: Final = 0.002
@@ -211,7 +211,8 @@ class DeepSearch:
 
     async def _hand_over(self, candidates: list[Candidate]) -> None:
         """Tell the process where the blocks lie, and hand over those that lie in no file."""
-        self._generation = await self.lane.start()
+        if not self.lane.pid or self._generation != self.lane.generation:
+            self._generation = await self.lane.start()
         numbers = sorted({number for candidate in candidates for number, _ in candidate.blocks})
         self._turn += 1
         await asyncio.to_thread(self._tell, numbers, self._turn)

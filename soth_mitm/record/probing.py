@@ -109,33 +109,34 @@ class Probing:
     def ask(self, terms: Sequence[Term], candidates: Sequence[Candidate], most_bytes: int) -> Job:
         """Ask the terms about each flow; yields and returns lists of pairs of flow and answers."""
         found: list[tuple[int, Answers]] = []
-        told = perf_counter()
+        told = started = perf_counter()
         for candidate in candidates:
             asking = _Asking(terms, most_bytes)
             for _ in self._steps(asking, candidate):
-                if perf_counter() - told > TELL_SECONDS:
+                now = perf_counter()
+                if now - told > TELL_SECONDS:
                     yield found
-                    found, told = [], perf_counter()
-                else:
+                    found, told = [], now
+                elif now - started > SLICE_SECONDS:
                     yield None
+                else:
+                    continue
+                started = perf_counter()
             found.append((candidate.flow, tuple(asking.answers)))
         return found
 
     def _steps(self, asking: _Asking, candidate: Candidate) -> Iterator[None]:
-        started = perf_counter()
+        """Answer about one flow, in steps of a few milliseconds at most."""
         for number, own in candidate.blocks:
             block = self._block(number)
+            yield
             for frame in block.frames.get(own, ()) if block is not None else ():
-                for _ in asking.take(block.payload, frame) if block is not None else ():
-                    if perf_counter() - started > SLICE_SECONDS:
-                        yield
-                        started = perf_counter()
+                if block is not None:
+                    yield from asking.take(block.payload, frame)
                 if asking.done:
                     return
-            if perf_counter() - started > SLICE_SECONDS:
-                yield
-                started = perf_counter()
         asking.finish()
+        yield
 
     # --- blocks -----------------------------------------------------------------------------------
 
