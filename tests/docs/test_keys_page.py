@@ -17,6 +17,7 @@ PANES = {
     "filter": "The filter",
     "detail": "The detail of a flow",
     "search": "The search in a flow",
+    "saved": "The filters with names",
     "copy": "The menu that copies",
     "save": "The dialog that saves",
     "setup": "The set-up card",

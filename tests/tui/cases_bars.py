@@ -11,6 +11,7 @@ from soth_mitm_tui.actions import Action
 from soth_mitm_tui.actions.copying import COPY_ACTIONS
 from soth_mitm_tui.screens.copy import CopyScreen
 from soth_mitm_tui.screens.save import SaveScreen
+from soth_mitm_tui.screens.saved import SavedScreen
 from tests.tui.script import Script
 from tests.tui.stage import Stage
 
@@ -225,6 +226,218 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", "w", key)
     assert staged.screen is staged.main
     assert not [name for name in os.listdir() if name.endswith(".soth")]
+
+
+# --- filtering
+
+
+async def paths(staged: Stage, *wanted: str) -> None:
+    """Wait until the list shows these paths, and no other one."""
+    model = staged.main.model
+
+    def shown() -> list[str]:
+        rows = [model.row_of(model.flow_at(position)) for position in range(len(model))]
+        return [row.path for row in rows if row is not None]
+
+    await staged.until(lambda: shown() == list(wanted))
+
+
+async def typed(staged: Stage, text: str) -> None:
+    """Type a filter."""
+    await staged.press("slash")
+    await staged.type(text)
+
+
+@case("filter.accept")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "orders")
+    await staged.press(key)
+    assert staged.main.list.has_focus
+    await paths(staged, "/orders")
+
+
+@case("filter.clear")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "stat")
+    assert "status:" in staged.shown()
+    await staged.press(key)
+    assert "status:" not in staged.shown()
+    assert staged.main.filter.text == "stat"
+    await staged.press(key)
+    await paths(staged, "/orders", "/app.js")
+    await staged.press("slash", "up")
+    assert staged.main.filter.text == "stat"
+
+
+@case("filter.complete")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "stat")
+    assert "status:" in staged.shown(staged.main.filter.words)
+    await staged.press(key)
+    assert staged.main.filter.text == "status:"
+    await staged.press(key)
+    assert staged.main.filter.text == "status:2xx"
+    await paths(staged, "/orders", "/app.js")
+
+
+@case("filter.next")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "status:")
+    await staged.press(key, key, "enter")
+    assert staged.main.filter.text == "status:3xx"
+    assert staged.main.filter.field.has_focus
+    await paths(staged)
+    await staged.press(key)
+    assert staged.main.list.has_focus
+
+
+@case("filter.previous")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "app.js")
+    await staged.press("enter", "escape", "slash")
+    await staged.type("draft")
+    await staged.press(key)
+    assert staged.main.filter.text == "app.js"
+    await staged.press("down")
+    assert staged.main.filter.text == "draft"
+
+
+@case("filter.negate")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await typed(staged, "app.js")
+    await staged.press(key)
+    assert staged.main.filter.text == "!(app.js)"
+    await paths(staged, "/orders")
+    await staged.press(key)
+    await paths(staged, "/app.js")
+
+
+@case("filter.save")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("slash", key)
+    assert "Type a filter first" in told(staged)
+    await staged.type("app.js")
+    await staged.press(key)
+    await staged.type("scripts")
+    await staged.press("enter")
+    assert "[scripts]" in staged.shown(staged.main.filter)
+    assert staged.main.filter.text == ""
+    await paths(staged, "/app.js")
+    await staged.type("orders")
+    await paths(staged)
+    await staged.press("enter", "escape")
+    await paths(staged, "/orders", "/app.js")
+    assert [each.text for each in staged.app.filtering.saved.saved] == ["app.js"]
+
+
+async def with_saved(staged: Stage) -> None:
+    """Have two filters with names, and the list of them open."""
+    staged.app.filtering.saved.add("scripts", "app.js")
+    staged.app.filtering.saved.add("shop", "host:api")
+    await staged.press("F")
+    assert isinstance(staged.screen, SavedScreen)
+
+
+@case("list.saved-filters")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "No filter has a name yet" in staged.shown()
+
+
+@case("saved.apply")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press(key)
+    await paths(staged, "/app.js")
+    await staged.press("down", key)
+    await paths(staged)
+    await staged.press("up", key)
+    await paths(staged, "/orders")
+    await staged.press("escape")
+    assert "[shop]" in staged.shown(staged.main.filter)
+
+
+@case("saved.delete")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press("enter", key)
+    await paths(staged, "/orders", "/app.js")
+    assert [each.name for each in staged.app.filtering.saved.saved] == ["shop"]
+
+
+@case("saved.rename")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press("enter", key)
+    await staged.type("2")
+    await staged.press("enter")
+    assert isinstance(staged.screen, SavedScreen)
+    assert staged.app.filtering.saved.on == ["scripts2"]
+    await staged.until(lambda: "scripts2" in staged.shown())
+
+
+@case("saved.down")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press(key, "enter")
+    await paths(staged, "/orders")
+
+
+@case("saved.up")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press("down", key, "enter")
+    await paths(staged, "/app.js")
+
+
+@case("saved.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await with_saved(staged)
+    await staged.press(key)
+    assert staged.screen is staged.main
+
+
+@case("list.filter-off")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert "There is no filter to switch off" in told(staged)
+    await typed(staged, "app.js")
+    await staged.press("enter", key)
+    await paths(staged, "/orders", "/app.js")
+    assert staged.main.filter.text == "app.js"
+    assert "off" in staged.shown(staged.main.filter)
+    await staged.press(key)
+    await paths(staged, "/app.js")
+
+
+@case("app.search")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    assert staged.main.filter.text == "body:"
+    await staged.type("o_81")
+    assert "searching bodies" in staged.shown()
+    await paths(staged, "/orders")
+    await staged.until(lambda: "valid · 1 of 2" in staged.shown())
+
+
+@case("detail.only")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "enter", key)
+    assert "put the cursor on a header" in told(staged)
+    await staged.press("2", "g", *["j"] * 8)
+    assert staged.main.detail.current_value() == ("content-length", "29")
+    await staged.press(key)
+    assert staged.main.filter.text == 'header:"content-length: 29"'
+    await paths(staged, "/orders")
+
+
+@case("detail.without")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", "enter", "2", "g", *["j"] * 8)
+    assert staged.main.detail.current_value() == ("content-length", "29")
+    await staged.press(key)
+    assert staged.main.filter.text == '!header:"content-length: 29"'
+    await paths(staged, "/app.js")
 
 
 for _id in CASES:

@@ -393,24 +393,6 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 # --- the filter bar
 
 
-@case("filter.accept")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press("slash")
-    await staged.type("item/1")
-    await staged.press(key)
-    assert staged.main.list.has_focus
-    assert len(staged.main.model) == 11
-
-
-@case("filter.clear")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press("slash")
-    await staged.type("item/1")
-    await staged.press(key)
-    assert staged.main.list.has_focus
-    assert len(staged.main.model) == 60
-
-
 # --- the detail
 
 
@@ -1008,7 +990,6 @@ CASES.update(cases_run.CASES)
 for _id in CASES:
     SCENES[_id] = many
 CASES.update(cases_bars.CASES)
-SCENES.update(cases_bars.SCENES)
 for _id in (
     "detail.mode",
     "detail.raw",
@@ -1019,6 +1000,7 @@ SCENES["detail.fold-all"] = some_json
 SCENES["detail.back"] = SCENES["detail.overview"] = many
 for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.close"):
     SCENES[_id] = lambda script: None
+SCENES.update(cases_bars.SCENES)
 
 
 def test_every_action_has_a_case() -> None:

@@ -28,6 +28,7 @@ from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
 from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.run import Run
+from soth_mitm_tui.desks.saved import SavedDesk
 from soth_mitm_tui.desks.saving import Saving
 from soth_mitm_tui.desks.viewing import Viewing
 from soth_mitm_tui.hints import Hints
@@ -170,6 +171,7 @@ class SothApp(App[None]):
             Browsing(self),
             Flows(self),
             self.filtering,
+            SavedDesk(self),
             self.copying,
             self.saving,
             Run(self),
@@ -241,6 +243,7 @@ class SothApp(App[None]):
     def on_unmount(self) -> None:
         """End the process for heavy reads."""
         self.worker.close()
+        self.filtering.close()
         self._documents.close()
 
     @property

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from soth_mitm_tui.deepfilter import DeepFilter
 from soth_mitm_tui.matches import Matches
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SLICE_NS = 3_000_000
 """How long one slice of a scan may take; a handler of the app has 5 ms."""
 _BATCH = 512
+_DEEP_BATCH = 128
 
 
 class RowIndex(Protocol):
@@ -215,14 +217,14 @@ class Arrivals:
         return gone
 
     def _pull_filtered(self, start: int, end: int, changes: Changes, dropped: int) -> Update:
-        matcher, index = self._matcher, self._index
+        matcher = self._matcher
         assert matcher is not None
         before = len(self._matches)
         deadline = perf_counter_ns() + SLICE_NS
         number = start
         while number < end:
-            stop = min(number + _BATCH, end)
-            for found in index.search(matcher, number, stop):
+            stop = min(number + self._batch, end)
+            for found in self._search(number, stop):
                 self._matches.append(found)
                 self._changed(found)
             number = stop
@@ -238,6 +240,31 @@ class Arrivals:
         if changes.changed is None or moved:
             return Update(appended, None, dropped)
         return Update(appended, frozenset(positions), dropped)
+
+    @property
+    def _batch(self) -> int:
+        return _DEEP_BATCH if isinstance(self._matcher, DeepFilter) else _BATCH
+
+    def _search(self, start: int, stop: int) -> list[int]:
+        """Return the numbers of the rows that match, as far as that is known."""
+        matcher, index = self._matcher, self._index
+        assert matcher is not None
+        if isinstance(matcher, DeepFilter):
+            candidates = index.search(matcher.filter, start, stop)
+            # Newest first, as a person looks at them, is the order in which they are asked, too.
+            return [number for number in reversed(candidates) if matcher(index.row(number))][::-1]
+        return index.search(matcher, start, stop)
+
+    def judge(self, flows: Iterable[int]) -> None:
+        """Judge flows again about which the filter has learnt something."""
+        matcher = self._matcher
+        if matcher is None:
+            return
+        self.revision += 1
+        for flow in flows:
+            number = self._number(flow)
+            if number is not None and number >= self._scan:
+                self._judge_again(number, matcher, set())
 
     def _judge_again(self, number: int, matcher: RowFilter, positions: set[int]) -> bool:
         if self._is_hidden(number) or not matcher(self._index.row(number)):
@@ -261,14 +288,13 @@ class Arrivals:
 
     def scan(self, budget_ns: int = SLICE_NS) -> int:
         """Look at older rows for at most about `budget_ns`; return how many were found."""
-        matcher, index = self._matcher, self._index
-        if matcher is None:
+        if self._matcher is None:
             return 0
         found = 0
         deadline = perf_counter_ns() + budget_ns
         while self._scan > self._dropped:
-            stop = max(self._dropped, self._scan - _BATCH)
-            numbers = index.search(matcher, stop, self._scan)
+            stop = max(self._dropped, self._scan - self._batch)
+            numbers = self._search(stop, self._scan)
             for number in reversed(numbers):
                 self._matches.prepend(number)
                 self._changed(number)

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from soth_mitm_tui.actions.action import Action
 from soth_mitm_tui.actions.copying import COPY_ACTIONS
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
-from soth_mitm_tui.actions.filtering import FILTER_ACTIONS
+from soth_mitm_tui.actions.filtering import FILTER_ACTIONS, SAVED_ACTIONS
 from soth_mitm_tui.actions.flows import (
     COLUMNS_ACTIONS,
     FLOW_ACTIONS,
@@ -35,6 +35,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
     *SEARCH_ACTIONS,
+    *SAVED_ACTIONS,
     *COPY_ACTIONS,
     *SAVE_ACTIONS,
     *SETUP_ACTIONS,
@@ -52,6 +53,7 @@ PANES: Final = {
     "filter": "Filter",
     "detail": "Flow",
     "search": "Search",
+    "saved": "Saved filters",
     "copy": "Copy",
     "save": "Save",
     "setup": "Set-up",

@@ -29,7 +29,7 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "list.filter",
         "slash",
         "filter",
-        "Show only the flows that have all the words you type.",
+        "Show only the flows that you ask for, by words, fields, states, headers and bodies.",
         VIEW,
         show=True,
     ),
@@ -79,6 +79,8 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "list.narrower", "less_than_sign", "narrower", "Make the column of the cell cursor narrower.", VIEW
     ),
     Action("list.wider", "greater_than_sign", "wider", "Make the column of the cell cursor wider.", VIEW),
+    Action("list.filter-off", "ctrl+e", "filter off", "Switch the filter off, or on again.", VIEW),
+    Action("list.saved-filters", "F", "saved filters", "Choose among the filters with names.", VIEW),
     Action("list.save", "w", "save", "Save flows or a body to a file.", VIEW, show=True),
     Action("list.down", "j,down", "down", "Select the next flow.", MOVE),
     Action("list.up", "k,up", "up", "Select the flow before.", MOVE),

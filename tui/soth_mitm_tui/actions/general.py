@@ -53,6 +53,7 @@ PAGE_ACTIONS: Final[tuple[Action, ...]] = (
 APP_ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help", "question_mark", "help", "Show every key of the focused pane.", APP, show=True),
     Action("app.commands", "ctrl+p", "commands", "Find any command by name.", APP, show=True, priority=True),
+    Action("app.search", "ctrl+f", "search all", "Search in the bodies of all flows.", APP),
     Action("app.setup", "S", "set-up", "Show how to send traffic through the proxy.", APP),
     Action(
         "app.overview",

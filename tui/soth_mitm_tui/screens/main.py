@@ -103,7 +103,9 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is."""
+        self.detail.show_tab(self.soth.state.get("detail", "tab", 0))
         self.tick()
+        self.soth.filtering.restore()
         (self.list if len(self._index) else self.card).focus()
 
     # --- what is shown, some times a second
@@ -236,7 +238,8 @@ class MainScreen(Screen[None]):
         self._refresh_keys()
 
     def on_detail_turned(self) -> None:
-        """The key bar has the keys of the tab."""
+        """The key bar has the keys of the tab, and the next run begins with it."""
+        self.soth.state.set("detail", "tab", self.detail.tab or None)
         self._refresh_keys()
 
     def on_flow_list_laid(self) -> None:

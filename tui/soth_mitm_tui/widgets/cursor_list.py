@@ -10,6 +10,8 @@ from soth_mitm_tui.arrival import NO_UPDATE, Update
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from soth_mitm.record.index import RowFilter
     from soth_mitm_tui.arranging import Sorting
     from soth_mitm_tui.groups import Group, Grouping
@@ -176,6 +178,25 @@ class CursorList(LineScroll):
         if self._settle_cursor() and not self.following:
             self._show_cursor()
         self.refresh()
+        self._settle_soon()
+
+    def judge(self, flows: Iterable[int]) -> None:
+        """Show or hide flows about which the filter has learnt something; what is in sight stays there."""
+        model, position = self.model, self.position
+        if position is None or not self.top <= position < self.top + self.page:
+            position = min(self.top, len(model) - 1)
+        held = (model.flow_at(position), position - self.top) if len(model) else None
+        model.judge(flows)
+        model.settle(0)
+        self.set_line_count(len(model))
+        if self.following:
+            self._show_newest()
+        else:
+            self._hold(held)
+        if self._settle_cursor() and not self.following:
+            self._show_cursor()
+        self.refresh()
+        self.post_message(self.Moved())
         self._settle_soon()
 
     def order_by(self, sorting: Sorting | None, grouping: Grouping | None) -> None:
