@@ -294,7 +294,7 @@ class SothApp(App[None]):
     def action_perform(self, action_id: str) -> None:
         """Carry out an action of the registry; what every key is bound to."""
         self.perform(action_id)
-        self.hints.pressed(self.registry.named(action_id))
+        self.hints.done(self.registry.named(action_id))
 
     def perform(self, action_id: str) -> None:
         """Carry out an action, or say why it does not work now. An error shows the pane's card."""
@@ -328,7 +328,7 @@ class SothApp(App[None]):
         self.notify(printable(f"{label}: {error}", 300), severity="error", markup=False)
 
     def _hint(self, text: str) -> None:
-        self.notify(printable(text, 300), markup=False, timeout=6)
+        self.notify(printable(text, 300), markup=False, timeout=4)
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""

@@ -20,18 +20,25 @@ class Hints:
 
     def __init__(self, state: State, registry: Registry, *, say: Callable[[str], object]) -> None:
         self._state, self._registry, self._say = state, registry, say
+        self._key = ""
         self._told: list[str] = state.get_as("hints", "told", list[str], [])[:MOST]
 
-    def pressed(self, action: Action) -> None:
-        """An action was carried out by a key; tell the difference, if there is one, for the first time."""
-        key, said = difference(action, self._registry)
+    def pressed(self, key: str) -> None:
+        """Take note of a key, before anything is done by it."""
+        self._key = key
+
+    def done(self, action: Action) -> None:
+        """The key has carried out an action; tell the difference, if there is one, for the first time."""
+        key, self._key = self._key, ""
+        said = difference(key, action.label, self._registry)
         if said and key not in self._told:
             self._told.append(key)
             self._state.set("hints", "told", self._told)
             self._say(said)
 
-    def unknown(self, key: str) -> bool:
-        """A key was pressed that does nothing here; return whether there was something to say."""
+    def unknown(self) -> bool:
+        """The key does nothing here; return whether there was something to say."""
+        key, self._key = self._key, ""
         said = hint(key, self._registry)
         if said:
             self._say(said)

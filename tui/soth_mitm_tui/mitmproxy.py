@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.actions import Registry
 
 if TYPE_CHECKING:
-    from soth_mitm_tui.actions import Action, Registry
+    from soth_mitm_tui.actions import Registry
 
 SAME: Final = "the same"
 _NAMED: Final = re.compile(r"\{([a-z-]+\.[a-z-]+)\}")
@@ -114,14 +114,9 @@ def hint(key: str, registry: Registry) -> str:
     return f"{readable(key)} is mitmproxy's key to {entry.there}. Here: {here(entry, registry)}"
 
 
-def difference(action: Action, registry: Registry) -> tuple[str, str]:
-    """Return the key of an action that does something else in mitmproxy, and what to say of it once.
-
-    Both are empty where there is no difference.
-    """
-    for key in action.keys.split(","):
-        entry = _BY_KEY.get(key)
-        if entry is not None and entry.here != SAME:
-            there = f"mitmproxy's, to {entry.there}: {here(entry, registry)}"
-            return key, f"{readable(key)} is {action.label} here. {there}"
-    return "", ""
+def difference(key: str, done: str, registry: Registry) -> str:
+    """Return what to say of a key that has `done` something else here; empty for no difference."""
+    entry = _BY_KEY.get(key)
+    if entry is None or entry.here == SAME:
+        return ""
+    return f"{readable(key)} is {done} here. mitmproxy's, to {entry.there}: {here(entry, registry)}"

@@ -192,7 +192,9 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Say of a key that does nothing here what it would do elsewhere."""
-        if event.key not in self.active_bindings and self.soth.hints.unknown(event.key):
+        hints = self.soth.hints
+        hints.pressed(event.key)
+        if event.key not in self.active_bindings and hints.unknown():
             event.stop()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
