@@ -160,6 +160,17 @@ class Arrangement:
         if self.tree is not None:
             self.tree.drop_below(number)
 
+    def shed(self, budget_ns: int) -> bool:
+        """Give back memory for about so long, when the order is not used any more.
+
+        To free all of it at once would take tens of milliseconds. Returns whether any is left.
+        """
+        deadline = perf_counter_ns() + budget_ns
+        while self._flat.shed() or (self.tree is not None and self.tree.shed()) or self._keys.shed():
+            if perf_counter_ns() >= deadline:
+                return True
+        return False
+
     # --- positions
 
     def at(self, position: int) -> Group | int:

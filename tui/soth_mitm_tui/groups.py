@@ -177,6 +177,15 @@ class Tree:
         """Forget the rows below `number`, which were removed."""
         self._shares.drop_below(number)
 
+    def shed(self) -> bool:
+        """Give back some memory, when nothing is asked for any more; return False where none is left."""
+        self._blocks.clear()
+        for key, group in self._groups.items():
+            if not group.rows.shed():
+                del self._groups[key], self._by_id[group.id]
+            break
+        return bool(self._groups)
+
     # --- groups
 
     def _new_group(self, key: Key, label: str) -> Group:

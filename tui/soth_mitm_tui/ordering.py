@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 Key = int | str
 """What rows are ordered by; all keys of one order are of one type."""
 
+Rank = tuple[Key, int]
+"""What decides about two rows: the key, and among equal keys which came first."""
+
 _BLOCK: Final = 512
+_SHED: Final = 4096
 
 
 class Keys:
@@ -42,8 +46,8 @@ class Keys:
             self._keys.extend([None] * (at + 1 - len(self._keys)))
         self._keys[at] = key
 
-    def rank(self, number: int) -> tuple[Key, int]:
-        """Return what decides about two rows: the key, and among equal keys which came first."""
+    def rank(self, number: int) -> Rank:
+        """Return the rank of a row that has a place."""
         key = self._keys[number - self.base]
         assert key is not None, "the row has no place"
         return key, number
@@ -52,6 +56,11 @@ class Keys:
         """Return the numbers below `number` that have a place."""
         stop = number - self.base
         return [at + self.base for at, key in enumerate(self._keys[: max(0, stop)]) if key is not None]
+
+    def shed(self) -> bool:
+        """Give back some memory, when no key is asked for any more; return False where none is left."""
+        del self._keys[-_SHED:]
+        return bool(self._keys)
 
     def drop_below(self, number: int) -> None:
         """Forget the keys below `number`."""
@@ -71,8 +80,8 @@ class Ordering:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._blocks: list[list[int]] = []
-        self._ends: list[int] = []  # the last number of each block
+        self._blocks: list[list[Rank]] = []
+        self._ends: list[Rank] = []  # the last one of each block
         self._starts: list[int] | None = []  # positions of the blocks' first numbers; None: to be counted
         self._length = 0
 
@@ -92,26 +101,32 @@ class Ordering:
                 low = middle
             else:
                 high = middle
-        return self._blocks[low][position - starts[low]]
+        return self._blocks[low][position - starts[low]][1]
 
     def __iter__(self) -> Iterator[int]:
         blocks = reversed(self._blocks) if self._keys.descending else self._blocks
         for block in blocks:
-            yield from reversed(block) if self._keys.descending else block
+            for _, number in reversed(block) if self._keys.descending else block:
+                yield number
+
+    def shed(self) -> bool:
+        """Give back some memory, when nothing is asked for any more; return False where none is left."""
+        if self._blocks:
+            self._blocks.pop()
+        return bool(self._blocks)
 
     def _counted(self) -> list[int]:
         if self._starts is None:
             self._starts = [0, *accumulate(map(len, self._blocks[:-1]))]
         return self._starts
 
-    def _place(self, number: int) -> tuple[int, int]:
-        rank, wanted = self._keys.rank, self._keys.rank(number)
-        block = min(bisect_left(self._ends, wanted, key=rank), len(self._blocks) - 1)
-        return block, bisect_left(self._blocks[block], wanted, key=rank)
+    def _place(self, rank: Rank) -> tuple[int, int]:
+        block = min(bisect_left(self._ends, rank), len(self._blocks) - 1)
+        return block, bisect_left(self._blocks[block], rank)
 
     def position(self, number: int) -> int:
         """Return the position of a number that is there."""
-        block, slot = self._place(number)
+        block, slot = self._place(self._keys.rank(number))
         position = self._counted()[block] + slot
         return self._length - 1 - position if self._keys.descending else position
 
@@ -119,13 +134,14 @@ class Ordering:
         """Add a number that is not there."""
         self._length += 1
         self._starts = None
+        rank = self._keys.rank(number)
         if not self._blocks:
-            self._blocks.append([number])
-            self._ends.append(number)
+            self._blocks.append([rank])
+            self._ends.append(rank)
             return
-        at, slot = self._place(number)
+        at, slot = self._place(rank)
         block = self._blocks[at]
-        block.insert(slot, number)
+        block.insert(slot, rank)
         if len(block) > _BLOCK:
             half = len(block) // 2
             self._blocks.insert(at + 1, block[half:])
@@ -136,9 +152,10 @@ class Ordering:
 
     def remove(self, number: int) -> None:
         """Take out a number that is there."""
-        at, slot = self._place(number)
+        rank = self._keys.rank(number)
+        at, slot = self._place(rank)
         block = self._blocks[at]
-        assert block[slot] == number
+        assert block[slot] == rank
         self._length -= 1
         self._starts = None
         del block[slot]

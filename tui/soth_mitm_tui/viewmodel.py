@@ -24,6 +24,7 @@ class FlowModel(Arrivals):
     def __init__(self, index: RowIndex) -> None:
         super().__init__(index)
         self._arrangement: Arrangement | None = None
+        self._spent: list[Arrangement] = []  # orders that are not used any more, and hold memory
         self._folds: dict[str, Folds] = {}
         self.sorting: Sorting | None = None
         self.grouping: Grouping | None = None
@@ -168,8 +169,8 @@ class FlowModel(Arrivals):
 
     @property
     def arranging(self) -> int:
-        """How many rows are not in their place yet; 0 where all are."""
-        return 0 if self._arrangement is None else self._arrangement.pending
+        """How much work `settle` has left: above all, the rows that are not in their place yet."""
+        return len(self._spent) + (0 if self._arrangement is None else self._arrangement.pending)
 
     def arrange(self, sorting: Sorting | None, grouping: Grouping | None) -> None:
         """Show rows in another order; None and None is that of their arrival. `settle` does the work."""
@@ -190,8 +191,10 @@ class FlowModel(Arrivals):
 
     def _start_over(self) -> None:
         """Begin with an empty order; what matches is put in place from now on."""
-        if self.by_arrival:
+        if self._arrangement is not None:
+            self._spent.append(self._arrangement)
             self._arrangement = None
+        if self.by_arrival:
             return
         grouping = self.grouping
         self._arrangement = arrangement = Arrangement(
@@ -210,4 +213,6 @@ class FlowModel(Arrivals):
 
     def settle(self, budget_ns: int = SLICE_NS) -> bool:
         """Put rows in their place for at most about `budget_ns`; return whether anything moved."""
+        if self._spent and not self._spent[-1].shed(budget_ns // 4):
+            self._spent.pop()
         return self._arrangement is not None and self._arrangement.work(budget_ns) and self._shown is not None

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from soth_mitm_tui.groups import Group, Grouping
     from soth_mitm_tui.viewmodel import FlowModel
 
-SETTLE_INTERVAL: Final = 0.008
+SETTLE_INTERVAL: Final = 0.004
 """Seconds between two slices of putting rows into another order."""
+
+FIRST_SLICE_NS: Final = 1_000_000
+"""How long rows are put in order at once; a short list needs no second slice."""
 
 
 class CursorList(LineScroll):
@@ -155,7 +158,7 @@ class CursorList(LineScroll):
         self.below = 0
         if matcher is not None:
             self.model.scan()
-        self.model.settle()
+        self.model.settle(FIRST_SLICE_NS)
         self._settle_cursor()
         self.refit()
         self._settle_soon()
@@ -207,7 +210,7 @@ class CursorList(LineScroll):
         self.model.arrange(sorting, grouping)
         self.following = sorting is None and (self._followed if was_sorted else self.following)
         self.below = 0
-        self.model.settle()
+        self.model.settle(FIRST_SLICE_NS)
         self._settle_cursor()
         self.refit()
         self._settle_soon()
