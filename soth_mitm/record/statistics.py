@@ -99,6 +99,8 @@ class Statistics:
         self.endpoints: dict[str, Tally] = {}
         """By `METHOD host/path`, in which what varies is a `*`."""
         self.types: dict[str, Tally] = {}
+        self.protocols: dict[str, Tally] = {}
+        """By HTTP version, or by what passed instead (`tunnel`, `bytes`)."""
         self.clients: dict[str, Tally] = {}
         self.refused: dict[str, Tally] = {}
         """Hosts for which clients did not trust our certificate."""
@@ -117,6 +119,7 @@ class Statistics:
             _in(self.endpoints, f"{row.method} {host}{pattern_of(row.path)}").add(row)
         if row.content_type and row.status:
             _in(self.types, row.content_type).add(row)
+        _in(self.protocols, row.version if row.kind == "http" and row.version else row.kind).add(row)
         _in(self.clients, row.client.rpartition(":")[0] or row.client or "?").add(row)
         if row.tls_peer == "client":
             _in(self.refused, host or "?").add(row)

@@ -88,6 +88,34 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert isinstance(staged.screen, PageScreen)
 
 
+@case("page.find")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged, "E")
+    await staged.press(key)
+    await staged.type("LISTENS")
+    await staged.press("enter")
+    text = staged.shown()
+    assert "with “LISTENS”" in text
+    assert "listens on 127.0.0.1 port 8080" in text
+    assert "started: version" not in text
+    await staged.press(key)
+    await staged.type("zzz")
+    await staged.press("enter")
+    assert "Nothing here has the text" in staged.shown()
+    await staged.press("escape", "O", key)
+    assert isinstance(staged.screen, PageScreen)
+
+
+@case("page.sort")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await on_page(staged)
+    assert "most flows first" in staged.shown()
+    await staged.press(key, key)
+    assert "most bytes first" in staged.shown()
+    await staged.press("escape", "E", key)
+    assert isinstance(staged.screen, PageScreen)
+
+
 @case("page.down")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await on_page(staged)

@@ -42,6 +42,8 @@ PAGE_ACTIONS: Final[tuple[Action, ...]] = (
     Action("page.close", "escape,q", "back", "Go back.", APP, show=True),
     Action("page.choose", "enter", "show flows", "Show the flows that the line is about.", APP, show=True),
     Action("page.level", "l", "level", "Show the event log from the next level up.", APP),
+    Action("page.find", "slash", "find", "Show the lines of the event log that have a text.", APP),
+    Action("page.sort", "s", "sort", "Sort the tables of the overview by the next figure.", APP),
     Action("page.down", "j,down", "down", "Go to the next line that leads to flows, or scroll.", MOVE),
     Action("page.up", "k,up", "up", "Go to the line before, or scroll.", MOVE),
     Action("page.first", "g,home", "top", "Go to the top.", MOVE),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soth_mitm.text import printable
 from soth_mitm_tui.counting import Counting
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.pages.checks import check_entries
 from soth_mitm_tui.pages.limits import Kept, limit_entries
 from soth_mitm_tui.pages.log import LEVELS, log_entries
-from soth_mitm_tui.pages.overview import overview_entries
+from soth_mitm_tui.pages.overview import ORDERS, overview_entries
 from soth_mitm_tui.screens.page import PageScreen
+from soth_mitm_tui.screens.prompt import PromptScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,27 +28,33 @@ class Run(Desk):
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
         self._counting: Counting | None = None
-        self._level = 0
+        self._level, self._text = 0, ""
+        self._order = next(iter(ORDERS))
         self.deeds = {
             "app.overview": self._overview,
             "app.log": self._log,
             "app.limits": self._limits,
             "app.doctor": self._doctor,
             "page.level": self._next_level,
+            "page.find": self._find,
+            "page.sort": self._next_order,
         }
 
     def reason_against(self, action_id: str) -> str:
         """Say where the level has no meaning."""
-        if action_id == "page.level" and not self._on_log:
+        if action_id == "page.level" and not self._on("log"):
             return "Only the event log has levels"
+        if action_id == "page.find" and not self._on("log"):
+            return "Only the event log can be searched"
+        if action_id == "page.sort" and not self._on("overview"):
+            return "Only the overview can be sorted"
         if action_id == "app.doctor" and self.app.doctor is None:
             return "This is a file: soth-mitm doctor checks the installation"
         return ""
 
-    @property
-    def _on_log(self) -> bool:
+    def _on(self, name: str) -> bool:
         screen = self.app.screen
-        return isinstance(screen, PageScreen) and screen.name == "log"
+        return isinstance(screen, PageScreen) and screen.name == name
 
     def _show(self, screen: PageScreen) -> None:
         self.app.push_screen(screen, self._follow)
@@ -78,18 +86,31 @@ class Run(Desk):
         if not self.app.read_only:
             now = max(now, self.app.clock.wall_ns() // 1_000_000_000)
         return overview_entries(
-            statistics, session, width, now_second=now, part=counting.part, opened=counting.open_flows
+            statistics,
+            session,
+            width,
+            now_second=now,
+            part=counting.part,
+            opened=counting.open_flows,
+            order=self._order,
         )
+
+    def _next_order(self) -> None:
+        screen, orders = self.app.screen, list(ORDERS)
+        assert isinstance(screen, PageScreen)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        screen.page.update()
 
     # --- event log
 
     def _log(self) -> None:
-        self._level = 0
+        self._level, self._text = 0, ""
         self._show(PageScreen(self._log_title, self._log_entries, name="log", follows=True))
 
     @property
     def _log_title(self) -> str:
-        return "Event log" if not self._level else f"Event log: {LEVELS[self._level]} and worse"
+        title = "Event log" if not self._level else f"Event log: {LEVELS[self._level]} and worse"
+        return f"{title}, with “{printable(self._text, 40)}”" if self._text else title
 
     def _next_level(self) -> None:
         screen = self.app.screen
@@ -97,8 +118,22 @@ class Run(Desk):
         self._level = (self._level + 1) % len(LEVELS)
         screen.retitle(self._log_title)
 
+    def _find(self) -> None:
+        screen = self.app.screen
+        assert isinstance(screen, PageScreen)
+
+        async def take(text: str) -> None:
+            self._text = text
+            screen.retitle(self._log_title)
+
+        self.app.push_screen(
+            PromptScreen(
+                "Find in the event log", take, text=self._text, placeholder="a text; empty for all lines"
+            )
+        )
+
     def _log_entries(self, width: int) -> Iterator[Entry]:
-        return log_entries(self.app.store.index.session, width, least=LEVELS[self._level])
+        return log_entries(self.app.store.index.session, width, least=LEVELS[self._level], text=self._text)
 
     # --- limits
 

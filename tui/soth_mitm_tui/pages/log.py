@@ -17,15 +17,15 @@ SIGNS: Final = {"info": ("·", "muted"), "warning": ("▲", "warn"), "error": ("
 LEVELS: Final = ("info", "warning", "error")
 
 
-def log_entries(facts: SessionFacts, width: int, *, least: str = "info") -> Iterator[Entry]:
-    """Yield the log from a level up, oldest first; long texts go on below."""
-    wanted = LEVELS[LEVELS.index(least) :]
+def log_entries(facts: SessionFacts, width: int, *, least: str = "info", text: str = "") -> Iterator[Entry]:
+    """Yield the log from a level up, oldest first, where it has a text; long texts go on below."""
+    wanted, text = LEVELS[LEVELS.index(least) :], text.casefold()
     gone = facts.logged - len(facts.log)
     if gone:
         yield Entry(line((f"  {gone:,} older lines are no longer kept", "muted")))
     shown = 0
     for each in facts.log:
-        if each.level not in wanted:
+        if each.level not in wanted or text not in f"{each.source} {each.text}".casefold():
             continue
         shown += 1
         sign, tone = SIGNS.get(each.level, SIGNS["info"])
@@ -43,4 +43,5 @@ def log_entries(facts: SessionFacts, width: int, *, least: str = "info") -> Iter
         for piece in pieces[1:]:
             yield Entry(line((" " * 30, "text"), (piece, text_tone)))
     if not shown:
-        yield Entry(line(("  Nothing of this level has happened", "muted")))
+        said = "Nothing of this level has happened" if not text else "Nothing here has the text"
+        yield Entry(line((f"  {said}", "muted")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -31,15 +31,33 @@ _TONES: Final = {
     "failed": "bad",
 }
 _FILTERS: Final = {"tls": "is:tls-failed", "tunnel": "is:tunnel", "failed": "is:error", "none": "status:0"}
+ORDERS: Final[Mapping[str, tuple[str, Callable[[Tally], int]]]] = {
+    "flows": ("most flows first", lambda tally: tally.flows),
+    "failed": ("most failures first", lambda tally: tally.errors),
+    "bytes": ("most bytes first", lambda tally: tally.request_bytes + tally.response_bytes),
+    "p50": ("slowest by p50 first", lambda tally: tally.percentile(0.5)),
+    "p95": ("slowest by p95 first", lambda tally: tally.percentile(0.95)),
+}
+"""What the tables can be sorted by: in words, and the figure, the largest of which comes first."""
 _FIGURES: Final = 37
 _NAME: Final = 64
 """Cells of a name, where there is room; beyond them the eye loses the line."""
 
 
 def overview_entries(
-    statistics: Statistics, facts: SessionFacts, width: int, *, now_second: int, part: float, opened: int
+    statistics: Statistics,
+    facts: SessionFacts,
+    width: int,
+    *,
+    now_second: int,
+    part: float,
+    opened: int,
+    order: str = "flows",
 ) -> Iterator[Entry]:
-    """Yield the page; `opened` is how many flows are open, `part` how much of the list was counted."""
+    """Yield the page; `opened` is how many flows are open, `part` how much of the list was counted.
+
+    `order` is one of `ORDERS`; slow endpoints are always sorted by their p95.
+    """
     total = statistics.total
     if not total.flows and not opened:
         yield Entry(BLANK)
@@ -50,16 +68,30 @@ def overview_entries(
     yield Entry(BLANK)
     yield from _rate(statistics, width, now_second)
     yield from _outcomes(statistics, width)
-    yield from _table("Hosts", "most flows first", statistics.hosts, width, field="host")
+    said, figure = ORDERS[order]
+    hosts = _sorted(statistics.hosts, figure)
+    yield from _table("Hosts", said, hosts, width, field="host", sorted_by=order)
     yield from _table(
         "Slow endpoints", "by p95; * stands for what varies", _slow(statistics), width, field="endpoint"
     )
-    yield from _table("Media types", "of responses", statistics.types, width, field="type")
-    yield from _table("Clients", "by address", statistics.clients, width, field="client")
+    for title, note, table, field in (
+        ("Media types", "of responses", statistics.types, "type"),
+        ("Protocols", "by version, or what passed instead", statistics.protocols, "proto"),
+        ("Clients", "by address", statistics.clients, "client"),
+    ):
+        yield from _table(title, note, _sorted(table, figure), width, field=field, sorted_by=order)
     if statistics.refused:
         yield from _table(
-            "TLS refused", "clients that do not trust the CA", statistics.refused, width, field="refused"
+            "TLS refused",
+            "clients that do not trust the CA",
+            _sorted(statistics.refused, ORDERS["flows"][1]),
+            width,
+            field="refused",
         )
+
+
+def _sorted(table: Mapping[str, Tally], figure: Callable[[Tally], int]) -> dict[str, Tally]:
+    return dict(sorted(table.items(), key=lambda pair: -figure(pair[1])))
 
 
 def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: float) -> Line:
@@ -84,7 +116,7 @@ def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: floa
     if part < 1:
         spans.append((f"   counting, {part:.0%}", "accent"))
     elif facts.gaps:
-        spans.append((f"   {facts.gaps:,} capture gaps", "bad"))
+        spans.append((f"   {facts.gaps:,} capture gap{'' if facts.gaps == 1 else 's'}", "bad"))
     return line(*spans)
 
 
@@ -141,16 +173,19 @@ def _slow(statistics: Statistics) -> dict[str, Tally]:
     return dict(often[:ROWS])
 
 
-def _table(title: str, note: str, table: Mapping[str, Tally], width: int, *, field: str) -> Iterator[Entry]:
+def _table(
+    title: str, note: str, table: Mapping[str, Tally], width: int, *, field: str, sorted_by: str = ""
+) -> Iterator[Entry]:
     if not table:
         return
     entries = list(table.items())
-    if field != "endpoint":
-        entries.sort(key=lambda pair: -pair[1].flows)
     yield Entry(heading(title, note))
     room = min(max(width - _FIGURES - 2, 12), _NAME)
-    head = f"{'flows':>7} {'failed':>6} {'bytes':>6} {'p50':>7} {'p95':>7}"
-    yield Entry(line((" " * (room + 2), "text"), (head, "muted")))
+    heads: list[Span] = [
+        (f"{name:>{cells}}", "accent" if name == sorted_by else "muted")
+        for name, cells in (("flows", 7), ("failed", 7), ("bytes", 7), ("p50", 8), ("p95", 8))
+    ]
+    yield Entry(line((" " * (room + 2), "text"), *heads))
     for name, tally in entries[:ROWS]:
         shown = name if cell_len(name) <= room else set_cell_size(name, room - 1) + "…"
         yield Entry(
@@ -159,14 +194,18 @@ def _table(title: str, note: str, table: Mapping[str, Tally], width: int, *, fie
                 (f"{tally.flows:>7,}", "strong"),
                 (f" {tally.errors:>6,}", "bad" if tally.errors else "muted"),
                 (f" {human_size(tally.request_bytes + tally.response_bytes):>6}", "text"),
-                (f" {human_duration(tally.percentile(0.5)):>7}", "text"),
-                (f" {human_duration(tally.percentile(0.95)):>7}", "text"),
+                (f" {_within(tally, 0.5):>7}", "text"),
+                (f" {_within(tally, 0.95):>7}", "text"),
             ),
             _leads(field, name),
         )
     if len(entries) > ROWS:
         yield Entry(line((f"  and {len(entries) - ROWS:,} more", "muted")))
     yield Entry(BLANK)
+
+
+def _within(tally: Tally, part: float) -> str:
+    return human_duration(tally.percentile(part)) if tally.times else "–"  # noqa: RUF001 - nothing was answered
 
 
 def _leads(field: str, name: str) -> str:

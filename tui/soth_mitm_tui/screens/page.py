@@ -26,7 +26,10 @@ _LEADS: tuple[Span, ...] = (
     (" choose  ", "muted"),
     ("enter", "accent"),
     (" flows  ", "muted"),
+    ("s", "accent"),
+    (" sort  ", "muted"),
 )
+_LOG: tuple[Span, ...] = (("l", "accent"), (" level  ", "muted"), ("/", "accent"), (" find  ", "muted"))
 
 
 class PageScreen(ModalScreen[str | None]):
@@ -51,7 +54,7 @@ class PageScreen(ModalScreen[str | None]):
         self.page = Page(make, follows=follows)
         self.page.title = title
         self._on_tick = tick
-        more = {"log": (("l", "accent"), (" level  ", "muted")), "overview": _LEADS}.get(name, ())
+        more = {"log": _LOG, "overview": _LEADS}.get(name, ())
         self._note: tuple[Span, ...] = (*more, ("esc", "accent"), (" back", "muted"))
 
     def compose(self) -> ComposeResult:
