@@ -185,6 +185,32 @@ async def test_the_mouse_selects_characters_and_a_click_a_line() -> None:
         assert staged.main.detail.current_value() == ("Line", "third line")
 
 
+async def test_a_selection_of_more_than_was_looked_at_is_read_when_it_is_copied() -> None:
+    body = b"\n".join(b"line %d" % number for number in range(20_000))
+    async with stage(one_answer(body, "text/plain")) as staged:
+        await staged.press("enter", "3")
+        await staged.until(lambda: "line 0" in staged.shown())
+        await staged.press("G", "V", "g")
+        detail = staged.main.detail
+        assert (await detail.whole_selection()).endswith(body.decode())
+        detail.text.clear_selection()
+        detail.text.set_cursor(100)
+        await staged.press("V", "j")
+        first, second = (await detail.whole_selection()).split("\n")
+        assert int(second.split()[1]) == int(first.split()[1]) + 1
+
+
+async def test_a_whole_json_value_is_copied_from_the_menu() -> None:
+    body = json.dumps({"a": {"b": [1, 2.50, "x"]}}).encode()
+    async with stage(one_answer(body, "application/json")) as staged:
+        await staged.press("enter", "3")
+        detail = staged.main.detail
+        lines = [line.text for line in detail.text.lines if line is not None]
+        detail.text.set_cursor(next(at for at, text in enumerate(lines) if '"b"' in text))
+        await staged.press("y", "v")
+        await staged.until(lambda: any("$.a.b" in notice.message for notice in staged.app._notifications))
+
+
 async def test_hostile_bytes_stay_bytes_in_every_viewer() -> None:
     for kind in ("text/plain", "application/json", "text/html", "image/png", "text/event-stream"):
         body = b"<a x='" + HOSTILE + b"'>\n" + json.dumps({"a\x1b": "\x07\u202e"}).encode() + HOSTILE

@@ -61,10 +61,16 @@ class Copying(Desk):
         line = self.main.detail.current_line
         if self.main.pane_of(self.main.focused) is not self.main.detail or line is None:
             return None
+        if self.main.detail.current_window is not None:
+            return self.main.detail.current_path() or "Value", ""  # `_whole_value` has the value itself
         return self.main.detail.current_value() if line.subject is not None else None
 
+    async def _whole_value(self) -> tuple[str, str] | None:
+        """Return name and value of the current line; of JSON all of an object or array that begins there."""
+        return await self.main.detail.whole_value() if self._value() is not None else None
+
     async def _open(self) -> None:
-        text = self._selected()
+        text = await self.main.detail.whole_selection() if self._selected() else ""
         if text:
             await self.put("the selection", text)
             return
@@ -106,7 +112,7 @@ class Copying(Desk):
     async def _text(self, kind: CopyKind, view: FlowView) -> Copied:
         request = await self._body(view, view.request) if kind.request_body else b""
         response = await self._body(view, view.response) if kind.response_body else b""
-        value = self._value() if kind.id == "json_value" else None
+        value = await self._whole_value() if kind.id == "json_value" else None
         make = partial(
             copying.copy_text,
             kind.id,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.record.document import WorkerError
-from soth_mitm_tui.lines import Line, line
+from soth_mitm.text import printable
+from soth_mitm_tui.lines import Line, heading, line
 from soth_mitm_tui.message import body_end, body_heading, tint_for
 from soth_mitm_tui.viewers.window import Window
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from soth_mitm_tui.viewers.content import Part
 
 MODES: Final[tuple[Mode, ...]] = ("auto", "pretty", "raw", "hex")
+
+PATIENCE: Final = 0.15
+"""Seconds that a page waits for its body before it is shown without."""
 
 
 class AsItCame(NamedTuple):
@@ -34,7 +40,9 @@ class AsItCame(NamedTuple):
 class _Open(NamedTuple):
     mode: Mode
     force: bool
-    window: Window
+    done: asyncio.Event
+    result: list[Window | str]
+    """The body, or why it cannot be read; empty until it is known."""
 
 
 class Bodies:
@@ -53,39 +61,61 @@ class Bodies:
         self._documents = documents
         self._start, self._changed = start, changed
         self._open: dict[tuple[Direction, bool], _Open] = {}
+        self._used: list[Window] = []
+        self._waiting = False
         self.force = False
         """Lay out even what is large."""
 
     def forget(self) -> None:
         """Let go of the bodies: another flow is looked at."""
         self.force = False
-        for each in self._open.values():
-            self._start(_close(each.window.document))
-        self._open.clear()
+        for key in list(self._open):
+            self._drop(key)
+
+    def _drop(self, key: tuple[Direction, bool]) -> None:
+        for window in self._open.pop(key).result:
+            if isinstance(window, Window):
+                self._start(_close(window.document))
+
+    def begin(self) -> None:
+        """Begin a page: what the one before has shown is not looked at any more."""
+        self._used.clear()
+        self._waiting = False
 
     @property
     def unsettled(self) -> bool:
         """Whether more of what is shown is on its way."""
-        return any(not each.window.document.info.settled for each in self._open.values())
+        return self._waiting or any(not window.document.info.settled for window in self._used)
 
     @property
     def busy(self) -> bool:
         """Whether lines that are in sight are being read."""
-        return any(each.window.busy for each in self._open.values())
+        return any(window.busy for window in self._used)
 
     async def parts(
         self, message: MessageView, mode: Mode, *, as_it_came: bool = False
     ) -> list[Part | list[Line]]:
         """Return the heading of a body, the body, and what is to be said at its end.
 
-        `as_it_came` leaves content codings as they are.
+        `as_it_came` leaves content codings as they are. What takes long to open is said to be on its
+        way; asked again, it is there.
         """
         body = AsItCame(message.refs, message.body_bytes, message.complete) if as_it_came else message
+        opened = self._opened((message.direction, as_it_came), body, mode)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(opened.done.wait(), PATIENCE)
+        window = opened.result[0] if opened.result else None
         try:
-            window = await self._window(message.direction, body, mode, as_it_came=as_it_came)
-            await window.update(body)
+            if isinstance(window, Window):
+                await window.update(body)
         except WorkerError as error:
-            return [[line((f"  ✕ {error}", "bad"), indent=4)]]
+            window = printable(str(error))
+        if window is None:
+            self._waiting = True
+            return [[heading("Body", "reading…")], [], []]
+        if not isinstance(window, Window):
+            return [[heading("Body"), line((f"  ✕ {window}", "bad"), indent=4)], [], []]
+        self._used.append(window)
         info = window.document.info
         window.tint = tint_for(info.kind, message.content_type)
         return [
@@ -94,20 +124,29 @@ class Bodies:
             body_end(message, info),
         ]
 
-    async def _window(
-        self, direction: Direction, body: MessageView | AsItCame, mode: Mode, *, as_it_came: bool
-    ) -> Window:
-        key = direction, as_it_came
+    def _opened(self, key: tuple[Direction, bool], body: MessageView | AsItCame, mode: Mode) -> _Open:
         known = self._open.get(key)
         if known is not None and known[:2] == (mode, self.force):
-            return known.window
+            return known
         if known is not None:
-            del self._open[key]
-            self._start(_close(known.window.document))
-        document = await self._documents.open(body, mode=mode, force=self.force)
-        window = Window(document, start=self._start, changed=self._changed)
-        self._open[key] = _Open(mode, self.force, window)
-        return window
+            self._drop(key)
+        opened = self._open[key] = _Open(mode, self.force, asyncio.Event(), [])
+        self._start(self._do_open(key, body, opened))
+        return opened
+
+    async def _do_open(
+        self, key: tuple[Direction, bool], body: MessageView | AsItCame, opened: _Open
+    ) -> None:
+        result: Window | str
+        try:
+            document = await self._documents.open(body, mode=opened.mode, force=opened.force)
+            result = Window(document, start=self._start, changed=self._changed)
+        except WorkerError as error:
+            result = printable(str(error))
+        opened.result.append(result)
+        opened.done.set()
+        if self._open.get(key) is not opened and isinstance(result, Window):
+            await _close(result.document)
 
 
 async def _close(document: Document) -> None:

@@ -49,6 +49,7 @@ class Pages:
     async def page(self, wanted: Wanted, view: FlowView, row: Row, *, width: int) -> Joined:
         """Return what a tab shows of a flow by now."""
         now = self._clock.wall_ns()
+        self.bodies.begin()
         if wanted.tab == OVERVIEW:
             return Joined(overview(view, row, now_wall_ns=now, width=width))
         if wanted.tab == TIMING:

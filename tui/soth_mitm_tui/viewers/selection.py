@@ -63,18 +63,23 @@ def text_of(content: Joined, selection: Selection) -> str:
     parts: list[str] = []
     size = 0
     for number in range(selection.first.line, min(selection.last.line + 1, len(content))):
-        line = content[number]
-        if line is None:
-            continue
-        piece = part_of(line, *selection.on(number))
-        end = "" if line.goes_on or number == selection.last.line else "\n"
-        parts += (piece, end)
-        size += len(piece) + 1
+        parts.append(piece_of(content, selection, number))
+        size += len(parts[-1])
         if size > COPY_LIMIT:
             break
     return "".join(parts)[:COPY_LIMIT]
 
 
+def piece_of(content: Joined, selection: Selection, number: int) -> str:
+    """Return what of a line is selected, with the end of the line; nothing where it is still to come."""
+    line = content[number]
+    if line is None:
+        return ""
+    last = line.goes_on or number == min(selection.last.line, len(content) - 1)
+    return part_of(line, *selection.on(number)) + ("" if last else "\n")
+
+
 def part_of(line: Line, start: int, stop: int) -> str:
     """Return some characters of a line, without the room at its left."""
-    return line.text[max(start, line.lead) : stop].rstrip()
+    text = line.text[max(start, line.lead) : stop]
+    return text if line.goes_on else text.rstrip()

@@ -180,6 +180,11 @@ class Window:
             first += len(lines)
         return True
 
+    async def fetch(self, row: int) -> None:
+        """Read the lines from a row on."""
+        number = self.folding.line_of(row)
+        await self._read(number, min(number + AT_ONCE, self._count))
+
     # --- folds and values
 
     async def fold_around(self, number: int) -> str:

@@ -19,6 +19,7 @@ from soth_mitm_tui.viewers.content import EMPTY, Joined
 from soth_mitm_tui.viewers.layout import TOP, Place
 from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted
 from soth_mitm_tui.viewers.searching import Searching
+from soth_mitm_tui.viewers.selection import COPY_LIMIT, piece_of
 from soth_mitm_tui.viewers.viewer import Viewer
 from soth_mitm_tui.viewers.window import Window
 from soth_mitm_tui.widgets.guarded import Guarded
@@ -348,14 +349,14 @@ class Detail(Guarded, Vertical):
         return ("Line", text) if text else None
 
     async def whole_value(self) -> tuple[str, str] | None:
-        """Return the path and the whole JSON value at the current line; None where it is in no JSON.
+        """Return the name and the whole value of the current line; of JSON, all of an object or array.
 
         Raises:
             WorkerError: it is larger than 1 MiB, or has no end yet.
         """
         at = self.current_window
         if at is None:
-            return None
+            return self.current_value()
         return await at[0].path_at(at[1]), await at[0].value_at(at[1])
 
     def current_filter(self) -> str:
@@ -369,8 +370,27 @@ class Detail(Guarded, Vertical):
         return path if line == self.text.cursor else ""
 
     def selected_text(self) -> str:
-        """Return what is selected by keys or the mouse; empty where nothing is."""
+        """Return what is selected by keys or the mouse, as far as its lines have been read."""
         return self.text.selected_text()
+
+    async def whole_selection(self) -> str:
+        """Return what is selected, and read what of it is still to come; at most `COPY_LIMIT` characters."""
+        chosen, lines = self.text.selection, self.text.lines
+        if chosen is None:
+            return ""
+        parts: list[str] = []
+        size = 0
+        for number in range(chosen.first.line, min(chosen.last.line + 1, len(lines))):
+            if lines[number] is None:
+                part, row = lines.place_of(number)
+                window = lines.parts[part]
+                if isinstance(window, Window):
+                    await window.fetch(row)
+            parts.append(piece_of(lines, chosen, number))
+            size += len(parts[-1])
+            if size > COPY_LIMIT:
+                break
+        return "".join(parts)[:COPY_LIMIT]
 
     def step_out(self) -> bool:
         """Leave what is transient, the selection first, then the search; False where nothing is."""
