@@ -128,14 +128,16 @@ class CursorList(LineScroll):
         assert update.changed is not None
         first, last = self.top, self.top + self.page
         changed = [position for position in update.changed if first <= position < last]
-        new = len(self.model) - update.appended
-        if len(changed) + update.appended > self.page // 2:
+        # Of the new rows, only those in sight count: below it they change nothing that is drawn.
+        new = max(len(self.model) - update.appended, first)
+        fresh = max(0, min(len(self.model), last) - new)
+        if len(changed) + fresh > self.page // 2:
             self.refresh()
             return
         for position in changed:
             self.refresh_lines(position)
-        if update.appended and new < last:
-            self.refresh_lines(new, min(update.appended, last - new))
+        if fresh:
+            self.refresh_lines(new, fresh)
 
     def refit(self) -> None:
         """Adapt to a list that is another one now."""
