@@ -21,6 +21,7 @@ from soth_mitm.net.shared import Shared
 from soth_mitm.net.sockets import raise_descriptor_limit
 from soth_mitm.net.tls.ca import CertificateAuthority
 from soth_mitm.net.tls.leaf import LeafCache
+from soth_mitm.net.tls.roots import system_trusts
 from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy.decision import Policy
 from soth_mitm.record.bus import Bus
@@ -93,6 +94,8 @@ class Proxy:
                 ca.key_description,
                 ca.created,
                 int(ca.not_after.timestamp()),
+                private=ca.private,
+                trusted=False if ca.created else system_trusts(ca.certificate_pem.decode("ascii")),
             )
         )
         self._listener = Listener(shared)

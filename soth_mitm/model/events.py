@@ -84,6 +84,10 @@ class CaLoaded(Body, frozen=True):
     created: bool
     not_after: int = 0
     """Seconds since 1970."""
+    private: bool | None = None
+    """Whether nobody else can read the key; None where that is not known."""
+    trusted: bool | None = None
+    """Whether the system's trust store has it; None where that is not known."""
 
 
 class ListenerOpened(Body, frozen=True):

@@ -85,7 +85,16 @@ class Script:
         """Begin a run."""
         self.publish(e.SessionStarted("run-1", "0.1.0", platform="linux"))
         fingerprint = ":".join(f"{byte:02X}" for byte in range(0x9F, 0x9F + 32))
-        self.publish(e.CaLoaded("/home/ada/.config/soth-mitm/ca.pem", fingerprint, "EC P-256", created=True))
+        self.publish(
+            e.CaLoaded(
+                "/home/ada/.config/soth-mitm/ca.pem",
+                fingerprint,
+                "EC P-256",
+                created=True,
+                private=True,
+                trusted=False,
+            )
+        )
         self.publish(e.ListenerOpened("127.0.0.1", port))
 
     def connect(self, host: str, *, port: int = 443, client: str = "127.0.0.1:51712") -> int:

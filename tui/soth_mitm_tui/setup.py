@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.text import printable
 from soth_mitm_tui.lines import BLANK, Line, Span, line
@@ -10,6 +11,9 @@ from soth_mitm_tui.lines import BLANK, Line, Span, line
 if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.record.session import SessionFacts
+
+
+_YEAR_10000: Final = 253_402_300_800
 
 
 class Commands(NamedTuple):
@@ -80,6 +84,7 @@ def _steps(facts: SessionFacts, *, flows: int) -> list[Line]:
     steps = [
         (facts.connections > 0, "a client connected", "waiting for the first connection"),
         (facts.connects > 0 or flows > 0, "a request was seen", "waiting for the first request"),
+        (facts.handshakes > 0, "TLS was set up with our certificate", "waiting for TLS with our certificate"),
         (
             facts.decrypted > 0,
             "a client trusts the CA: HTTPS is decrypted",
@@ -115,13 +120,27 @@ def _authority(facts: SessionFacts) -> list[Line]:
     ca = facts.ca
     if ca is None:
         return [line(("  CA  ", "muted"), ("not loaded yet", "muted"))]
-    made = "made just now" if ca.created else "loaded"
+    said = ["made just now" if ca.created else "loaded", printable(ca.key)]
+    if 0 < ca.not_after < _YEAR_10000:
+        said.append(f"valid until {datetime.fromtimestamp(ca.not_after, UTC):%Y-%m-%d}")
+    if ca.private:
+        said.append("only you can read its key")
+    if ca.trusted is not None:
+        said.append(f"{'in' if ca.trusted else 'not in'} the system's trust store")
+    lines = [line(("  CA  ", "muted"), (" · ".join(said), "text"), indent=6)]
+    if ca.private is False:
+        lines.append(
+            line(
+                ("  ▲ ", "warn"),
+                (
+                    "others can read the CA's key, and so read what its clients send; H says what to do",
+                    "warn",
+                ),
+                indent=4,
+            )
+        )
     return [
-        line(
-            ("  CA  ", "muted"),
-            (f"{made} · {printable(ca.key)} · only you can read its key", "text"),
-            indent=6,
-        ),
+        *lines,
         line(("      ", "muted"), (printable(ca.path), "text"), indent=6),
         line(("      SHA-256 ", "muted"), (printable(ca.fingerprint_sha256), "muted"), indent=14),
     ]

@@ -136,7 +136,7 @@ def _environment() -> Check:
 
 def _authority(ca: CertificateAuthority) -> Check:
     mode = stat.S_IMODE(ca.key_path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077:
+    if ca.private is False:
         return Check(
             "CA",
             Health.FAILED,
@@ -153,13 +153,16 @@ def _authority(ca: CertificateAuthority) -> Check:
 
 
 def _trusted(ca: CertificateAuthority) -> Check:
-    context = ssl.create_default_context()
-    wanted = ssl.PEM_cert_to_DER_cert(ca.certificate_path.read_text(encoding="ascii"))
-    if wanted in context.get_ca_certs(binary_form=True):
+    from soth_mitm.net.tls.roots import system_trusts
+
+    trusted = system_trusts(ca.certificate_pem.decode("ascii"))
+    if trusted:
         return Check("trust", Health.OK, "the system's own trust store has the CA")
     return Check(
         "trust",
         Health.OK,
-        "the CA is not in the system's trust store, as after every installation",
+        "the system's trust store cannot be looked into from here"
+        if trusted is None
+        else "the CA is not in the system's trust store, as after every installation",
         "use it for one program: soth-mitm run -- PROGRAM; or open http://soth.mitm/ through the proxy",
     )

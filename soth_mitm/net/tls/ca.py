@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,11 @@ class CertificateAuthority:
         self.not_before = certificate.not_valid_before_utc
         self.not_after = certificate.not_valid_after_utc
         self.subject = certificate.subject.rfc4514_string()
+
+    @property
+    def private(self) -> bool | None:
+        """Whether nobody but the owner can read the key's file; None where modes do not say."""
+        return self.key_path.stat().st_mode & 0o077 == 0 if os.name == "posix" else None
 
     @classmethod
     def load_or_create(

@@ -49,6 +49,31 @@ class RootsReport(NamedTuple):
     """Why a fallback was taken; empty where the first choice worked."""
 
 
+def system_trusts(certificate: str) -> bool | None:
+    """Return whether the system's own trust store has a certificate (PEM); None where that is not seen.
+
+    The bundles are read, because a context does not list what a directory of hashed names holds. The
+    keychain of macOS is not looked into.
+    """
+    if sys.platform == "win32":
+        wanted = ssl.PEM_cert_to_DER_cert(certificate)
+        return any(each == wanted for each, _, _ in ssl.enum_certificates("ROOT"))
+    if sys.platform == "darwin":
+        return None
+    body = "".join(certificate.split("-----")[2].split())
+    named = ssl.get_default_verify_paths().cafile
+    known = None
+    for bundle in dict.fromkeys((*BUNDLES, *((named,) if named else ()))):
+        try:
+            text = Path(bundle).read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        known = False
+        if body in "".join(text.split()):
+            return True
+    return known
+
+
 def load_roots(context: ssl.SSLContext, choice: RootsChoice) -> RootsReport:
     """Make `context` trust what `choice` says; a path adds its certificates to the OS's.
 

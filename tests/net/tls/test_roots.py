@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from soth_mitm.errors import SothError
 from soth_mitm.net.tls import roots
+from soth_mitm.net.tls.ca import CertificateAuthority
 from soth_mitm.net.tls.roots import RootsError, load_roots
 from soth_mitm.net.tls.upstream import UpstreamContext, UpstreamTls
 from tests.net.tls.support import Identity, issue, server_context
@@ -203,3 +205,18 @@ def test_a_system_verifier_is_used_where_there_is_one_and_does_not_resume(
     assert accepts(tls, localhost, tmp_path)
     assert not accepts(tls, issue("localhost"), tmp_path)
     assert isinstance(tls.context(verify=False), UpstreamContext)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="their stores are no files")
+def test_the_system_trusts_a_ca_that_its_bundle_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca = CertificateAuthority.load_or_create(tmp_path)
+    pem = ca.certificate_pem.decode()
+    bundle = tmp_path / "bundle.crt"
+    monkeypatch.setattr(roots, "BUNDLES", (str(tmp_path / "none.crt"), str(bundle)))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: ssl.DefaultVerifyPaths(*[None] * 6))  # type: ignore[arg-type]
+    assert roots.system_trusts(pem) is None
+    others = Path(certifi.where()).read_text()
+    bundle.write_text(others)
+    assert roots.system_trusts(pem) is False
+    bundle.write_text(others + pem.replace("\n", "\r\n"))
+    assert roots.system_trusts(pem) is True

@@ -1,0 +1,55 @@
+"""The set-up card says what is so of the CA, and how far a client has come."""
+
+from __future__ import annotations
+
+from soth_mitm.config import Config
+from soth_mitm.model import events as e
+from soth_mitm.record.session import SessionFacts
+from soth_mitm_tui.setup import setup_lines
+
+
+def card(facts: SessionFacts) -> str:
+    lines = setup_lines(facts, Config(), flows=0)
+    return "\n".join("".join(text for text, _ in each.spans) for each in lines)
+
+
+def ca(*, private: bool | None, trusted: bool | None, not_after: int = 2_100_000_000) -> SessionFacts:
+    return SessionFacts(ca=e.CaLoaded("/c/ca.pem", "9F:3C", "EC P-256", False, not_after, private, trusted))
+
+
+def test_what_is_known_of_the_ca_is_said() -> None:
+    text = card(ca(private=True, trusted=False))
+    assert "valid until 2036-07-18 · only you can read its key · not in the system's trust store" in text
+    assert "· in the system's trust store" in card(ca(private=True, trusted=True))
+
+
+def test_a_key_that_others_can_read_is_a_warning() -> None:
+    text = card(ca(private=False, trusted=False))
+    assert "▲ others can read the CA's key" in text
+    assert "only you can read" not in text
+
+
+def test_what_an_older_or_hostile_recording_does_not_tell_is_left_out() -> None:
+    text = card(ca(private=None, trusted=None, not_after=2**62))
+    assert "trust store" not in text
+    assert "its key" not in text
+    assert "valid until" not in text
+
+
+def test_the_steps_turn_green_one_by_one() -> None:
+    facts = ca(private=True, trusted=False)
+    assert card(facts).count("✓") == 0
+    facts.connections = facts.connects = facts.handshakes = 1
+    text = card(facts)
+    assert text.count("✓") == 3
+    assert "◌ waiting for a client that trusts the CA" in text
+    facts.decrypted = 1
+    assert card(facts).count("✓") == 4
+
+
+def test_a_refused_certificate_is_said_at_once_with_what_to_do() -> None:
+    facts = ca(private=True, trusted=False)
+    facts.connections = facts.connects = facts.refused = 1
+    text = card(facts)
+    assert "✕ a client refused our certificate" in text
+    assert "Give it the CA" in text
