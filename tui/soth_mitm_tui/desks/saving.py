@@ -120,7 +120,7 @@ class Saving(Desk):
 
     @staticmethod
     def _wrong(scope: Scope, path: Path) -> str:
-        return scope.reason or scope.trouble_with(path) or paths.trouble_with(path)
+        return scope.reason or paths.trouble_with(path) or scope.trouble_with(path)
 
     async def _complete(self) -> None:
         screen = self._screen

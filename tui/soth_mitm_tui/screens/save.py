@@ -41,6 +41,8 @@ class SaveScreen(ModalScreen[None]):
         self.field = Input(
             scopes[chosen].name, compact=True, select_on_focus=False, id="save-path", placeholder="a path"
         )
+        self.said = ""
+        """What stands in the verdict."""
         self._proposed = scopes[chosen].name
         self._verdict = Label("", id="save-verdict", markup=False)
         self._others = Label("", id="save-others", markup=False)
@@ -77,7 +79,8 @@ class SaveScreen(ModalScreen[None]):
 
     def say(self, text: str, tone: str) -> None:
         """Say what will happen, or what is wrong: `tone` is `good`, `warn`, `bad` or `muted`."""
-        self._verdict.update(printable(text, 600))
+        self.said = printable(text, 600)
+        self._verdict.update(self.said)
         for each in ("good", "warn", "bad", "muted"):
             self._verdict.set_class(each == tone, f"-{each}")
 
