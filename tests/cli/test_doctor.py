@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from soth_mitm.cli.checkup import network
 from soth_mitm.cli.checkup import surroundings as checks
 from soth_mitm.cli.checkup.checkup import checkup
 from soth_mitm.cli.doctor import text_of
 from soth_mitm.config import Config
+from soth_mitm.core import Proxy
 from soth_mitm.model.checks import Check, Health
 from soth_mitm.net.tls.ca import CertificateAuthority
 from tests.helpers.program import soth_mitm
@@ -23,7 +27,7 @@ def found(config: Config) -> dict[str, Check]:
 
 
 async def test_a_sound_installation_passes_every_check_with_real_requests(tmp_path: Path) -> None:
-    config = Config(confdir=str(tmp_path))
+    config = Config(confdir=str(tmp_path), listen_port=0)
     results = {check.name: check async for check in checkup(config)}
     failed = [check for check in results.values() if check.health == Health.FAILED]
     assert failed == []
@@ -88,3 +92,38 @@ def test_a_check_that_breaks_is_a_check_that_failed() -> None:
     assert check.health == Health.FAILED
     assert "No space left" in check.found
     assert text_of(check).startswith("✕ failed   recording")
+
+
+async def test_a_port_that_a_soth_mitm_has_is_well_and_one_of_another_program_is_not(tmp_path: Path) -> None:
+    async with Proxy(Config(confdir=str(tmp_path), listen_port=0)) as proxy:
+        number = proxy.addresses[0][1]
+        check = await network.port(Config(listen_port=number))
+        assert check.health == Health.OK
+        assert "answers" in check.found
+    assert "is free" in (await network.port(Config(listen_port=number))).found
+
+
+async def test_a_port_of_a_program_that_says_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        check = await network.port(Config(listen_port=other.getsockname()[1]))
+    assert check.health == Health.WARNING
+    assert "-p" in check.advice
+
+
+async def test_an_address_of_another_machine_fails_and_says_what_to_do() -> None:
+    check = await network.port(Config(listen_host="192.0.2.1", listen_port=8080))
+    assert check.health == Health.FAILED
+    assert "--listen-host" in check.advice
+
+
+async def test_names_that_resolve_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await network.names("localhost")).health == Health.OK
+
+    async def fails(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fails, raising=False)
+    check = await network.names("nothing.invalid")
+    assert check.health == Health.WARNING
+    assert "does not resolve: Name or service not known" in check.found
