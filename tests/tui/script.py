@@ -42,7 +42,7 @@ def certificate(host: str, *, days: int = 60) -> bytes:
             x509.SubjectAlternativeName([x509.DNSName(name), x509.DNSName(f"www.{name}")]), critical=False
         )
     )
-    return built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return built.sign(key, hashes.SHA256(), ecdsa_deterministic=True).public_bytes(serialization.Encoding.DER)
 
 
 class Script:
