@@ -174,6 +174,11 @@ class DumpStore(Store):
         return other == own or other.parent == own
 
     @property
+    def place(self) -> str:
+        """See `Store.place`."""
+        return str(self.path)
+
+    @property
     def size_bytes(self) -> int:
         """See `Store.size_bytes`."""
         files = self.path.glob("*.soth") if self.path.is_dir() else [self.path]

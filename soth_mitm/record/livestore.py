@@ -136,6 +136,11 @@ class LiveStore(Store):
         return self._spill is not None and path.resolve().parent == self._spill.path.resolve()
 
     @property
+    def place(self) -> str:
+        """See `Store.place`."""
+        return str(self._spill.path) if self._spill is not None else ""
+
+    @property
     def size_bytes(self) -> int:
         """See `Store.size_bytes`."""
         return sum(size for _, size in self._segments.values())

@@ -189,6 +189,11 @@ class Store(ABC):
 
     @property
     @abstractmethod
+    def place(self) -> str:
+        """Where the recording is: a path as it is, not yet printable, or empty for memory."""
+
+    @property
+    @abstractmethod
     def size_bytes(self) -> int:
         """Bytes of everything that is recorded."""
 

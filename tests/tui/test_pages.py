@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soth_mitm.config import Config
 from soth_mitm.model import events as e
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.index import Index
@@ -13,6 +14,7 @@ from soth_mitm.record.session import SessionFacts
 from soth_mitm.record.statistics import Statistics
 from soth_mitm_tui import plots
 from soth_mitm_tui.counting import Counting
+from soth_mitm_tui.pages.limits import Kept, limit_entries
 from soth_mitm_tui.pages.overview import overview_entries
 from soth_mitm_tui.screens.page import PageScreen
 from tests.helpers import streams
@@ -117,3 +119,23 @@ async def test_the_overview_of_nothing_says_so() -> None:
         await staged.press("O")
         assert isinstance(staged.screen, PageScreen)
         assert "Nothing has passed yet" in staged.shown()
+
+
+async def test_the_limits_say_what_is_in_use_and_where_the_recording_is() -> None:
+    async with stage() as staged:
+        index = staged.store.index
+        await staged.press("L")
+        text = staged.shown()
+        assert "in memory, gone when the proxy ends" in text
+        assert f"{index.session.open_connections:,} in use · answer 503 and close" in text
+        assert f"{len(index):,} in use · drop the oldest row" in text
+
+
+def test_a_recording_in_a_hostile_place_does_no_harm_and_a_file_uses_no_budget() -> None:
+    kept = Kept(3, 0, 1000, 1, "/tmp/\x1b[2J.soth", live=False)
+    lines = [
+        "".join(text for text, _ in each.line.spans)
+        for each in limit_entries(SessionFacts(), Config(), kept, 120)
+    ]
+    assert any("in /tmp/\\x1b[2J.soth" in text for text in lines)
+    assert not any("in use" in text or "\x1b" in text for text in lines)

@@ -143,7 +143,14 @@ class Run(Desk):
     def _limit_entries(self, width: int) -> Iterator[Entry]:
         store = self.app.store
         index = store.index
-        kept = Kept(len(index), index.dropped, store.size_bytes, store.segments)
+        kept = Kept(
+            len(index),
+            index.dropped,
+            store.size_bytes,
+            store.segments,
+            store.place,
+            live=not self.app.read_only,
+        )
         return limit_entries(index.session, self.app.config, kept, width)
 
     # --- doctor

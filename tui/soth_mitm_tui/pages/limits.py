@@ -25,6 +25,18 @@ class Kept(NamedTuple):
     """Rows that are no longer in the list."""
     bytes: int
     segments: int
+    place: str = ""
+    """Where the recording is; empty for memory."""
+    live: bool = True
+    """Whether it is a run that goes on, which uses its budgets, and no file."""
+
+    def used(self, name: str, facts: SessionFacts) -> int | None:
+        """Return how much of a budget is in use; None where that is not known."""
+        if not self.live:
+            return None
+        recorded = "spill_bytes" if self.place else "memory_spill_bytes"
+        known = {"max_connections": facts.open_connections, "list_rows": self.flows, recorded: self.bytes}
+        return known.get(name)
 
 
 def limit_entries(facts: SessionFacts, config: Config, kept: Kept, width: int) -> Iterator[Entry]:
@@ -36,12 +48,14 @@ def limit_entries(facts: SessionFacts, config: Config, kept: Kept, width: int) -
     hit = [limit for limit in LIMITS if facts.limits.get(limit.name)]
     yield Entry(heading("Used up", "" if hit else "none so far"))
     for limit in hit:
-        yield from _limit(limit, config, facts.limits[limit.name], width)
+        yield from _limit(
+            limit, config, width, hits=facts.limits[limit.name], used=kept.used(limit.name, facts)
+        )
     yield Entry(BLANK)
     yield Entry(heading("Limits", "set in config.toml under [limits]; docs/limits.md"))
     for limit in LIMITS:
         if not facts.limits.get(limit.name):
-            yield from _limit(limit, config, 0, width)
+            yield from _limit(limit, config, width, hits=0, used=kept.used(limit.name, facts))
 
 
 def _facts(facts: SessionFacts, kept: Kept) -> Iterator[Entry]:
@@ -56,12 +70,15 @@ def _facts(facts: SessionFacts, kept: Kept) -> Iterator[Entry]:
         f"{human_size(kept.bytes)}",
         "in 1 segment" if kept.segments == 1 else f"in {kept.segments:,} segments",
     )
+    yield fact(
+        "", "", f"in {printable(kept.place, 400)}" if kept.place else "in memory, gone when the proxy ends"
+    )
     gaps = f"{human_size(facts.gap_bytes)} bytes and {facts.gap_events:,} events were not recorded"
     yield fact("gaps", f"{facts.gaps:,}", gaps if facts.gaps else "", "bad")
     yield fact("connections", f"{facts.connections:,}", f"{facts.open_connections:,} open now")
 
 
-def _limit(limit: Limit, config: Config, hits: int, width: int) -> Iterator[Entry]:
+def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | None) -> Iterator[Entry]:
     value = getattr(config.limits, limit.name, limit.default)
     times = (f"{hits:>6,}×" if hits else " " * 7, "warn")  # noqa: RUF001 - the sign is meant
     amount = human_size(int(value)) if limit.unit == "bytes" else f"{value:,.10g}"
@@ -75,4 +92,7 @@ def _limit(limit: Limit, config: Config, hits: int, width: int) -> Iterator[Entr
     )
     room = max(width - 50, 10)
     text = printable(limit.action)
+    if used is not None:
+        now = human_size(used) if limit.unit == "bytes" else f"{used:,}"
+        text = f"{now} in use · {text}"
     yield Entry(line(*spans, (text if len(text) <= room else text[: room - 1] + "…", "muted")))
