@@ -39,6 +39,10 @@ class Tally(msgspec.Struct):
     response_bytes: int = 0
     times: dict[int, int] = msgspec.field(default_factory=dict)
     """How many took how long, by step (`step_of`)."""
+    answers: int = 0
+    """How many answers `times` counts."""
+    known: dict[float, int] = msgspec.field(default_factory=dict)
+    """Percentiles since the last change: a page asks for those of every tally, some times a second."""
 
     def add(self, row: Row) -> None:
         """Count a row."""
@@ -50,14 +54,22 @@ class Tally(msgspec.Struct):
         if row.status and row.status != 101:
             step = step_of(row.duration_ns)
             self.times[step] = self.times.get(step, 0) + 1
+            self.answers += 1
+            if self.known:
+                self.known = {}
 
     def percentile(self, part: float) -> int:
         """Return the nanoseconds within which a `part` (0 to 1) of the answers came; 0 without any."""
-        total = sum(self.times.values())
+        known = self.known.get(part)
+        if known is None:
+            known = self.known[part] = self._percentile(part)
+        return known
+
+    def _percentile(self, part: float) -> int:
         seen = 0
         for step in sorted(self.times):
             seen += self.times[step]
-            if seen >= part * total:
+            if seen >= part * self.answers:
                 return duration_of(step)
         return 0
 

@@ -10,6 +10,7 @@ from soth_mitm.record.statistics import (
     OTHERS,
     TABLE_ENTRIES,
     Statistics,
+    Tally,
     duration_of,
     outcome_of,
     pattern_of,
@@ -93,3 +94,11 @@ def test_what_varies_in_a_path_becomes_one_pattern(path: str, pattern: str) -> N
 )
 def test_a_flow_has_one_outcome(changes: dict[str, object], outcome: str) -> None:
     assert outcome_of(row(**changes)) == outcome
+
+
+def test_a_percentile_that_was_asked_for_follows_what_comes_after() -> None:
+    tally = Tally()
+    tally.add(row(status=200, duration_ns=1_000_000))
+    before = tally.percentile(0.95)
+    tally.add(row(status=200, duration_ns=1_000_000_000))
+    assert tally.percentile(0.95) > 100 * before

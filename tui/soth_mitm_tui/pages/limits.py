@@ -94,5 +94,5 @@ def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | N
     text = printable(limit.action)
     if used is not None:
         now = human_size(used) if limit.unit == "bytes" else f"{used:,}"
-        text = f"{now} in use · {text}"
+        text = printable(f"{now} in use · {text}")
     yield Entry(line(*spans, (text if len(text) <= room else text[: room - 1] + "…", "muted")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from heapq import nlargest
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -91,7 +92,9 @@ def overview_entries(
 
 
 def _sorted(table: Mapping[str, Tally], figure: Callable[[Tally], int]) -> dict[str, Tally]:
-    return dict(sorted(table.items(), key=lambda pair: -figure(pair[1])))
+    """Return the table with the entries that are shown, the largest first, before the rest as it is."""
+    first = nlargest(ROWS, table.items(), key=lambda pair: figure(pair[1]))
+    return {**dict(first), **table}
 
 
 def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: float) -> Line:
@@ -164,13 +167,8 @@ def _outcomes(statistics: Statistics, width: int) -> Iterator[Entry]:
 
 
 def _slow(statistics: Statistics) -> dict[str, Tally]:
-    often = [
-        (name, tally)
-        for name, tally in statistics.endpoints.items()
-        if sum(tally.times.values()) >= SLOW_LEAST
-    ]
-    often.sort(key=lambda pair: -pair[1].percentile(0.95))
-    return dict(often[:ROWS])
+    often = [(name, tally) for name, tally in statistics.endpoints.items() if tally.answers >= SLOW_LEAST]
+    return dict(nlargest(ROWS, often, key=lambda pair: pair[1].percentile(0.95)))
 
 
 def _table(
