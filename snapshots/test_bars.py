@@ -54,7 +54,7 @@ async def test_a_search_in_bodies_says_how_far_it_is(
 async def test_saved_filters_stand_as_chips(picture: SnapshotAssertion) -> None:
     """Two filters with names are on, and their list is open."""
     async with stage(size=SMALL) as staged:
-        for name, text in (("shop", "host:shop"), ("errors", "is:error or status:4xx..5xx")):
+        for name, text in (("shop", "host:shop"), ("errors", "is:error or status:400-599")):
             staged.app.filtering.saved.add(name, text)
         staged.app.filtering.saved.add("all but pictures", "!type:image/")
         await staged.press("F", "enter", "down", "enter")

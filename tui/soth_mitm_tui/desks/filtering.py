@@ -228,7 +228,7 @@ class Filtering(Desk):
     def refresh_verdict(self) -> None:
         """Say how many flows match by now, and how far a search is."""
         bar, model = self.bar, self.main.model
-        if not model.filtered or (bar.has_class("-wrong") and bar.text.strip()):
+        if not model.filtered or bar.has_class("-wrong"):
             return
         self.deep.go_on()
         said = self.deep.words(scanning=model.scanning)

@@ -34,6 +34,10 @@ class FilterInput(Input):
     class Moved(Message):
         """The cursor is elsewhere."""
 
+    def validate_value(self, value: str) -> str:
+        """Show what is pasted as it is drawn: a character that acts has no width to count on."""
+        return value if value.isprintable() else printable(value)
+
     def watch_cursor_position(self, before: int, after: int) -> None:
         """Other words fit elsewhere."""
         if before != after:
