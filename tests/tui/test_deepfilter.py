@@ -38,7 +38,7 @@ def test_a_row_is_asked_once_and_shown_when_its_answer_comes() -> None:
     assert not wanted(row(1))
     assert not wanted(row(1))
     assert wanted.take(10) == [1]
-    assert wanted.learn([(1, (True,))]) == [1]
+    assert wanted.learn([(1, (True,))], row) == [1]
     assert wanted(row(1))
     assert (wanted.asked, wanted.answered, wanted.found, wanted.pending) == (1, 1, 1, 0)
 
@@ -46,11 +46,11 @@ def test_a_row_is_asked_once_and_shown_when_its_answer_comes() -> None:
 def test_a_flow_is_asked_again_when_it_has_ended() -> None:
     wanted = deep("body:x")
     wanted(row(1, state="open"))
-    wanted.learn([(flow, (False,)) for flow in wanted.take(10)])
+    wanted.learn([(flow, (False,)) for flow in wanted.take(10)], row)
     assert not wanted(row(1, state="open"))
     assert wanted.pending == 0
     assert not wanted(row(1))
-    assert wanted.learn([(flow, (True,)) for flow in wanted.take(10)]) == [1]
+    assert wanted.learn([(flow, (True,)) for flow in wanted.take(10)], row) == [1]
     assert wanted(row(1))
     assert (wanted.asked, wanted.answered, wanted.found) == (1, 1, 1)
 
@@ -77,7 +77,7 @@ def test_nothing_is_asked_after_a_stop() -> None:
     wanted.stop()
     wanted(row(2))
     assert wanted.pending == 0
-    assert wanted.learn([(1, (True,))]) == []
+    assert wanted.learn([(1, (True,))], row) == []
 
 
 # --- in the app

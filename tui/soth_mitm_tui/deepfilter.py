@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from soth_mitm.policy.filters import Filter
     from soth_mitm.record.rows import Row
 
 
-class _Verdict(NamedTuple):
-    wanted: bool
-    final: bool
-    """Whether the flow had ended when its bytes were asked."""
+_WANTED: Final = 1
+_FINAL: Final = 2
+"""The flow had ended when its bytes were asked. A verdict is a small number: there is one for each flow."""
 
 
 class DeepFilter:
@@ -33,9 +32,9 @@ class DeepFilter:
         self.answered = 0
         self.found = 0
         """Answered flows that are wanted."""
-        self._verdicts: dict[int, _Verdict] = {}
-        self._waiting: dict[int, Row] = {}
-        self._flying: dict[int, Row] = {}
+        self._verdicts: dict[int, int] = {}
+        self._waiting: dict[int, bool] = {}  # whether the flow was open then
+        self._flying: dict[int, bool] = {}
         self._turns: deque[int] = deque()
 
     def __call__(self, row: Row) -> bool:
@@ -44,18 +43,17 @@ class DeepFilter:
         if certain is not None:
             return certain
         known = self._verdicts.get(row.flow)
-        if known is None or not (known.final or row.open):
-            self._ask(row)
-        return known is not None and known.wanted
+        if known is None or not (known & _FINAL or row.open):
+            self._ask(row.flow, row.open)
+        return known is not None and bool(known & _WANTED)
 
-    def _ask(self, row: Row) -> None:
-        flying = self._flying.get(row.flow)
-        if self.stopped or (flying is not None and flying.open == row.open):
+    def _ask(self, flow: int, is_open: bool) -> None:
+        if self.stopped or self._flying.get(flow) == is_open:
             return
-        if row.flow not in self._waiting:
-            self._turns.append(row.flow)
-            self.asked += row.flow not in self._verdicts and flying is None
-        self._waiting[row.flow] = row
+        if flow not in self._waiting:
+            self._turns.append(flow)
+            self.asked += flow not in self._verdicts and flow not in self._flying
+        self._waiting[flow] = is_open
 
     @property
     def pending(self) -> int:
@@ -68,18 +66,20 @@ class DeepFilter:
         self._flying.update((flow, self._waiting.pop(flow)) for flow in flows)
         return flows
 
-    def learn(self, found: Iterable[tuple[int, Sequence[bool]]]) -> list[int]:
+    def learn(
+        self, found: Iterable[tuple[int, Sequence[bool]]], row_of: Callable[[int], Row | None]
+    ) -> list[int]:
         """Take answers; return the flows whose verdict is another one now."""
         changed: list[int] = []
         for flow, answers in found:
-            row = self._flying.pop(flow, None)
-            if row is None:
+            was_open, row = self._flying.pop(flow, None), row_of(flow)
+            if was_open is None:
                 continue
             before = self._verdicts.get(flow)
-            wanted = self.filter.judge_deep(row, answers)
-            self._verdicts[flow] = _Verdict(wanted, not row.open)
+            wanted = row is not None and self.filter.judge_deep(row, answers)
+            self._verdicts[flow] = _WANTED * wanted | _FINAL * (not was_open)
             self.answered += before is None
-            was = before is not None and before.wanted
+            was = bool(before and before & _WANTED)
             self.found += wanted - was
             if wanted != was:
                 changed.append(flow)

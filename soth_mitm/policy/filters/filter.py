@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from soth_mitm.policy.filters.matching import Searchable, Test, Tree, function_of, tree_of
 from soth_mitm.policy.filters.nodes import All, Any, Deep, Node, Not
@@ -12,6 +12,9 @@ from soth_mitm.policy.filters.tilde import is_tilde, parse_tilde
 
 if TYPE_CHECKING:
     from soth_mitm.policy.filters.deep import DeepTerm
+
+KEPT_TESTS: Final = 64
+"""Combinations of answers whose test is kept."""
 
 
 class Filter:
@@ -32,6 +35,7 @@ class Filter:
         """What may be wanted, for whoever keeps rows in columns."""
         self.certain_tree: Tree = tree_of(node, lambda _, positive: not positive)
         """What is wanted whatever the deep terms say."""
+        self._tests: dict[tuple[tuple[bool | None, ...], bool], Test] = {}
         self._test: Test = function_of(self.tree)
         self._certain: Test = function_of(self.certain_tree)
 
@@ -65,12 +69,18 @@ class Filter:
 
     def _given(self, row: Searchable, answers: Sequence[bool | None], *, unknown: bool) -> bool:
         """Judge with answers; one that is unknown counts for the whole, or against it."""
+        given = tuple(answers), unknown
+        test = self._tests.get(given)
+        if test is None:
 
-        def deep(node: Deep, positive: bool) -> bool:
-            answer = answers[self._numbers[node.term]]
-            return positive == unknown if answer is None else answer
+            def deep(node: Deep, positive: bool) -> bool:
+                answer = answers[self._numbers[node.term]]
+                return positive == unknown if answer is None else answer
 
-        return function_of(tree_of(self.node, deep))(row)
+            test = function_of(tree_of(self.node, deep))
+            if len(self._tests) < KEPT_TESTS:
+                self._tests[given] = test
+        return test(row)
 
 
 def compile_filter(text: str) -> Filter:

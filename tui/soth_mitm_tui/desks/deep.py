@@ -85,7 +85,7 @@ class DeepRun:
                     async for progress in stream:
                         if wanted is not self._wanted or wanted.stopped:
                             return
-                        changed = wanted.learn(progress.found)
+                        changed = wanted.learn(progress.found, self._app.main.model.row_of)
                         if changed:
                             self._app.main.list.judge(changed)
                         self._app.filtering.refresh_verdict()
