@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 from collections.abc import Callable
-from inspect import isawaitable
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
@@ -17,7 +15,7 @@ from soth_mitm.record.document import Documents
 from soth_mitm.record.worker import Worker
 from soth_mitm.text import printable
 from soth_mitm_tui import clipboard
-from soth_mitm_tui.actions import DEFAULT, bindings, named
+from soth_mitm_tui.actions import DEFAULT, bindings
 from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
@@ -26,11 +24,13 @@ from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
+from soth_mitm_tui.desks.leaving import Leaving
 from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saved import SavedDesk
 from soth_mitm_tui.desks.saving import Saving
 from soth_mitm_tui.desks.viewing import Viewing
+from soth_mitm_tui.dispatch import Dispatcher
 from soth_mitm_tui.hints import Hints
 from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
@@ -40,13 +40,11 @@ from soth_mitm_tui.screens.main import MainScreen
 from soth_mitm_tui.state import FILE as STATE_FILE
 from soth_mitm_tui.state import State
 from soth_mitm_tui.themes import DARK, LIGHT, THEMES
-from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from textual.binding import BindingType
-    from textual.dom import DOMNode
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.theme import Theme
@@ -56,7 +54,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
-    from soth_mitm_tui.desks.desk import Deed, Desk
+    from soth_mitm_tui.desks.desk import Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
     from soth_mitm_tui.widgets.setup_card import SetupCard
@@ -66,8 +64,6 @@ TICK = 0.1
 
 WARM_UP = 0.5
 """Seconds after which the app prepares for large bodies, so that its first screen comes first."""
-
-DRAIN_DEADLINE = 5.0
 
 _SEVERITIES: Final[dict[str, SeverityLevel]] = {
     "info": "information",
@@ -161,13 +157,13 @@ class SothApp(App[None]):
         self._documents = Documents(store, limits=config.limits)
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
-        self._drain_until = 0
         self.read_only = reading is not None
         """Whether a file is looked at, and no proxy runs."""
         self.filtering = Filtering(self)
+        self.leaving = Leaving(self)
         self.copying = Copying(self)
         self.saving = Saving(self)
-        self._desks: tuple[Desk, ...] = (
+        desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
             self.filtering,
@@ -180,7 +176,9 @@ class SothApp(App[None]):
             Marking(self),
             Cells(self),
             General(self),
+            self.leaving,
         )
+        self._dispatcher = Dispatcher(self, desks)
         self._main = self._make_main()
         self.failure: Exception | None = None
         self.drained = False
@@ -260,8 +258,7 @@ class SothApp(App[None]):
         main = self.main
         if not main.is_running:
             return
-        if self._drain_until:
-            main.draining = self._drain_words()
+        main.draining = self.leaving.words
         try:
             main.tick()
             self._show_notices()
@@ -287,8 +284,6 @@ class SothApp(App[None]):
                 printable(notice.text, 300), severity=_SEVERITIES.get(notice.level, "warning"), markup=False
             )
 
-    # --- actions
-
     # --- acting
 
     def action_perform(self, action_id: str) -> None:
@@ -297,79 +292,26 @@ class SothApp(App[None]):
         self.hints.done(self.registry.named(action_id))
 
     def perform(self, action_id: str) -> None:
-        """Carry out an action, or say why it does not work now. An error shows the pane's card."""
-        reason = self.reason_against(action_id)
-        if reason:
-            self.notify(printable(reason, 300), severity="warning", markup=False, timeout=3)
-            return
-        action = named(action_id)
-        pane = self._pane(action.pane)
-        if action.pane == "detail" and self.focused_pane != "detail" and action.verb != "back":
-            self.main.show_detail()
-        deed = self._deed(action_id) or getattr(pane, f"action_{action.verb}")
-        try:
-            result = deed()
-            if isawaitable(result):
-                self.run_worker(self._finish(result, action.label, pane), exit_on_error=False)
-        except Exception as error:
-            self._failed(action.label, pane, error)
-
-    async def _finish(self, work: Awaitable[object], label: str, pane: object) -> None:
-        try:
-            await work
-        except Exception as error:
-            self._failed(label, pane, error)
-
-    def _failed(self, label: str, pane: object, error: Exception) -> None:
-        if isinstance(pane, Guarded):
-            pane.fail(error)
-        else:
-            _log.error("an action failed", exc_info=error)
-        self.notify(printable(f"{label}: {error}", 300), severity="error", markup=False)
-
-    def _hint(self, text: str) -> None:
-        self.notify(printable(text, 300), markup=False, timeout=4)
+        """Carry out an action, or say why it does not work now."""
+        self._dispatcher.perform(action_id)
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
-        for desk in self._desks:
-            if action_id in desk.deeds:
-                return desk.reason_against(action_id)
-        pane = self._pane(named(action_id).pane)
-        reason = getattr(pane, "reason_against", None)
-        return "" if reason is None or pane is self else str(reason(action_id))
+        return self._dispatcher.reason_against(action_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave a key to the next one bound to it where the pane does not take it."""
         if action == "perform" and parameters:
-            takes = getattr(self._pane(named(str(parameters[0])).pane), "takes", None)
-            return True if takes is None else bool(takes(parameters[0]))
+            return self._dispatcher.takes(str(parameters[0]))
         return super().check_action(action, parameters)
-
-    def _deed(self, action_id: str) -> Deed | None:
-        for desk in self._desks:
-            if action_id in desk.deeds:
-                return desk.deeds[action_id]
-        return None
-
-    def _pane(self, name: str) -> object:
-        """Return what carries out the actions of a pane: the nearest one around the focus, if any."""
-        for node in self._around_focus():
-            if getattr(node, "PANE", "") == name:
-                return node
-        return self.main.panes.get(name, self)
-
-    def _around_focus(self) -> Iterator[object]:
-        node: DOMNode | None = self.screen.focused or self.screen
-        while node is not None:
-            yield node
-            node = node.parent
 
     @property
     def focused_pane(self) -> str:
         """The name of the pane that has the focus."""
-        names = (getattr(node, "PANE", "") for node in self._around_focus())
-        return next(filter(None, names), "list")
+        return self._dispatcher.focused_pane
+
+    def _hint(self, text: str) -> None:
+        self.notify(printable(text, 300), markup=False, timeout=4)
 
     def on_bar_chosen(self, event: Bar.Chosen) -> None:
         """A click on a part of a bar does what its key does."""
@@ -405,33 +347,11 @@ class SothApp(App[None]):
         """Write raw characters to the terminal; None where there is none."""
         return self._driver.write if self._driver is not None else None
 
-    # --- leaving
+    # --- the end
 
     async def action_quit(self) -> None:
-        """Drain the proxy and leave; a second time, or where there is none, leave at once."""
-        if self._drain_until or self._reading is not None:
-            self.exit()
-            return
-        self._drain_until = self.clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
-        self.main.draining = self._drain_words()
-        self.main.refresh_bars()
-        self.run_worker(self._drain(), group="drain", exit_on_error=False)
-
-    async def _drain(self) -> None:
-        try:
-            await self.control.drain(DRAIN_DEADLINE)
-            self.drained = True
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            self.failure = error
-        self.exit()
-
-    def _drain_words(self) -> str:
-        left = max(0, -(-(self._drain_until - self.clock.monotonic_ns()) // 1_000_000_000))
-        count = self.store.index.session.open_connections
-        open_ones = "1 open connection" if count == 1 else f"{count:,} open connections"
-        return f"■ stopping: {open_ones}, at most {left} s · q again leaves now"
+        """Leave, as Textual's own key for it does."""
+        self.leaving.leave()
 
     def _handle_exception(self, error: Exception) -> None:
         """End the app without a traceback over the terminal; `failure` tells the caller."""

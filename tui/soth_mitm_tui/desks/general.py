@@ -1,4 +1,4 @@
-"""What works everywhere: help, palette, set-up card, themes, leaving."""
+"""What works everywhere: help, palette, set-up card, themes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class General(Desk):
             "app.commands": app.action_command_palette,
             "app.setup": self._setup,
             "app.theme": self._theme,
-            "app.quit": app.action_quit,
         }
 
     def reason_against(self, action_id: str) -> str:
