@@ -420,25 +420,5 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.until(lambda: "valid · 1 of 2" in staged.shown())
 
 
-@case("detail.only")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press("g", "enter", key)
-    assert "put the cursor on a header" in told(staged)
-    await staged.press("2", "g", *["j"] * 8)
-    assert staged.main.detail.current_value() == ("content-length", "29")
-    await staged.press(key)
-    assert staged.main.filter.text == 'header:"content-length: 29"'
-    await paths(staged, "/orders")
-
-
-@case("detail.without")
-async def _(staged: Stage, action: Action, key: str) -> None:
-    await staged.press("g", "enter", "2", "g", *["j"] * 8)
-    assert staged.main.detail.current_value() == ("content-length", "29")
-    await staged.press(key)
-    assert staged.main.filter.text == '!header:"content-length: 29"'
-    await paths(staged, "/app.js")
-
-
 for _id in CASES:
     SCENES[_id] = order

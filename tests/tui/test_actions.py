@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from soth_mitm.model import events as e
-from soth_mitm_tui.actions import ACTIONS, Action, named, of_pane
+from soth_mitm_tui.actions import ACTIONS, PANES, Action, named, of_pane
 from soth_mitm_tui.layout import Layout
 from soth_mitm_tui.screens.columns import ColumnList, ColumnsScreen
 from soth_mitm_tui.screens.help import HelpScreen
@@ -1017,6 +1017,7 @@ async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> No
 
 
 def test_no_pane_gives_one_key_two_meanings() -> None:
-    for pane in ("list", "filter", "detail", "search", "setup", "help"):
+    assert len({action.id for action in ACTIONS}) == len(ACTIONS)
+    for pane in PANES:
         keys = [key for action in of_pane(pane) for key in action.keys.split(",") if key]
         assert len(keys) == len(set(keys)), pane

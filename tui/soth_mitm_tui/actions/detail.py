@@ -45,8 +45,6 @@ DETAIL_ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("detail.fold-all", "Z", "fold all", "Close all below the top of JSON, or open it all.", TEXT),
     Action("detail.force", "p", "force pretty", "Lay out even a body that is too large for it.", VIEW),
-    Action("detail.only", "equals_sign", "only these", "Show only flows with the value of this line.", TEXT),
-    Action("detail.without", "exclamation_mark", "without", "Hide flows with the value of this line.", TEXT),
     Action("detail.wrap", "w", "wrap", "Let long lines go on below, or run to the side.", VIEW),
     Action("detail.left", "h,left", "left", "Go to the left, where lines are not wrapped.", MOVE),
     Action("detail.right", "l,right", "right", "Go to the right, where lines are not wrapped.", MOVE),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.policy.filters import Filter, FilterError, compile_filter, complete, explain, negated
+from soth_mitm.policy.filters import Filter, FilterError, complete, explain, negated
 from soth_mitm.policy.filters.filter import node_of
 from soth_mitm.policy.filters.nodes import All
 from soth_mitm.text import printable
 from soth_mitm_tui.deepfilter import DeepFilter
-from soth_mitm_tui.desks.cells import joined
 from soth_mitm_tui.desks.deep import DeepRun
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.lines import BLANK, line
@@ -47,8 +46,6 @@ class Filtering(Desk):
             "filter.next": lambda: self._step(1),
             "filter.previous": lambda: self._step(-1),
             "filter.negate": self._negate,
-            "detail.only": lambda: self._add(wanted=True),
-            "detail.without": lambda: self._add(wanted=False),
         }
 
     @property
@@ -57,14 +54,12 @@ class Filtering(Desk):
         return self.main.filter
 
     def reason_against(self, action_id: str) -> str:
-        """Say why there is nothing to clear, to switch, or to filter by."""
+        """Say why there is nothing to clear or to switch."""
         nothing = not (self.bar.text.strip() or self.saved.on)
         if action_id == "list.clear" and nothing and not self.main.model.filtered:
             return "There is no filter to clear"
         if action_id == "list.filter-off" and nothing:
             return "There is no filter to switch off: / makes one"
-        if action_id in ("detail.only", "detail.without") and not self.main.detail.current_filter():
-            return "Flows cannot be filtered by this line: put the cursor on a header or another value"
         return ""
 
     # --- coming and going
@@ -282,17 +277,3 @@ class Filtering(Desk):
         self._off = not self._off
         self.bar.set_off(self._off)
         self.judge()
-
-    def _add(self, *, wanted: bool) -> None:
-        """Filter by the value of the current line of the detail."""
-        term = self.main.detail.current_filter()
-        text = joined(self.bar.text.strip(), term if wanted else f"!{term}")
-        try:
-            compile_filter(text)
-        except FilterError as error:
-            self.app.notify(
-                printable(f"{text} is no filter: {error.message}", 300), severity="warning", markup=False
-            )
-            return
-        self.bar.put(text)
-        self.app.notify(printable(f"Filter: {text}", 200), markup=False, timeout=3)
