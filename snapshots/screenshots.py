@@ -26,8 +26,23 @@ class Shot(NamedTuple):
     theme: str = "soth-dark"
 
 
+_SIGNS: Final = {" ": "space", ":": "colon", "/": "slash"}
+
+
+def _typed(text: str) -> tuple[str, ...]:
+    """Return the keys that type a text."""
+    return tuple(_SIGNS.get(char, char) for char in text)
+
+
 SHOTS: Final = (
     Shot("app", ("g", *"jjjjj", "3"), (150, 40)),
+    Shot("filter", ("slash", *_typed("status:4xx or is:error"))),
+    Shot("detail", ("g", *"jjjjj", "enter", "3", "right_curly_bracket", "enter", *["j"] * 14)),
+    Shot("timing", ("G", "enter", "4")),
+    Shot("copy", ("g", *"jjjj", "y")),
+    Shot("tls", ("g", *"jjj", "enter"), (120, 30)),
+    Shot("overview", ("O", "j"), (120, 40)),
+    Shot("groups", ("v", "g", "j", "enter", "j")),
     Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
 )
 

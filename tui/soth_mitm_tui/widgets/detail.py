@@ -226,6 +226,7 @@ class Detail(Guarded, Vertical):
             else "Select a flow to see it here."
         )
         self.heading.set((("No flow", "heading"),), ())
+        self._sizes = ()
         self.tabs.set_note(())
         self.text.show(Joined([BLANK, line((f"  {words}", "muted"))]))
 
