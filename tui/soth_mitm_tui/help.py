@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from soth_mitm_tui.actions import PANES, Action, Registry
 from soth_mitm_tui.lines import BLANK, Line, heading, line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 SIGNS: tuple[tuple[str, str, str], ...] = (
     ("✕", "bad", "failed: the row says why, and its overview what to do"),
@@ -28,7 +34,7 @@ def help_lines(pane: str, registry: Registry, *, problems: tuple[str, ...] = ())
     return lines
 
 
-def _section(title: str, actions: list[Action]) -> list[Line]:
+def _section(title: str, actions: Sequence[Action]) -> list[Line]:
     lines: list[Line] = []
     groups = list(dict.fromkeys(action.group for action in actions))
     for group in groups:

@@ -72,7 +72,7 @@ DEFAULT: Final = Registry(ACTIONS)
 """The registry with its own keys."""
 
 
-def of_pane(pane: str) -> list[Action]:
+def of_pane(pane: str) -> tuple[Action, ...]:
     """Return the actions that work in a pane, in the order of the registry."""
     return DEFAULT.of_pane(pane)
 

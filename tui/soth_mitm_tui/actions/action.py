@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MOVE, FLOW, VIEW, APP = "Move", "This flow", "What is shown", "App"
@@ -67,7 +68,13 @@ class Action(NamedTuple):
     @property
     def shown_keys(self) -> tuple[str, ...]:
         """The keys as a person reads them."""
-        return tuple(readable(key) for key in self.keys.split(",") if key)
+        return readable_keys(self.keys)
+
+
+@lru_cache(maxsize=1024)
+def readable_keys(keys: str) -> tuple[str, ...]:
+    """Return comma-separated keys as a person reads them; the bars ask many times a second."""
+    return tuple(readable(key) for key in keys.split(",") if key)
 
 
 def readable(key: str) -> str:

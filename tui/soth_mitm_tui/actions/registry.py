@@ -21,12 +21,21 @@ class Registry:
         self.actions = tuple(
             action._replace(keys=changed[action.id]) if action.id in changed else action for action in actions
         )
+        self._of_pane: dict[str, tuple[Action, ...]] = {}
         self._by_id = {action.id: action for action in self.actions}
 
-    def of_pane(self, pane: str) -> list[Action]:
+    def of_pane(self, pane: str) -> tuple[Action, ...]:
         """Return the actions that work in a pane, in the order of the registry."""
-        own = ("flow", pane) if pane in WITH_FLOW else (pane,)
-        return [action for action in self.actions if action.pane in own]
+        found = self._of_pane.get(pane)
+        if found is None:
+            own = ("flow", pane) if pane in WITH_FLOW else (pane,)
+            found = tuple(action for action in self.actions if action.pane in own)
+            self._of_pane[pane] = found
+        return found
+
+    def shown(self, pane: str) -> tuple[Action, ...]:
+        """Return those of a pane that a key bar shows."""
+        return tuple(action for action in self.of_pane(pane) if action.show)
 
     def named(self, action_id: str) -> Action:
         """Return the action with this id; raises KeyError for one that does not exist."""

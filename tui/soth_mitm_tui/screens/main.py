@@ -167,15 +167,17 @@ class MainScreen(Screen[None]):
     def _refresh_keys(self) -> None:
         pane = self.pane_of(self.focused)
         name = getattr(pane, "PANE", "app") if pane is not None else "app"
-        reason, of_pane = self.soth.reason_against, self.soth.registry.of_pane
-        here = [action for action in of_pane(name) if action.show and not reason(action.id)]
-        everywhere = [action for action in of_pane("app") if action.show and name != "app"]
-        taken = frozenset(
-            key
-            for action in of_pane(name)
-            if name != "app" and not reason(action.id)
-            for key in action.shown_keys
-        )
+        # This runs with every tick, and most actions need not be asked: no bar shows them.
+        reason, registry = self.soth.reason_against, self.soth.registry
+        everywhere = registry.shown("app") if name != "app" else ()
+        rivals = frozenset(key for action in everywhere for key in action.shown_keys)
+        usable = [
+            action
+            for action in registry.of_pane(name)
+            if (action.show or not rivals.isdisjoint(action.shown_keys)) and not reason(action.id)
+        ]
+        here = [action for action in usable if action.show]
+        taken = frozenset(key for action in usable if name != "app" for key in action.shown_keys)
         self.key_bar.show_actions(here, everywhere, typing=name in ("filter", "search"), taken=taken)
         self.list_title.set_bright(name in ("list", "setup"))
         self.detail.heading.set_bright(name in ("detail", "search"))

@@ -12,6 +12,8 @@ from soth_mitm_tui.screens.jump import Target
 from soth_mitm_tui.widgets.line_scroll import Toned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.strip import Strip
 
@@ -117,7 +119,7 @@ class KeyBar(Bar):
     GAP = 2
 
     def show_actions(
-        self, here: list[Action], everywhere: list[Action], *, typing: bool, taken: frozenset[str]
+        self, here: Sequence[Action], everywhere: Sequence[Action], *, typing: bool, taken: frozenset[str]
     ) -> None:
         """Show the keys of the pane at the left, those of the app that it has not `taken` at the right."""
         right = (key_part(action, typing=typing, taken=taken) for action in everywhere)
