@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two looks at the record."""
 
+COVERED = 10
+"""Ticks after which the main screen is brought up to date while another one lies over it."""
+
 WARM_UP = 0.5
 """Seconds after which the app prepares for large bodies, so that its first screen comes first."""
 
@@ -157,6 +160,7 @@ class SothApp(App[None]):
         self._documents = Documents(store, limits=config.limits)
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
+        self._ticks = 0
         self.read_only = reading is not None
         """Whether a file is looked at, and no proxy runs."""
         self.filtering = Filtering(self)
@@ -259,8 +263,11 @@ class SothApp(App[None]):
         if not main.is_running:
             return
         main.draining = self.leaving.words
+        # What lies over it dims the main screen, and then each change draws all of it anew.
+        self._ticks = 0 if self.screen is main else self._ticks + 1
         try:
-            main.tick()
+            if not self._ticks % COVERED:
+                main.tick()
             self._show_notices()
             while self.state.notices:
                 self.notify(self.state.notices.pop(0), severity="warning", markup=False, timeout=10)
