@@ -38,4 +38,5 @@ async def test_a_screen_about_the_run(key: str, size: tuple[int, int], picture: 
     """Overview, event log, limits."""
     async with stage(busy, size=size) as staged:
         await staged.press(key, "j")
+        await staged.until(lambda: "counting" not in staged.shown())
         assert staged.app.export_screenshot(title="soth-mitm") == picture

@@ -14,11 +14,13 @@ fields are added at the end with a default, so that older files stay readable.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar, Literal
 
 import msgspec
 
+from soth_mitm.model.terms import Direction as Direction
+from soth_mitm.model.terms import FlowKind as FlowKind
+from soth_mitm.model.terms import Side as Side
 from soth_mitm.model.tls import TlsFailure
 
 SCHEMA = 1
@@ -26,33 +28,6 @@ SCHEMA = 1
 
 CHUNK_LIMIT = 65_536
 """Most bytes one `BodyChunk` carries."""
-
-
-class Side(StrEnum):
-    """Which peer of the proxy is meant."""
-
-    CLIENT = "client"
-    UPSTREAM = "upstream"
-
-
-class Direction(StrEnum):
-    """Which way bytes go."""
-
-    REQUEST = "request"
-    RESPONSE = "response"
-
-
-class FlowKind(StrEnum):
-    """What a flow is."""
-
-    HTTP = "http"
-    """One request and its response."""
-    TUNNEL = "tunnel"
-    """Bytes passed on without being decrypted."""
-    BYTES = "bytes"
-    """Bytes passed on and recorded that are not HTTP."""
-    FAILED = "failed"
-    """An attempt that never became an exchange."""
 
 
 class Body(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -85,9 +60,9 @@ class CaLoaded(Body, frozen=True):
     not_after: int = 0
     """Seconds since 1970."""
     private: bool | None = None
-    """Whether nobody else can read the key; None where that is not known."""
+    """Whether nobody else can read the key; None: not known."""
     trusted: bool | None = None
-    """Whether the system's trust store has it; None where that is not known."""
+    """Whether the system's trust store has it."""
 
 
 class ListenerOpened(Body, frozen=True):

@@ -22,7 +22,9 @@ async def test_who_leaves_at_once_does_not_wait_for_open_flows(
     silent = await asyncio.start_server(lambda reader, writer: writers.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
 
-    async def leave_at_once(store: Store, control: object, *, config: Config, remember: bool) -> Outcome:
+    async def leave_at_once(
+        store: Store, control: object, *, config: Config, remember: bool, doctor: object
+    ) -> Outcome:
         assert not remember
         facts = store.index.session
         while not facts.listeners:

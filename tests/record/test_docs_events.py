@@ -34,6 +34,7 @@ TYPES = {
     "tuple[str, ...]": "list of str",
     "tuple[bytes, ...]": "list of bytes",
     "int | None": "int or null",
+    "bool | None": "bool or null",
 }
 kinds = pytest.mark.parametrize("kind", sorted(BODIES), ids=kind_name)
 
