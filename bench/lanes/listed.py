@@ -219,7 +219,6 @@ def _filter(bench: Bench, side: str) -> Sample:
 def _bodies(bench: Bench, side: str) -> Sample:
     with full(bench) as stage:
         screen = stage.screen
-        plain = screen.shown().line(1)
         screen.press("/")
         time.sleep(0.5)
         moment = screen.press("body:needle")
@@ -232,7 +231,7 @@ def _bodies(bench: Bench, side: str) -> Sample:
             raise Unavailable(f"the filter bar says: {' '.join(screen.shown().line(1).split())[:90]}")
         cancelled = screen.press(ESCAPE)
         time.sleep(SETTLE_SECONDS)
-        ended = screen.first(cancelled, cancelled + WAIT_SECONDS, lambda now: now.line(1) == plain)
+        ended = screen.first(cancelled, cancelled + WAIT_SECONDS, lambda now: not _progresses(now))
     if ended is None:
         raise BenchError(f"the search did not end within {SETTLE_SECONDS:g} s of escape")
     figures = {"progress ms": (began - moment) * 1e3, "cancel ms": (ended - cancelled) * 1e3}
@@ -320,7 +319,7 @@ LANES = (
         "app-body-search",
         "body: over 100,000 flows: progress and cancel",
         f"{_HOW}At rest. body:needle, until the filter bar shows progress; then escape, "
-        "until the bar has gone.",
+        "until the bar no longer says so.",
         _bodies,
         (
             Goal("progress ms", Relation.ALONE, 100, less=True),

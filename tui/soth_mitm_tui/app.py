@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two looks at the record."""
 
+COLLECT = (10_000, 20, 1000)
+"""Thresholds of the collector of cycles while the app runs over a proxy."""
+
 COVERED = 10
 """Ticks after which the main screen is brought up to date while another one lies over it."""
 
@@ -240,6 +243,8 @@ class SothApp(App[None]):
     async def _warm_up(self) -> None:
         # What is alive by now stays so: without this each full collection looks at all of it, for 60 ms.
         gc.freeze()
+        # Collections of all generations stop the loop for tens of milliseconds: rare ones will do.
+        gc.set_threshold(*COLLECT)
         self.run_worker(self._documents.warm(), exit_on_error=False)
 
     def on_unmount(self) -> None:
