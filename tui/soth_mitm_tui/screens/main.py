@@ -266,7 +266,8 @@ class MainScreen(Screen[None]):
     def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
         """Judge the filter as it is typed."""
         event.stop()
-        self.soth.filtering.edited(event.text)
+        if event.text == self.filter.text:  # otherwise the next key is there already, and its text comes
+            self.soth.filtering.edited(event.text)
 
     def on_flow_list_moved(self) -> None:
         """Say how far the list goes."""
