@@ -92,11 +92,11 @@ async def test_a_line_of_5_mb_is_found_in_and_shown_where_it_matches() -> None:
     async with stage(one_answer(body, "text/plain")) as staged:
         await staged.press("enter", "3")
         await search(staged, "needle")
-        assert "1 of 1" in verdict(staged)
-        assert " needle yyy" in staged.shown(staged.main.detail.text)
+        await staged.until(lambda: "1 of 1" in verdict(staged))
+        await staged.until(lambda: " needle yyy" in staged.shown(staged.main.detail.text))
         await staged.press("enter", "w")
         await staged.press("n")
-        assert "needle" in staged.shown(staged.main.detail.text)
+        await staged.until(lambda: "needle" in staged.shown(staged.main.detail.text))
 
 
 async def test_a_search_goes_round_and_a_bad_expression_says_where() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from math import ceil
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from soth_mitm_tui.lines import TONE_CLASSES, Line, Span
@@ -76,20 +74,6 @@ class Toned(Guarded):
         return Strip.blank(self.size.width, base)
 
 
-_STEPS: Final = 8
-"""Parts of a cell in which a scrollbar is drawn."""
-
-
-def _thumb(bar: ScrollBar) -> tuple[int, int] | None:
-    """Return where the thumb begins and how long it is, in steps; None where there is none."""
-    size, lines, window = bar.size.height, bar.window_virtual_size, bar.window_size
-    if not window or not size or lines <= max(size, window):
-        return None
-    length = max(1.0, window * size / lines)
-    start = (size - length) * bar.position / (lines - window)
-    return int(start * _STEPS), ceil(length * _STEPS)
-
-
 class LineScroll(Toned, ScrollView, can_focus=True, inherit_bindings=False):
     """Scrolls over lines that are drawn when they come into sight."""
 
@@ -106,17 +90,10 @@ class LineScroll(Toned, ScrollView, can_focus=True, inherit_bindings=False):
             return
         self.set_reactive(ScrollView.virtual_size, size)
         if self.is_attached and self.show_vertical_scrollbar:
-            self._tell_bar(count)
+            bar = self.vertical_scrollbar
+            bar.window_virtual_size = count
+            bar.window_size = self.container_size.height
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
-
-    def _tell_bar(self, count: int) -> None:
-        """Draw the scrollbar anew only where its thumb moves: a thousand lines hardly move that of many."""
-        bar = self.vertical_scrollbar
-        window, before = self.container_size.height, _thumb(bar)
-        bar.set_reactive(ScrollBar.window_virtual_size, count)
-        bar.set_reactive(ScrollBar.window_size, window)
-        if _thumb(bar) != before:
-            bar.refresh()
 
     @property
     def top(self) -> int:
