@@ -47,21 +47,6 @@ def plain(text: str) -> tuple[Span, ...]:
     return ((text, "text"),)
 
 
-class Tinted:
-    """Plain lines of text, coloured when they come into sight."""
-
-    __slots__ = ("_lines", "_tint")
-
-    def __init__(self, lines: Sequence[SafeText], tint: Tint = plain) -> None:
-        self._lines, self._tint = lines, tint
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def __getitem__(self, index: int) -> Line:
-        return tinted(self._lines[index], self._tint)
-
-
 def tinted(text: SafeText, tint: Tint, sign: str = "  ") -> Line:
     """Return text as a coloured line, with a sign of two cells in front of it."""
     spans = tint(text) if len(text) <= TINT_LIMIT else plain(text)
