@@ -102,7 +102,7 @@ def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: floa
     spans: list[Span] = [
         ("  ", "text"),
         (f"{total.flows:,}", "strong"),
-        (" flows   ", "muted"),
+        (" flows   " if part >= 1 else f" flows, counting: {part:.0%}   ", "muted" if part >= 1 else "accent"),
         (f"{opened:,}", "strong"),
         (" open   ", "muted"),
         (f"{total.errors:,}", "bad" if total.errors else "strong"),
@@ -116,9 +116,7 @@ def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: floa
         (human_duration(total.percentile(0.95)), "strong"),
         (" p95", "muted"),
     ]
-    if part < 1:
-        spans.append((f"   counting, {part:.0%}", "accent"))
-    elif facts.gaps:
+    if facts.gaps:
         spans.append((f"   {facts.gaps:,} capture gap{'' if facts.gaps == 1 else 's'}", "bad"))
     return line(*spans)
 
