@@ -89,6 +89,10 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.ConnectRefused: (_ANY, None),
     e.HelloReceived: (_ANY, None),
     e.PolicyDecided: (_ANY, None),
+    e.MessagesStarted: (_MOVING, None),
+    e.MessageChunk: (_MOVING, None),
+    e.MessageSeen: (_MOVING, None),
+    e.MessagesStopped: (_MOVING, None),
     e.Annotated: (set(_F) - {_F.NEW}, None),
     e.FlowClosed: (_ANY, _F.CLOSED),
 }

@@ -30,3 +30,16 @@ class FlowKind(StrEnum):
     """Bytes passed on and recorded that are not HTTP."""
     FAILED = "failed"
     """An attempt that never became an exchange."""
+
+
+class MessageForm(StrEnum):
+    """What the messages of a flow are framed by."""
+
+    WEBSOCKET = "ws"
+    SSE = "sse"
+    GRPC = "grpc"
+    NDJSON = "ndjson"
+    PARTS = "parts"
+    """multipart/x-mixed-replace and its kin."""
+    JSON = "json"
+    """JSON values one after the other, whatever stands between them."""

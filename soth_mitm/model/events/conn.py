@@ -1,0 +1,137 @@
+"""Events of one transport connection, its TLS included."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from soth_mitm.model.events.base import Body
+from soth_mitm.model.terms import Side
+from soth_mitm.model.tls import TlsFailure
+
+
+class ConnOpened(Body, frozen=True):
+    """A transport connection exists: accepted from a client, or dialled to an upstream."""
+
+    KIND = 0x0201
+    side: Side
+    peer: str
+    """Address of the other end, `host:port`."""
+    local: str = ""
+    transport: str = "tcp"
+
+
+class ConnectReceived(Body, frozen=True):
+    """A CONNECT request was parsed."""
+
+    KIND = 0x0202
+    host: str
+    port: int
+    raw: bytes = b""
+
+
+class ConnectRefused(Body, frozen=True):
+    """The first request on a connection was refused; `code` names the guard."""
+
+    KIND = 0x0203
+    code: str
+    detail: str
+    status: int = 400
+
+
+class PolicyDecided(Body, frozen=True):
+    """What is done with this connection, decided once and never changed."""
+
+    KIND = 0x0204
+    action: str
+    reason: str
+    host: str = ""
+    port: int = 0
+    rule: str = ""
+    overrides: tuple[str, ...] = ()
+
+
+class HelloReceived(Body, frozen=True):
+    """The client's TLS hello, parsed without being consumed."""
+
+    KIND = 0x0205
+    sni: str
+    alpn: tuple[str, ...]
+    versions: tuple[str, ...]
+    ja3: str = ""
+    ja4: str = ""
+    early_data: bool = False
+    length: int = 0
+
+
+class CertificateIssued(Body, frozen=True):
+    """A leaf certificate for the client side was minted, or taken from the cache."""
+
+    KIND = 0x0206
+    host: str
+    sans: tuple[str, ...]
+    cached: bool
+
+
+class TlsStarted(Body, frozen=True):
+    """A TLS handshake begins on this conn."""
+
+    KIND = 0x0207
+    side: Side
+    sni: str = ""
+
+
+class TlsEstablished(Body, frozen=True):
+    """A TLS handshake succeeded on this conn."""
+
+    KIND = 0x0208
+    side: Side
+    version: str
+    cipher: str
+    alpn: str = ""
+    resumed: bool = False
+    verified: bool = False
+    chain: tuple[bytes, ...] = ()
+    """The peer's certificates in DER, leaf first; empty where resumed or where the peer is a client."""
+
+
+class TlsFailed(Body, frozen=True):
+    """A TLS handshake failed on this conn."""
+
+    KIND = 0x0209
+    side: Side
+    failure: TlsFailure
+
+
+class DialStarted(Body, frozen=True):
+    """An upstream conn is being made; the conn of this event is the new one."""
+
+    KIND = 0x020A
+    host: str
+    port: int
+    via: str = ""
+
+
+class DialResolved(Body, frozen=True):
+    """Name resolution ended."""
+
+    KIND = 0x020B
+    addresses: tuple[str, ...]
+
+
+class DialFailed(Body, frozen=True):
+    """The upstream could not be resolved or reached; the terminal event follows."""
+
+    KIND = 0x020C
+    stage: Literal["resolve", "connect"]
+    code: str
+    detail: str
+
+
+class ConnClosed(Body, frozen=True):
+    """Terminal event of a conn. Byte counts are of the transport, below TLS where that is known."""
+
+    KIND = 0x02FF
+    reason: str
+    detail: str = ""
+    received: int = 0
+    sent: int = 0
