@@ -102,7 +102,7 @@ def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: floa
     spans: list[Span] = [
         ("  ", "text"),
         (f"{total.flows:,}", "strong"),
-        (" flows   " if part >= 1 else f" flows, counting: {part:.0%}   ", "muted" if part >= 1 else "accent"),
+        (" flows   ", "muted") if part >= 1 else (f" flows, counting: {part:.0%}   ", "accent"),
         (f"{opened:,}", "strong"),
         (" open   ", "muted"),
         (f"{total.errors:,}", "bad" if total.errors else "strong"),
