@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.strip import Strip
 
+from soth_mitm_tui.viewers.content import READING
 from soth_mitm_tui.viewers.layout import TOP, Layout, Place
 from soth_mitm_tui.viewers.wrap import cells_before, char_at, cut_spans
 from soth_mitm_tui.widgets.line_scroll import LineScroll
@@ -39,6 +40,8 @@ class LineView(LineScroll):
         self.side = 0
         """Cells that are out of sight at the left."""
         self._stick = False
+        self._sought: tuple[int, int, bool] | None = None
+        """What was to be revealed while lines around it were still to come."""
         self._sight: list[Place] | None = None
         self._last_top: Place | None = None
 
@@ -74,6 +77,7 @@ class LineView(LineScroll):
     def show(self, content: Joined, *, place: Place = TOP, stick: bool = False) -> None:
         """Show other lines, from `place`; with `stick` the end is kept in sight."""
         self.failure = None
+        self._sought = None
         self.layout_of.content = content
         self.side = 0
         self._stick = stick
@@ -89,6 +93,9 @@ class LineView(LineScroll):
     def come(self) -> None:
         """Draw again: lines that were still to come are there."""
         self._lay_out(self.place)
+        if self._sought is not None:
+            line, char, centre = self._sought
+            self.reveal(line, char, centre=centre)
 
     def set_wrap(self, wrap: bool) -> None:
         """Wrap long lines, or not."""
@@ -124,12 +131,14 @@ class LineView(LineScroll):
         """Follow the scroll bar; leaving the end lets go of it."""
         super().watch_scroll_y(old_value, new_value)
         if round(new_value) != self.place.line:
+            self._sought = None
             self.go_to_place(Place(round(new_value)))
         if not self.at_end:
             self._stick = False
 
     def move(self, rows: int) -> None:
         """Scroll by `rows`; away from the end, new lines no longer move the view."""
+        self._sought = None
         if rows < 0:
             self._stick = False
         self.go_to_place(self.layout_of.walk(self.place, rows))
@@ -147,11 +156,13 @@ class LineView(LineScroll):
     def to_top(self) -> None:
         """Go to the first row."""
         self._stick = False
+        self._sought = None
         self.go_to_place(TOP)
 
     def to_end(self) -> None:
         """Go to the last row, and stay at the end while lines are added."""
         self._stick = True
+        self._sought = None
         self.go_to_place(self.last_top)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -223,3 +234,6 @@ class LineView(LineScroll):
             if not self.side <= at < self.side + layout.width - 4:
                 self.side = max(0, at - layout.width // 2)
                 self.refresh()
+        # A line that is still to come counts as one row, and may turn out to take fifty.
+        waits = any(layout.look(place.line)[0] is READING for place in self.sight())
+        self._sought = (line, char, centre) if waits else None
