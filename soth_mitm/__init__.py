@@ -19,21 +19,38 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.core import Proxy
     from soth_mitm.errors import SothError
-    from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
+    from soth_mitm.hooks.decisions import (
+        Block,
+        Change,
+        Continue,
+        Decision,
+        Drop,
+        Inject,
+        MessageDecision,
+        Modify,
+        NewMessage,
+        Respond,
+    )
     from soth_mitm.hooks.handler import Handler
-    from soth_mitm.hooks.messages import ConnectionInfo, Request, Response, StreamChunk, Target
+    from soth_mitm.hooks.messages import ConnectionInfo, Message, Request, Response, StreamChunk, Target
     from soth_mitm.model.events import Event
     from soth_mitm.model.tls import TlsFailure
 
 __all__ = [
     "Block",
+    "Change",
     "Config",
     "ConnectionInfo",
     "Continue",
     "Decision",
+    "Drop",
     "Event",
     "Handler",
+    "Inject",
+    "Message",
+    "MessageDecision",
     "Modify",
+    "NewMessage",
     "Proxy",
     "Request",
     "Respond",
@@ -49,9 +66,20 @@ _NAMES_OF = {
     "soth_mitm.config": ("Config",),
     "soth_mitm.core": ("Proxy",),
     "soth_mitm.errors": ("SothError",),
-    "soth_mitm.hooks.decisions": ("Block", "Continue", "Decision", "Modify", "Respond"),
+    "soth_mitm.hooks.decisions": (
+        "Block",
+        "Change",
+        "Continue",
+        "Decision",
+        "Drop",
+        "Inject",
+        "MessageDecision",
+        "Modify",
+        "NewMessage",
+        "Respond",
+    ),
     "soth_mitm.hooks.handler": ("Handler",),
-    "soth_mitm.hooks.messages": ("ConnectionInfo", "Request", "Response", "StreamChunk", "Target"),
+    "soth_mitm.hooks.messages": ("ConnectionInfo", "Message", "Request", "Response", "StreamChunk", "Target"),
     "soth_mitm.model.events": ("Event",),
     "soth_mitm.model.tls": ("TlsFailure",),
 }

@@ -1,4 +1,4 @@
-"""What a hook may decide about a message."""
+"""What a hook may decide: about a request or a response, and about a message within a stream."""
 
 from __future__ import annotations
 
@@ -44,3 +44,40 @@ class Block(msgspec.Struct, frozen=True):
 
 
 Decision = Continue | Modify | Respond | Block
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Send this payload in the message's place, framed as the stream frames its messages.
+
+    What is None stays: of an event stream the label is the event's type and the note its id.
+    """
+
+    data: bytes
+    label: str | None = None
+    note: str | None = None
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Do not send the message on. What stands between messages still passes."""
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message of the handler's own."""
+
+    data: bytes
+    label: str = ""
+    """WebSocket: `text` or `binary` (empty: `binary`). SSE: the event's type (empty: `message`)."""
+    note: str = ""
+    """SSE: the event's id (empty: none)."""
+
+
+class Inject(msgspec.Struct, frozen=True):
+    """Send the message on as it came, with others around it; `Drop` and `Change` are for itself."""
+
+    before: tuple[NewMessage, ...] = ()
+    after: tuple[NewMessage, ...] = ()
+    back: tuple[NewMessage, ...] = ()
+    """Sent the other way, to the message's sender: WebSocket only."""
+
+
+MessageDecision = Continue | Change | Drop | Inject

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soth_mitm.hooks.decisions import Decision
-    from soth_mitm.hooks.messages import ConnectionInfo, Request, Response, StreamChunk, Target
+    from soth_mitm.hooks.decisions import Decision, MessageDecision
+    from soth_mitm.hooks.messages import ConnectionInfo, Message, Request, Response, StreamChunk, Target
     from soth_mitm.model.tls import TlsFailure
 
 
@@ -32,6 +32,14 @@ class Handler:
 
     async def on_response(self, response: Response) -> Decision | None:
         """Decide about a final response whose head has arrived; `Block` and `Respond` replace it."""
+        return None
+
+    async def on_message(self, message: Message) -> MessageDecision | None:
+        """Decide about one message within a stream (WebSocket, SSE, gRPC, JSON lines), in its order.
+
+        The message is held until the hook has decided, and what comes behind it waits; the stream as
+        a whole never is. A message of more than `limits.message_bytes` passes without being asked about.
+        """
         return None
 
     def on_stream_chunk(self, chunk: StreamChunk) -> None:

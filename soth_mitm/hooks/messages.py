@@ -9,7 +9,7 @@ from soth_mitm.errors import SothError
 from soth_mitm.model.fields import Fields
 
 if TYPE_CHECKING:
-    from soth_mitm.model.events import Direction
+    from soth_mitm.model.events import Direction, MessageForm
 
 
 class BodyTooLarge(SothError):
@@ -41,7 +41,7 @@ class Target:
 BodySource = Callable[[], Awaitable[bytes]]
 
 
-class Message:
+class HttpMessage:
     """What a request and a response have in common."""
 
     __slots__ = ("_body", "_fields", "flow", "raw")
@@ -72,7 +72,7 @@ class Message:
         return await self._body()
 
 
-class Request(Message):
+class Request(HttpMessage):
     """A request whose head has arrived."""
 
     __slots__ = ("host", "method", "port", "scheme", "target", "version")
@@ -109,7 +109,7 @@ class Request(Message):
         return f"{self.scheme}://{host}{port}{self.target.decode('utf-8', 'backslashreplace')}"
 
 
-class Response(Message):
+class Response(HttpMessage):
     """A final response whose head has arrived, with its request."""
 
     __slots__ = ("reason", "request", "status")
@@ -133,3 +133,36 @@ class StreamChunk:
         self.direction = direction
         self.offset = offset
         self.data = data
+
+
+class Message:
+    """A message within a flow that is about to be passed on: an event, a frame, a call's message, a line."""
+
+    __slots__ = ("data", "direction", "flow", "form", "label", "note", "number", "url")
+
+    def __init__(
+        self,
+        flow: int,
+        direction: Direction,
+        *,
+        form: MessageForm,
+        number: int,
+        label: str,
+        data: bytes,
+        note: str = "",
+        url: str = "",
+    ) -> None:
+        self.flow = flow
+        """Number of the flow in the event stream."""
+        self.direction = direction
+        self.form = form
+        self.number = number
+        """From 1 within the flow, those of both directions counted together, as they came."""
+        self.label = label
+        """WebSocket: `text` or `binary`. SSE: the event's type. Otherwise as the event stream says."""
+        self.data = data
+        """The payload, without framing and with compression undone."""
+        self.note = note
+        """SSE: the event's id."""
+        self.url = url
+        """The URL of the flow's request, as text that may hold hostile characters."""

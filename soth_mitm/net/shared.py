@@ -63,6 +63,7 @@ class HookSet:
         "end",
         "handler",
         "intercept",
+        "message",
         "open",
         "request",
         "response",
@@ -75,6 +76,7 @@ class HookSet:
         self.tls_failure = overrides(handler, "on_tls_failure")
         self.request = overrides(handler, "on_request")
         self.response = overrides(handler, "on_response")
+        self.message = overrides(handler, "on_message")
         self.chunk = overrides(handler, "on_stream_chunk")
         self.end = overrides(handler, "on_stream_end")
         self.open = overrides(handler, "on_connection_open")

@@ -51,6 +51,8 @@ class MessageSeen(Body, frozen=True):
     """SSE: its id. WebSocket: code and reason of a close."""
     origin: str = ""
     """Empty: passed as it came. `changed`, `dropped` or `injected` by a handler or a person."""
+    cut: bool = False
+    """A limit left payload out: what is told of it is its beginning, or nothing."""
 
 
 class MessagesStopped(Body, frozen=True):

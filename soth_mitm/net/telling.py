@@ -1,0 +1,243 @@
+"""Messages within a flow, told as events: numbered, cut to size, within the capture budget.
+
+Whoever finds messages (frames of a WebSocket, events of a stream, calls of gRPC) hands them to a
+`MessageTeller`, one a direction. It never raises into its caller for what the network sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.events import (
+    CHUNK_LIMIT,
+    Direction,
+    MessageChunk,
+    MessageForm,
+    MessageSeen,
+    MessagesStarted,
+    MessagesStopped,
+)
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+
+LABEL_LIMIT = 80
+NOTE_LIMIT = 200
+
+
+class Numbers:
+    """Counts the messages of one flow, both directions together."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = 0
+        """Number of the latest message; 0 while there was none."""
+
+    def next(self) -> int:
+        """Return the number of the next message."""
+        self.last += 1
+        return self.last
+
+
+class MessageTeller:
+    """Tells the messages of one direction.
+
+    A long message is told while it arrives: `part` as often as there is more, then `end`. One that is
+    there at once, or comes between the parts of another (a ping), is told by `whole`; one that lies in
+    the body as it is by `lies`. Where `capture` is false (metadata-only) no payload and no note is told.
+    """
+
+    __slots__ = (
+        "_budget", "_direction", "_flow", "_held", "_limit", "_number", "_numbers", "_offset",
+        "_shared", "_size", "capture", "stopped",
+    )  # fmt: skip
+
+    def __init__(
+        self, shared: Shared, flow: FlowLife, numbers: Numbers, *, direction: Direction, capture: bool
+    ) -> None:
+        limits = shared.config.limits
+        self._shared = shared
+        self._flow = flow
+        self._numbers = numbers
+        self._direction = direction
+        self._limit = limits.message_bytes
+        self._budget = limits.capture_body_bytes
+        """Payload bytes that may still be told."""
+        self.capture = capture
+        self.stopped = False
+        self._number = 0
+        """Number of the message that is arriving, once a part of it is told."""
+        self._held: list[bytes] = []
+        self._size = 0
+        self._offset = 0
+        """How much of the message that is arriving is told."""
+
+    @property
+    def arriving(self) -> int:
+        """Payload bytes so far of the message that is arriving."""
+        return self._size
+
+    def start(self, form: MessageForm, detail: str = "") -> None:
+        """Tell that messages follow."""
+        self._emit(MessagesStarted(self._direction, form, printable(detail, NOTE_LIMIT)))
+
+    def part(self, data: bytes) -> None:
+        """Take the next payload bytes of the message that is arriving."""
+        before = self._size
+        self._size = before + len(data)
+        if not self.capture or before >= self._limit or not self._budget:
+            return
+        room = self._limit - before
+        self._held.append(data if len(data) <= room else data[:room])
+        if self._size - self._offset > CHUNK_LIMIT:
+            self._tell_held(whole_chunks=True)
+
+    def end(
+        self,
+        label: str,
+        *,
+        wire: int = 0,
+        fragments: int = 1,
+        compressed: bool = False,
+        note: str = "",
+        origin: str = "",
+    ) -> None:
+        """Tell the end of the message that has arrived."""
+        size, data = self._size, b""
+        if self._offset:
+            self._tell_held(whole_chunks=False)
+        else:
+            data = self._within_budget(b"".join(self._held))
+        if size > self._limit:
+            self._shared.limit_reached("message_bytes", size, "the rest of the message goes on untold")
+        told, number = self._offset + len(data), self._number
+        self._number = self._size = self._offset = 0
+        self._held.clear()
+        self._seen(
+            label,
+            number=number,
+            size=size,
+            data=data,
+            wire=wire,
+            fragments=fragments,
+            compressed=compressed,
+            note=note,
+            origin=origin,
+            cut=told < size,
+        )
+
+    def reserve(self) -> int:
+        """Return the number of a message that is told later, by `whole`."""
+        return self._numbers.next()
+
+    def whole(
+        self,
+        label: str,
+        data: bytes,
+        *,
+        number: int = 0,
+        wire: int = 0,
+        compressed: bool = False,
+        note: str = "",
+        origin: str = "",
+    ) -> None:
+        """Tell a message that is there at once; one that is arriving meanwhile stays what it is."""
+        if len(data) <= CHUNK_LIMIT and len(data) <= self._limit:
+            told = self._within_budget(data) if self.capture else b""
+            self._seen(
+                label,
+                number=number,
+                size=len(data),
+                data=told,
+                wire=wire,
+                compressed=compressed,
+                note=note,
+                origin=origin,
+                cut=len(told) < len(data),
+            )
+            return
+        arriving = self._number, self._held, self._size, self._offset
+        self._number, self._held, self._size, self._offset = number, [], 0, 0
+        self.part(data)
+        self.end(label, wire=wire, compressed=compressed, note=note, origin=origin)
+        self._number, self._held, self._size, self._offset = arriving
+
+    def lies(
+        self, label: str, *, offset: int, size: int, wire: int = 0, note: str = "", origin: str = ""
+    ) -> None:
+        """Tell a message whose payload lies in the body, as it is, from `offset` on."""
+        self._seen(
+            label, size=size, offset=offset if self.capture else -1, wire=wire, note=note, origin=origin
+        )
+
+    def stop(self, code: str, detail: str = "") -> None:
+        """Tell that no more messages are told; what is called later does nothing."""
+        if not self.stopped:
+            self._emit(MessagesStopped(self._direction, code, printable(detail, NOTE_LIMIT)))
+            self.stopped = True
+        self._held.clear()
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _seen(
+        self,
+        label: str,
+        *,
+        size: int,
+        data: bytes = b"",
+        offset: int = -1,
+        number: int = 0,
+        wire: int = 0,
+        fragments: int = 1,
+        compressed: bool = False,
+        note: str = "",
+        origin: str = "",
+        cut: bool = False,
+    ) -> None:
+        self._emit(
+            MessageSeen(
+                self._direction,
+                number or self._numbers.next(),
+                printable(label, LABEL_LIMIT),
+                size,
+                data,
+                offset,
+                wire,
+                fragments,
+                compressed,
+                printable(note, NOTE_LIMIT) if note and self.capture else "",
+                origin,
+                cut and self.capture,
+            )
+        )
+
+    def _tell_held(self, *, whole_chunks: bool) -> None:
+        """Tell the payload that is held, in chunks; with `whole_chunks` the last, short one stays."""
+        data = b"".join(self._held)
+        self._held.clear()
+        number = self._number = self._number or self._numbers.next()
+        stop = len(data) - len(data) % CHUNK_LIMIT if whole_chunks else len(data)
+        for start in range(0, stop, CHUNK_LIMIT):
+            piece = self._within_budget(data[start : min(start + CHUNK_LIMIT, stop)])
+            if not piece:
+                return
+            self._emit(MessageChunk(self._direction, number, self._offset, piece))
+            self._offset += len(piece)
+        if stop < len(data):
+            self._held.append(data[stop:])
+
+    def _within_budget(self, data: bytes) -> bytes:
+        """Return the payload where it may be told; none may be after the first that may not."""
+        if len(data) <= self._budget:
+            self._budget -= len(data)
+            return data
+        self._shared.limit_reached("capture_body_bytes", self._budget, "messages are told without payload")
+        self._budget = 0
+        return b""
+
+    def _emit(self, body: MessagesStarted | MessageChunk | MessageSeen | MessagesStopped) -> None:
+        if not self.stopped and not self._flow.closed:
+            self._flow.emit(body)
