@@ -49,6 +49,7 @@ class FlowList(CursorList):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *TONE_CLASSES,
         "flow-list--cursor",
+        "flow-list--resting",
         "flow-list--cell",
         *(f"flow-list--{colour}" for colour in COLOURS),
     }
@@ -157,8 +158,8 @@ class FlowList(CursorList):
     def _line_style(self, *, current: bool) -> Style:
         if not current:
             return self.base_style
-        base = self.base_style + self.get_component_rich_style("flow-list--cursor", partial=True)
-        return base if self.has_focus else base + Style(bold=False)
+        name = "flow-list--cursor" if self.has_focus else "flow-list--resting"
+        return self.base_style + self.get_component_rich_style(name, partial=True)
 
     def _empty_lines(self) -> list[Line]:
         hidden, deleted = self.model.total, self.model.deleted

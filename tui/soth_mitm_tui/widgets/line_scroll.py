@@ -79,6 +79,10 @@ class LineScroll(Toned, ScrollView, can_focus=True, inherit_bindings=False):
 
     ALLOW_SELECT = False
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Draw again. No style here depends on the focus, and Textual takes 10 ms to work all out anew."""
+        self.refresh()
+
     def set_line_count(self, count: int) -> None:
         """Say how many lines there are.
 
