@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from textual.binding import BindingType
+    from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.theme import Theme
@@ -189,6 +190,15 @@ class SothApp(App[None]):
         self._main = self._make_main()
         self.failure: Exception | None = None
         self.drained = False
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver of this platform; on Unix the one that hands escape on at once."""
+        usual = super().get_driver_class()
+        if usual.__name__ != "LinuxDriver":
+            return usual
+        from soth_mitm_tui.driver import KeyDriver  # termios, which only Unix has
+
+        return KeyDriver
 
     def _first_theme(self, light: bool) -> str:
         name = self.state.get("look", "theme", "")
