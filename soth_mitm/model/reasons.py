@@ -26,6 +26,10 @@ class CloseReason(StrEnum):
     """A tunnel or an upgraded connection ended because a peer closed it."""
     RELAY_ERROR = "relay_error"
     """A tunnel broke: reset, or an error of the operating system."""
+    WEBSOCKET_COMPLETED = "websocket_completed"
+    """A WebSocket ended with a close frame; the detail has its code and reason."""
+    WEBSOCKET_ERROR = "websocket_error"
+    """A WebSocket broke its protocol; the detail is the code of the rule (`model.websocket.ERRORS`)."""
     CLIENT_CLOSED = "client_closed"
     """The client went away before the end."""
     UPSTREAM_CLOSED = "upstream_closed"
@@ -56,6 +60,8 @@ WORDS: dict[str, str] = {
     CloseReason.TLS_HANDSHAKE_FAILED: "TLS failed",
     CloseReason.RELAY_EOF: "closed",
     CloseReason.RELAY_ERROR: "connection broke",
+    CloseReason.WEBSOCKET_COMPLETED: "closed",
+    CloseReason.WEBSOCKET_ERROR: "broken WebSocket",
     CloseReason.CLIENT_CLOSED: "client left",
     CloseReason.UPSTREAM_CLOSED: "upstream left",
     CloseReason.HTTP_ERROR: "broken HTTP",
@@ -73,6 +79,7 @@ FAILURES = frozenset(CloseReason) - {
     CloseReason.BLOCKED,
     CloseReason.RESPONDED,
     CloseReason.RELAY_EOF,
+    CloseReason.WEBSOCKET_COMPLETED,
     CloseReason.SHUTDOWN,
     CloseReason.KILLED,
 }
