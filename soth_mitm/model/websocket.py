@@ -7,6 +7,8 @@ NO_STATUS = 1005
 ABNORMAL = 1006
 """Stands for an end without a close frame; never sent."""
 _TLS_FAILED = 1015
+_DIGITS = 6
+"""A code has two bytes, so five digits at most."""
 
 CLOSE_WORDS: dict[int, str] = {
     1000: "",
@@ -26,9 +28,6 @@ CLOSE_WORDS: dict[int, str] = {
     _TLS_FAILED: "TLS failed",
 }
 """A word or two per registered code (IANA, WebSocket Close Code Number Registry)."""
-
-FRIENDLY = frozenset({1000, 1001, NO_STATUS, 1012})
-"""Codes below 3000 with which an endpoint leaves on purpose."""
 
 ERRORS: dict[str, str] = {
     "client_frame_unmasked": "a frame of the client without a mask",
@@ -78,12 +77,13 @@ def may_be_sent(code: int) -> bool:
     return code in CLOSE_WORDS and code not in (NO_STATUS, ABNORMAL, _TLS_FAILED)
 
 
-def close_words(code: int) -> str:
-    """Return how a connection that closed with `code` is called on a row, such as `closed 1000`."""
-    words = CLOSE_WORDS.get(code, "")
+def outcome(detail: str) -> str:
+    """Return how a WebSocket ended, from the detail of its end: a close code or the code of an error.
+
+    For instance `closed 1000`, `closed 1006: cut`, `text not UTF-8`.
+    """
+    code = detail.partition(" ")[0]
+    if not (code.isascii() and code.isdigit() and len(code) < _DIGITS):
+        return ERROR_WORDS.get(code, "")
+    words = CLOSE_WORDS.get(int(code), "")
     return f"closed {code}: {words}" if words else f"closed {code}"
-
-
-def is_friendly(code: int) -> bool:
-    """Return whether nobody would call a close with this code a failure."""
-    return code in FRIENDLY or code >= 3000

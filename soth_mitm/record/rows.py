@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from soth_mitm.model import events as e
+from soth_mitm.model import websocket
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.outcomes import dial_hint, dial_words, guard_words, tls_words
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
@@ -268,7 +269,9 @@ def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
     reason = row.reason = _SHORTS[body.reason]
     row.error = reason in _ERRORS and not (reason == _CLIENT_CLOSED and row.ttfb_ns > 0)
-    if not row.outcome and reason not in _NEEDS_NO_WORDS:
+    if reason in _WEBSOCKET:
+        row.outcome = websocket.outcome(body.detail) or _WORDS[reason]
+    elif not row.outcome and reason not in _NEEDS_NO_WORDS:
         row.outcome = _WORDS.get(reason) or reason.replace("_", " ")
     _count_opaque(row, body.from_client, body.from_upstream)
 
@@ -287,6 +290,7 @@ _ERRORS = frozenset(reason.value for reason in FAILURES)
 _NEEDS_NO_WORDS = frozenset(
     reason.value for reason in (CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF)
 )
+_WEBSOCKET = frozenset({CloseReason.WEBSOCKET_COMPLETED.value, CloseReason.WEBSOCKET_ERROR.value})
 _WORDS = {str(reason): words for reason, words in WORDS.items()}
 
 

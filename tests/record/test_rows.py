@@ -216,6 +216,31 @@ def test_every_close_reason_gives_an_error_words_or_nothing_to_say(reason: Close
     assert not row.error or row.outcome
 
 
+@pytest.mark.parametrize(
+    ("reason", "detail", "outcome", "error"),
+    [
+        (CloseReason.WEBSOCKET_COMPLETED, "1000", "closed 1000", False),
+        (CloseReason.WEBSOCKET_COMPLETED, "1001 tab closed", "closed 1001: going away", False),
+        (CloseReason.WEBSOCKET_COMPLETED, "1006 the client left", "closed 1006: cut", False),
+        (CloseReason.WEBSOCKET_COMPLETED, "4321 \x1b[2J", "closed 4321", False),
+        (CloseReason.WEBSOCKET_ERROR, "1006 reset", "closed 1006: cut", True),
+        (CloseReason.WEBSOCKET_ERROR, "invalid_utf8", "text not UTF-8", True),
+        (CloseReason.WEBSOCKET_ERROR, "of a later version", "broken WebSocket", True),
+        (CloseReason.WEBSOCKET_ERROR, "99999 x", "closed 99999", True),
+        (CloseReason.WEBSOCKET_ERROR, "\u0665", "broken WebSocket", True),
+    ],
+)
+def test_a_websockets_end_is_told_by_its_code(
+    reason: CloseReason, detail: str, outcome: str, error: bool
+) -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    stream.add(e.FlowClosed(reason, detail), conn=pair.conn, flow=flow)
+    row = row_of(stream, flow)
+    assert (row.outcome, row.error) == (outcome, error)
+
+
 def test_every_reason_of_a_failed_handshake_has_words_of_its_own() -> None:
     assert set(tls_reasons.CLIENT) - set(CLIENT_TLS) == {"unclassified"}
     assert set(tls_reasons.UPSTREAM) - set(UPSTREAM_TLS) == {"unclassified"}
