@@ -53,6 +53,36 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drain_timeout: float = 5.0
 
 
+TlsProfile = Literal["strict", "default", "compat"]
+"""Versions and ciphers towards upstreams: TLS 1.3 alone; 1.2 and 1.3; whatever old servers speak."""
+SniMode = Literal["auto", "required", "disabled"]
+"""Whether upstreams are told which host is wanted."""
+ClientCertMode = Literal["never", "if-requested", "required"]
+"""Whether a client certificate is shown to upstreams."""
+TlsVersion = Literal["1.0", "1.1", "1.2", "1.3"]
+Curve = Literal["P-256", "P-384", "P-521"]
+
+
+class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """TLS on both sides; docs/tls.md explains each. Files are PEM, times are seconds."""
+
+    profile: TlsProfile = "default"
+    upstream_min_version: TlsVersion | None = None
+    """Of the profile `default`, like the three below: the other two are what they are."""
+    upstream_max_version: TlsVersion | None = None
+    upstream_ciphers: str = ""
+    """OpenSSL's cipher string, for TLS 1.2 and below."""
+    upstream_curve: Curve | None = None
+    client_min_version: TlsVersion = "1.2"
+    client_max_version: TlsVersion | None = None
+    client_ciphers: str = ""
+    client_curve: Curve | None = None
+    sni: SniMode = "auto"
+    client_cert: str = ""
+    """File with certificate and key, shown to upstreams that have no rule with one of their own."""
+    client_cert_mode: ClientCertMode = "if-requested"
+
+
 class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to do with the hosts that match; the first rule that matches decides.
 
@@ -69,6 +99,12 @@ class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Never offer HTTP/2 to this host."""
     client_cert: str = ""
     """PEM file with certificate and key, shown to the upstream that asks."""
+    client_cert_mode: ClientCertMode | None = None
+    """`required` fails before anything is sent where there is no certificate to show."""
+    tls_profile: TlsProfile | None = None
+    sni: SniMode | None = None
+    roots: str = ""
+    """`os`, `certifi` or a PEM file, in place of `upstream_roots`."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strict_capture: bool = False
     redact: bool = True
     magic_host: str = "soth.mitm"
+    tls: TlsSettings = TlsSettings()
     limits: Limits = Limits()
 
     @property
@@ -142,6 +179,9 @@ def load(path: Path | None, **overrides: object) -> Config:
     return config
 
 
+_TABLES: dict[str, type[msgspec.Struct]] = {"limits": Limits, "tls": TlsSettings}
+
+
 def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, where: str) -> None:
     known = {field.name: field for field in msgspec.structs.fields(kind)}
     for key, value in table.items():
@@ -151,8 +191,8 @@ def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, w
                 f"; did you mean {where}{near[0]}?" if near else f"; known keys: {', '.join(sorted(known))}"
             )
             raise ConfigError(f"unknown key {where}{key} in {path}{hint}")
-        if key == "limits" and isinstance(value, dict):
-            _check_keys(value, Limits, path, "limits.")
+        if key in _TABLES and isinstance(value, dict):
+            _check_keys(value, _TABLES[key], path, f"{key}.")
         if key == "rules" and isinstance(value, list):
             for number, rule in enumerate(value):
                 if isinstance(rule, dict):
@@ -167,8 +207,31 @@ def _check_values(config: Config, source: str) -> None:
         value = getattr(config.limits, field.name)
         if value < 0 or (value == 0 and field.name not in may_be_zero):
             raise ConfigError(f"limits.{field.name} = {value} in {source} must be greater than 0")
-    if config.upstream_roots not in ("os", "certifi") and not Path(config.upstream_roots).is_file():
-        raise ConfigError(f"upstream_roots in {source} names no file: {config.upstream_roots}")
+    _check_roots(config.upstream_roots, f"upstream_roots in {source}")
+    _check_tls(config.tls, source)
+    for number, rule in enumerate(config.rules):
+        where = f"rules[{number}] in {source}"
+        if rule.roots:
+            _check_roots(rule.roots, f"roots of {where}")
+        _check_sni(rule.tls_profile or config.tls.profile, rule.sni or config.tls.sni, where)
+
+
+def _check_roots(named: str, what: str) -> None:
+    if named not in ("os", "certifi") and not Path(named).is_file():
+        raise ConfigError(f"{what} names no file: {named}")
+
+
+def _check_tls(tls: TlsSettings, source: str) -> None:
+    _check_sni(tls.profile, tls.sni, f"tls in {source}")
+    for side in ("upstream", "client"):
+        least, most = getattr(tls, f"{side}_min_version"), getattr(tls, f"{side}_max_version")
+        if least and most and least > most:
+            raise ConfigError(f"tls.{side}_min_version {least} in {source} is above its max_version {most}")
+
+
+def _check_sni(profile: TlsProfile, sni: SniMode, where: str) -> None:
+    if profile == "strict" and sni == "disabled":
+        raise ConfigError(f"{where}: the TLS profile strict and sni = disabled exclude each other")
 
 
 def difference(old: Config, new: Config) -> tuple[str, ...]:

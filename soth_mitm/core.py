@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from soth_mitm._version import __version__
@@ -21,7 +20,7 @@ from soth_mitm.net.shared import Shared
 from soth_mitm.net.sockets import raise_descriptor_limit
 from soth_mitm.net.tls.ca import CertificateAuthority
 from soth_mitm.net.tls.leaf import LeafCache
-from soth_mitm.net.tls.roots import system_trusts
+from soth_mitm.net.tls.roots import choice_of, system_trusts
 from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy.decision import Policy
 from soth_mitm.record.bus import Bus
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.handler import Handler
     from soth_mitm.model.limits import Counters
-    from soth_mitm.net.tls.roots import RootsChoice
 
 __all__ = ["Proxy", "run"]
 
@@ -80,10 +78,14 @@ class Proxy:
             )
         shared.ca = self.ca = CertificateAuthority.load_or_create(config.directory, key_type=config.key_type)
         shared.leaves = LeafCache(shared.ca, capacity=max(1, config.limits.leaf_cache))
-        named = config.upstream_roots
-        roots: RootsChoice = named if named in ("os", "certifi") else Path(named)  # type: ignore[assignment]
-        shared.tls = UpstreamTls(roots=roots, session_capacity=config.limits.session_cache)
-        shared.tls.context(verify=not config.insecure)
+        shared.leaves.configure(config.tls)
+        shared.tls = UpstreamTls(
+            roots=choice_of(config.upstream_roots),
+            session_capacity=config.limits.session_cache,
+            settings=config.tls,
+        )
+        shared.tls.configure(config.tls)
+        shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
         shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
         shared.pool = Pool(shared)
         ca = shared.ca
@@ -127,10 +129,13 @@ class Proxy:
         """Use other settings for connections made from now on; return the names of what changed.
 
         Connections that are open keep what they began with. The listening address, the CA and the
-        trust store stay as they are until a restart.
+        trust store stay as they are until a restart. Raises `StartError` for settings of TLS that
+        OpenSSL refuses; then nothing has changed.
         """
         changed = difference(self.config, config)
         if changed:
+            self._shared.leaves.configure(config.tls)
+            self._shared.tls.configure(config.tls)
             self.config = self._shared.config = config
             self._shared.policy = Policy(config)
             self.bus.publish(ConfigReloaded(changed))

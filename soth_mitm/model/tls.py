@@ -9,8 +9,8 @@ import msgspec
 FailureClass = Literal["unknown_ca", "timeout", "eof_or_reset", "cert_validation", "handshake", "other"]
 """The coarse class of a failed handshake; a filter or a counter needs no more than these six."""
 
-FailureSource = Literal["alert", "verify_code", "ssl_error", "errno", "text", "timeout"]
-"""What told us, the most trustworthy first; `timeout` is our own deadline."""
+FailureSource = Literal["alert", "verify_code", "ssl_error", "errno", "text", "timeout", "settings"]
+"""What told us, the most trustworthy first; `timeout` is our own deadline, `settings` our own rules."""
 
 Confidence = Literal["authoritative", "inferred"]
 """Whether the peer or the TLS library said so, or whether it is concluded from what did not happen."""

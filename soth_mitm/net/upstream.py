@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
-
-import msgspec
 
 from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import (
@@ -23,8 +20,8 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.dial import Address, DialError, Dialled
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import chain, failure
+from soth_mitm.policy.tls import UpstreamRule
 from soth_mitm.proto.http1 import ResponseReader
-from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +43,7 @@ class Peer(NamedTuple):
     port: int
     sni: str = ""
     verify: bool = True
-    client_cert: str = ""
+    tls: UpstreamRule = UpstreamRule()
     alpn: tuple[str, ...] = ("http/1.1",)
     lenient: bool = False
 
@@ -60,7 +57,7 @@ class Peer(NamedTuple):
             port,
             sni=(sni or host) if tls else "",
             verify=not decision.insecure,
-            client_cert=decision.client_cert if tls else "",
+            tls=decision.tls if tls else UpstreamRule(),
             lenient=decision.lenient,
         )
 
@@ -249,19 +246,15 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
 
 async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> None:
     peer, life = conn.peer, conn.life
-    conn.tls_begun = life.emit(TlsStarted(Side.UPSTREAM, peer.sni))
+    conn.tls_begun = life.emit(TlsStarted(Side.UPSTREAM, "" if peer.tls.sni == "disabled" else peer.sni))
     try:
         with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
-            context = shared.tls.context(
-                verify=peer.verify,
-                client_cert=Path(peer.client_cert) if peer.client_cert else None,
-                alpn=peer.alpn,
-            )
+            context, name = shared.tls.meet(peer.tls, peer.sni, verify=peer.verify, alpn=peer.alpn)
             await asyncio.get_running_loop().create_connection(
                 lambda: conn,
                 sock=dialled.sock,
                 ssl=context,
-                server_hostname=peer.sni,
+                server_hostname=name,
                 ssl_handshake_timeout=shared.config.limits.tls_timeout,
                 ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
             )
@@ -269,8 +262,6 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
         dialled.sock.close()
         shared.tls.forget(key)
         why = failure.classify_upstream(error, host=peer.sni or peer.host, port=peer.port)
-        if isinstance(error, StartError):  # a file of the person's own: its text says what is wrong
-            why = msgspec.structs.replace(why, hint=printable(str(error), 300))
         life.emit(TlsFailed(Side.UPSTREAM, why))
         life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
         raise UpstreamTlsError(why) from error

@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from soth_mitm.config import Config, HostRule
+from soth_mitm.policy.tls import UpstreamRule
 
 
 class Action(StrEnum):
@@ -33,13 +34,13 @@ class Decision(msgspec.Struct, frozen=True):
     insecure: bool = False
     lenient: bool = False
     no_h2: bool = False
-    client_cert: str = ""
+    tls: UpstreamRule = UpstreamRule()
 
     @property
     def overrides(self) -> tuple[str, ...]:
         """The per-host overrides in force, for the event."""
-        names = ("insecure", "lenient", "no_h2", "client_cert")
-        return tuple(name for name in names if getattr(self, name))
+        names = ("insecure", "lenient", "no_h2")
+        return (*(name for name in names if getattr(self, name)), *self.tls.overrides)
 
 
 Matcher = Callable[[str, int], bool]
@@ -82,7 +83,8 @@ class Policy:
 
     def __init__(self, config: Config) -> None:
         self._insecure = config.insecure
-        self._rows: list[tuple[Matcher, str, HostRule, str]] = []
+        self._tls = config.tls
+        self._rows: list[tuple[Matcher, Decision]] = []
         for glob in config.block:
             self._add(HostRule(match=glob, action="block"), "block_option")
         for glob in config.tunnel:
@@ -90,23 +92,29 @@ class Policy:
         ordered = sorted(config.rules, key=lambda rule: rule.action != "block")
         for rule in ordered:
             self._add(rule, "rule")
-        self._default = Decision(Action.INTERCEPT, "default_intercept", insecure=config.insecure)
+        self._default = Decision(
+            Action.INTERCEPT,
+            "default_intercept",
+            insecure=config.insecure,
+            tls=UpstreamRule.of(config.tls),
+        )
 
     def _add(self, rule: HostRule, reason: str) -> None:
-        self._rows.append((compile_glob(rule.match), rule.match, rule, reason))
+        decision = Decision(
+            Action(rule.action),
+            reason,
+            rule=rule.match,
+            insecure=rule.insecure or self._insecure,
+            lenient=rule.lenient,
+            no_h2=rule.no_h2,
+            tls=UpstreamRule.of(self._tls, rule),
+        )
+        self._rows.append((compile_glob(rule.match), decision))
 
     def decide(self, host: str, port: int, sni: str = "") -> Decision:
         """Return the decision for a target; a rule matches on the host asked for or on the SNI."""
         host, sni = host.lower().rstrip("."), sni.lower().rstrip(".")
-        for matches, glob, rule, reason in self._rows:
+        for matches, decision in self._rows:
             if matches(host, port) or (sni and sni != host and matches(sni, port)):
-                return Decision(
-                    Action(rule.action),
-                    reason,
-                    rule=glob,
-                    insecure=rule.insecure or self._insecure,
-                    lenient=rule.lenient,
-                    no_h2=rule.no_h2,
-                    client_cert=rule.client_cert,
-                )
+                return decision
         return self._default

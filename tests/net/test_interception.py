@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from soth_mitm.config import HostRule
+from soth_mitm.config import HostRule, TlsSettings
 from soth_mitm.hooks.handler import Handler
 from soth_mitm.hooks.messages import Response
 from soth_mitm.model.events import (
@@ -21,6 +21,7 @@ from soth_mitm.model.events import (
     FlowClosed,
     FlowKind,
     FlowOpened,
+    PolicyDecided,
     RequestHead,
     Side,
     TlsEstablished,
@@ -132,6 +133,17 @@ async def test_verification_can_be_turned_off_for_all_or_for_one_host(lab: Lab, 
     await client.same(OK)
     upstream = next(told for told in lab.all(TlsEstablished) if told.side is Side.UPSTREAM)
     assert upstream.verified is False
+
+
+async def test_a_rule_says_how_tls_is_spoken_with_its_host(lab: Lab) -> None:
+    rule = HostRule(match="strict.test", tls_profile="strict")
+    await lab.start(rules=(rule,), tls=TlsSettings(upstream_max_version="1.2"))
+    for host in ("strict.test", "other.test"):
+        link = await lab.link("tls", host=host)
+        await link.pass_request(link.get())
+    versions = [told.version for told in lab.all(TlsEstablished) if told.side is Side.UPSTREAM]
+    assert versions == ["TLSv1.3", "TLSv1.2"]
+    assert [told.overrides for told in lab.all(PolicyDecided)] == [("tls_profile=strict",), ()]
 
 
 async def test_an_upstream_that_speaks_no_tls_is_a_502(lab: Lab) -> None:

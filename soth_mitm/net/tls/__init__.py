@@ -9,6 +9,8 @@ is loaded where it is first used, so that `--version` and `--help` stay quick.
 - `keyfiles`  private files and the lock around making them
 - `names`     host names as certificates spell them
 - `leaf`      server contexts for the client side, cached
+- `profiles`  versions, ciphers and curves of a context
+- `hostnames` whether a certificate names a host, where OpenSSL is not asked
 - `upstream`  client contexts for the upstream side, cached, with session resumption
 - `roots`     where trust in upstream certificates comes from
 - `chain`     the peer's certificates, and what one of them says

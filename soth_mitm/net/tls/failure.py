@@ -12,6 +12,8 @@ import re
 import ssl
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from soth_mitm.model.tls import Confidence, FailureSource, TlsFailure
 from soth_mitm.net.tls import reasons, signals
 from soth_mitm.text import printable
@@ -97,11 +99,21 @@ def classify_client(
 
 
 def classify_upstream(exc: BaseException, *, host: str, port: int) -> TlsFailure:
-    """Say why the handshake with an upstream failed, during it or (TLS 1.3) in its first answer."""
-    exc = _root(exc)
+    """Say why the handshake with an upstream failed, during it or (TLS 1.3) in its first answer.
+
+    An error of ours that carries a `tls_reason` says that our settings did not let it begin.
+    """
+    own = getattr(exc, "tls_reason", "")
+    verdict = _Verdict(own, "settings") if own in reasons.UPSTREAM else None
+    exc = _root(exc) if verdict is None else exc
     name = printable(host, 255)
     site = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    return _failure(exc, _UPSTREAM, _judge(exc, _UPSTREAM, None), host=name, site=site)
+    if verdict is None:
+        return _failure(exc, _UPSTREAM, _judge(exc, _UPSTREAM, None), host=name, site=site)
+    failed = _failure(exc, _UPSTREAM, verdict, host=name, site=site)
+    return msgspec.structs.replace(
+        failed, hint=f"{failed.detail}; {failed.hint[:1].lower()}{failed.hint[1:]}"
+    )
 
 
 def _root(exc: BaseException) -> BaseException:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.clock import Clock, SystemClock
+from soth_mitm.config import TlsSettings
 from soth_mitm.errors import SothError
-from soth_mitm.net.tls import names
+from soth_mitm.net.tls import names, profiles
 
 if TYPE_CHECKING:
     from soth_mitm.net.tls.ca import CertificateAuthority
@@ -56,7 +57,14 @@ class LeafCache:
     thread-safe: it belongs to the loop.
     """
 
-    def __init__(self, ca: CertificateAuthority, *, capacity: int = 1024, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        ca: CertificateAuthority,
+        *,
+        capacity: int = 1024,
+        clock: Clock | None = None,
+        settings: TlsSettings | None = None,
+    ) -> None:
         if capacity < 1:
             raise ValueError("a leaf cache needs room for one context")
         self._ca = ca
@@ -64,10 +72,21 @@ class LeafCache:
         self._clock = clock or SystemClock()
         self._cache: OrderedDict[tuple[str, str | None, tuple[str, ...]], Leaf] = OrderedDict()
         self._minter: _Minter | None = None
+        self._settings = settings or TlsSettings()
         self.stats = LeafStats()
 
     def __len__(self) -> int:
         return len(self._cache)
+
+    def configure(self, settings: TlsSettings) -> None:
+        """Use other settings for contexts that are asked for from now on.
+
+        Raises `TlsSettingsError` where OpenSSL refuses them; the old ones then stay.
+        """
+        profiles.apply(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), profiles.client_shape(settings))
+        if settings != self._settings:
+            self._settings = settings
+            self._cache.clear()
 
     def context_for(
         self, host: str, *, sni: str | None = None, alpn: tuple[str, ...] = ("http/1.1",)
@@ -88,7 +107,7 @@ class LeafCache:
         self.stats.misses += 1
         if self._minter is None:
             self._minter = _Minter(self._ca)
-        leaf = self._minter.mint(_sans(host, sni), alpn, now)
+        leaf = self._minter.mint(_sans(host, sni), alpn, self._settings, now)
         self._cache[key] = leaf
         self._cache.move_to_end(key)
         if len(self._cache) > self._capacity:
@@ -111,14 +130,16 @@ class _Minter:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
-    def mint(self, sans: tuple[str, ...], alpn: tuple[str, ...], now: datetime) -> Leaf:
+    def mint(
+        self, sans: tuple[str, ...], alpn: tuple[str, ...], settings: TlsSettings, now: datetime
+    ) -> Leaf:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
         pem = self._ca.sign_leaf(sans[0], self._public_key, also=sans[1:], now=now)
         certificate = x509.load_pem_x509_certificate(pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        profiles.apply(context, profiles.client_shape(settings))
         if alpn:
             context.set_alpn_protocols(list(alpn))
         load_chain(context, self._key_pem + pem + self._ca.certificate_pem)

@@ -109,7 +109,10 @@ CLIENT: dict[str, Reason] = {
 """Failures between a client and the proxy."""
 
 _ACCEPT = "look at it anyway with -k"
-_LEGACY = "-k accepts what old servers offer, or leave the host alone with --tunnel {host}"
+_LEGACY = (
+    "a rule with tls_profile = compat accepts what old servers offer, as -k does, or leave the host alone "
+    "with --tunnel {host}"
+)
 _CLIENT_CERTIFICATE = (
     "set one for this host in the configuration, or leave the host alone with --tunnel {host}"
 )
@@ -198,6 +201,32 @@ UPSTREAM: dict[str, Reason] = {
         "{site} does not trust the issuer of the client certificate: "
         + _CLIENT_CERTIFICATE.replace("one", "another", 1)
         + ".",
+    ),
+    "client_certificate_missing": Reason(
+        "other",
+        "The settings require a client certificate for this host and name none; nothing was sent.",
+        "Set client_cert for {host} in [[rules]] of the configuration, or client_cert_mode to if-requested.",
+    ),
+    "client_certificate_unusable": Reason(
+        "other",
+        "The file of the client certificate cannot be used; nothing was sent.",
+        "Mend the file that client_cert names for {host}: certificate and key in PEM form, the key not "
+        "encrypted.",
+    ),
+    "roots_unusable": Reason(
+        "other",
+        "The roots that the settings name for this host cannot be used; nothing was sent.",
+        "Mend the file that roots names for {host} in [[rules]] of the configuration.",
+    ),
+    "settings_refused": Reason(
+        "other",
+        "OpenSSL refuses the versions, ciphers or curve of the settings; nothing was sent.",
+        "Mend the table [tls] of the configuration, which {host} is met with.",
+    ),
+    "sni_required": Reason(
+        "other",
+        "The settings require SNI, and the target is an address; nothing was sent.",
+        "Use the host's name in place of {host} in the URL, or set sni to auto in the configuration.",
     ),
     "handshake_refused": Reason(
         "handshake",

@@ -38,6 +38,8 @@ _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 class RootsError(StartError):
     """A trust store that was asked for cannot be used; the text names it and says why."""
 
+    tls_reason = "roots_unusable"
+
 
 class RootsReport(NamedTuple):
     """Say which roots are in use, and why not the first choice."""
@@ -72,6 +74,13 @@ def system_trusts(certificate: str) -> bool | None:
         if body in "".join(text.split()):
             return True
     return known
+
+
+def choice_of(named: str) -> RootsChoice:
+    """Return the choice that a setting names: `os`, `certifi`, or a file."""
+    if named == "certifi":
+        return "certifi"
+    return "os" if named == "os" else Path(named)
 
 
 def load_roots(context: ssl.SSLContext, choice: RootsChoice) -> RootsReport:

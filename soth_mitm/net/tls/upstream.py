@@ -14,22 +14,35 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
+from soth_mitm.config import TlsProfile, TlsSettings
 from soth_mitm.errors import StartError
-from soth_mitm.net.tls import roots
-from soth_mitm.net.tls.roots import RootsChoice, RootsReport, load_roots
+from soth_mitm.net.tls import hostnames, profiles, roots
+from soth_mitm.net.tls.names import as_address
+from soth_mitm.net.tls.roots import RootsChoice, RootsReport, choice_of, load_roots
 
-TOLERANT_CIPHERS = "DEFAULT:@SECLEVEL=0"
-"""Old ciphers, short keys and SHA-1 too: what a person who says `-k` wants to look at."""
-
-OP_LEGACY_SERVER_CONNECT = 0x4
-"""OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT, which `ssl` names only from 3.12 on."""
+if TYPE_CHECKING:
+    from soth_mitm.policy.tls import UpstreamRule
 
 
 class ClientCertificateError(StartError):
     """A client certificate cannot be used; the text names the file and says why."""
+
+    tls_reason = "client_certificate_unusable"
+
+
+class ClientCertificateMissing(StartError):
+    """The settings require a client certificate where they name none."""
+
+    tls_reason = "client_certificate_missing"
+
+
+class NameRequired(StartError):
+    """The settings require a server name where there is only an address."""
+
+    tls_reason = "sni_required"
 
 
 class Profile(NamedTuple):
@@ -38,6 +51,11 @@ class Profile(NamedTuple):
     verify: bool
     client_cert: Path | None
     alpn: tuple[str, ...]
+    kind: TlsProfile = "default"
+    roots: str = ""
+    """`os`, `certifi` or a PEM file; empty: what holds for all upstreams."""
+    named: bool = True
+    """Whether the server is told which host is wanted (SNI)."""
 
 
 class PeerKey(NamedTuple):
@@ -66,7 +84,7 @@ class SessionStore:
     def offer(self, profile: Profile, server_hostname: str | None) -> ssl.SSLSession | None:
         """Return the session to offer to the peer that the running dial has named, if there is one."""
         peer = _peer.get()
-        if peer is None or peer.verify != profile.verify or peer.sni != server_hostname:
+        if peer is None or not _is_for(peer, profile, server_hostname):
             return None
         session = self._sessions.get((profile, peer))
         if session is not None:
@@ -76,7 +94,7 @@ class SessionStore:
     def made(self, profile: Profile, server_hostname: str | None, ssl_object: ssl.SSLObject) -> None:
         """Note for which peer `ssl_object` was made, so that its session can be kept later."""
         peer = _peer.get()
-        if peer is not None and peer.verify == profile.verify and peer.sni == server_hostname:
+        if peer is not None and _is_for(peer, profile, server_hostname):
             self._made_for[ssl_object] = (profile, peer)
 
     def keep(self, ssl_object: ssl.SSLObject) -> None:
@@ -94,6 +112,12 @@ class SessionStore:
         """Forget all sessions made with `peer`, whatever the profile."""
         for key in [key for key in self._sessions if key[1] == peer]:
             del self._sessions[key]
+
+
+def _is_for(peer: PeerKey, profile: Profile, server_hostname: str | None) -> bool:
+    """Return whether a handshake is with the peer that the running dial has named, under its rule."""
+    told = peer.sni if profile.named else None
+    return peer.verify == profile.verify and told == server_hostname
 
 
 class UpstreamContext(ssl.SSLContext):
@@ -116,7 +140,26 @@ class UpstreamContext(ssl.SSLContext):
             incoming, outgoing, server_side, sni, session or self.store.offer(self.profile, sni)
         )
         self.store.made(self.profile, sni, ssl_object)
+        if isinstance(ssl_object, NamelessObject):
+            peer = _peer.get()
+            ssl_object.expected = (peer.sni or "") if peer is not None else ""
         return ssl_object
+
+
+class NamelessObject(ssl.SSLObject):
+    """A client's connection that sends no SNI, and checks the certificate's names all the same.
+
+    OpenSSL checks a name only where it also sends it, so the names are compared here, at the end of
+    the handshake.
+    """
+
+    expected: str
+    """The host; empty where nobody has named one: then no certificate is right."""
+
+    def do_handshake(self) -> None:
+        """Do what `ssl.SSLObject.do_handshake` does, and raise where the certificate has other names."""
+        super().do_handshake()
+        hostnames.check(self.getpeercert() or {}, self.expected)
 
 
 class UpstreamTls:
@@ -126,61 +169,117 @@ class UpstreamTls:
     traffic starts. Not thread-safe: it belongs to the loop.
     """
 
-    def __init__(self, *, roots: RootsChoice = "os", session_capacity: int = 4096) -> None:
+    def __init__(
+        self,
+        *,
+        roots: RootsChoice = "os",
+        session_capacity: int = 4096,
+        settings: TlsSettings | None = None,
+    ) -> None:
         self._roots = roots
+        self._settings = settings or TlsSettings()
         self._contexts: dict[Profile, ssl.SSLContext] = {}
         self.sessions = SessionStore(session_capacity)
         self.roots_report: RootsReport | None = None
         """Where trust comes from; known once the first context that verifies is built."""
 
     def context(
-        self, *, verify: bool, client_cert: Path | None = None, alpn: tuple[str, ...] = ("http/1.1",)
+        self,
+        *,
+        verify: bool,
+        client_cert: Path | None = None,
+        alpn: tuple[str, ...] = ("http/1.1",),
+        kind: TlsProfile = "default",
+        roots: str = "",
+        named: bool = True,
     ) -> ssl.SSLContext:
         """Return the context of a profile; the same one each time, so never change it.
 
         `verify=False` accepts any certificate and also what a verifying client refuses for its
         age: TLS 1.0 and 1.1, weak ciphers and keys, servers without secure renegotiation.
-        `client_cert` is a PEM file with certificate and unencrypted key. Raises `RootsError` or
+        `client_cert` is a PEM file with certificate and unencrypted key. A context that is not
+        `named` is for a dial inside `resuming` whose `server_hostname` is "": no SNI is sent, and
+        the certificate is checked for the peer's host. Raises `RootsError`, `TlsSettingsError` or
         `ClientCertificateError`.
         """
-        profile = Profile(verify, client_cert, alpn)
+        profile = Profile(verify, client_cert, alpn, kind, roots if verify else "", named)
         context = self._contexts.get(profile)
         if context is None:
             context = self._contexts[profile] = self._build(profile)
         return context
 
+    def meet(
+        self, rule: UpstreamRule, name: str, *, verify: bool, alpn: tuple[str, ...]
+    ) -> tuple[ssl.SSLContext, str]:
+        """Return the context and the `server_hostname` for a handshake with the upstream called `name`.
+
+        Raises what `context` raises, `ClientCertificateMissing` and `NameRequired`.
+        """
+        if rule.sni == "required" and as_address(name) is not None:
+            raise NameRequired(f"sni = required, and {name} is an address, which SNI cannot name")
+        if rule.client_cert_mode == "required" and not rule.client_cert:
+            raise ClientCertificateMissing(f"no client certificate is set for {name}, and one is required")
+        named = rule.sni != "disabled"
+        context = self.context(
+            verify=verify,
+            client_cert=Path(rule.shown_cert).expanduser() if rule.shown_cert else None,
+            alpn=alpn,
+            kind=rule.profile,
+            roots=rule.roots,
+            named=named,
+        )
+        return context, name if named else ""
+
+    def configure(self, settings: TlsSettings) -> None:
+        """Use other settings for contexts that are asked for from now on.
+
+        Raises `TlsSettingsError` where OpenSSL refuses them; the old ones then stay.
+        """
+        for verify in (True, False):
+            shape = profiles.upstream_shape(settings.profile, settings, verify=verify)
+            profiles.apply(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), shape)
+        if settings != self._settings:
+            self._settings = settings
+            self._contexts.clear()
+
     def _build(self, profile: Profile) -> ssl.SSLContext:
-        context = self._verifying() if profile.verify else self._tolerant(profile)
+        context = self._verifying(profile) if profile.verify else self._tolerant()
         if isinstance(context, UpstreamContext):
             context.profile, context.store = profile, self.sessions
+        shape = profiles.upstream_shape(profile.kind, self._settings, verify=profile.verify)
+        profiles.apply(context, shape)
         if profile.alpn:
             context.set_alpn_protocols(list(profile.alpn))
         if profile.client_cert is not None:
             _load_client_certificate(context, profile.client_cert)
         return context
 
-    def _verifying(self) -> ssl.SSLContext:
+    def _verifying(self, profile: Profile) -> ssl.SSLContext:
+        choice = choice_of(profile.roots) if profile.roots else self._roots
         context: ssl.SSLContext
-        if roots.SYSTEM_VERIFIER and self._roots != "certifi":
+        if roots.SYSTEM_VERIFIER and choice != "certifi" and profile.named:
             import truststore
 
             context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         else:
             context = UpstreamContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if not profile.named:
+            context.check_hostname = False
+            context.sslobject_class = NamelessObject
+            if roots.SYSTEM_VERIFIER:  # it wants a name, which OpenSSL would send
+                choice = "certifi" if choice == "os" else choice
         # A trusted intermediate is enough, as in curl and in Python 3.13's default context.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        self.roots_report = load_roots(context, self._roots)
+        report = load_roots(context, choice)
+        if not profile.roots:
+            self.roots_report = report
         return context
 
     @staticmethod
-    def _tolerant(profile: Profile) -> ssl.SSLContext:
+    def _tolerant() -> ssl.SSLContext:
         context = UpstreamContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.options |= OP_LEGACY_SERVER_CONNECT
-        context.set_ciphers(TOLERANT_CIPHERS)
         return context
 
     @contextlib.contextmanager

@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 from soth_mitm.model.tls import FailureClass, TlsFailure
 from soth_mitm.net.tls import reasons, signals
 from soth_mitm.net.tls.failure import classify_client, classify_upstream
+from soth_mitm.net.tls.profiles import TlsSettingsError
+from soth_mitm.net.tls.roots import RootsError
+from soth_mitm.net.tls.upstream import ClientCertificateError, ClientCertificateMissing, NameRequired
 
 
 def client(
@@ -309,6 +312,9 @@ def test_every_reason_of_the_tables_exists() -> None:
     assert of_upstream | {*words_of_upstream, *signals.VERIFY_CODES.values()} <= reasons.UPSTREAM.keys()
 
 
+OF_SETTINGS = (ClientCertificateError, ClientCertificateMissing, NameRequired, RootsError, TlsSettingsError)
+
+
 def test_every_reason_can_come_up() -> None:
     of_client = {
         *signals.CLIENT_ALERTS.values(),
@@ -322,6 +328,7 @@ def test_every_reason_can_come_up() -> None:
         *signals.LIBRARY_CODES.values(),
         *signals.UPSTREAM_LIBRARY_CODES.values(),
         *signals.VERIFY_CODES.values(),
+        *(error.tls_reason for error in OF_SETTINGS),
         "upstream_alert", "upstream_reset", "handshake_timeout", "protocol_error", "unclassified",
     }  # fmt: skip
     assert of_upstream == reasons.UPSTREAM.keys()

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-LAZY = "soth_mitm.net.tls", "chain", "failure", "leaf", "names", "reasons", "roots", "signals", "upstream"
+LAZY = (
+    "soth_mitm.net.tls",
+    "chain",
+    "failure",
+    "hostnames",
+    "leaf",
+    "names",
+    "profiles",
+    "reasons",
+    "roots",
+    "signals",
+    "upstream",
+)
 
 
 @pytest.mark.parametrize("module", LAZY)
