@@ -110,7 +110,6 @@ def test_a_dump_given_twice_is_refused(refused: Callable[..., str]) -> None:
         (b"[[rules]]\nmatch = 'a'\ntls_profile = 'strict'\nsni = 'disabled'\n", "exclude each other"),
         (b"[[rules]]\nmatch = 'a'\nroots = 'none.pem'\n", "names no file: none.pem"),
         (b"[tls]\nclient_min_version = '1.3'\nclient_max_version = '1.2'\n", "tls.client_min_version 1.3"),
-        (b"[tls]\nupstream_ciphers = 'NONE'\n", "tls.upstream_ciphers 'NONE'"),
         (b'listen_port = "a"\n', "wrong value"),
         (b"\xff\xfe", "not UTF-8"),
         (b'upstream_roots = "nowhere.pem"\n', "names no file: nowhere.pem"),
@@ -124,6 +123,15 @@ def test_a_wrong_config_is_named_with_its_fault(
     line = refused("--dump", "--config", path)
     assert says in line
     assert "mine.toml" in line or "command line" in line
+
+
+@pytest.mark.parametrize("side", ["client", "upstream"])
+def test_ciphers_that_openssl_does_not_have_are_named(
+    side: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[tls]\n{side}_ciphers = 'NONE'\n")
+    assert f"tls.{side}_ciphers 'NONE'" in refused("--dump", "-p", "0", "--config", path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
