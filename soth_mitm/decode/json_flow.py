@@ -99,6 +99,7 @@ class JsonFlow:
         self._held = ""
         self._in_string = False
         self._read = 0
+        self._source_line, self._line_start = 1, 0
         self._memo: dict[tuple[str, int, int, str], _Effect] = {}
 
     def feed(self, text: str, *, final: bool) -> str:
@@ -115,10 +116,18 @@ class JsonFlow:
             if not final:
                 self._hold_back(parts)
             self._lay_out(parts, out, at)
-        self._read += len(source) - len(self._held)
+        self._count(source, len(source) - len(self._held))
         if final and (self._phase != _DONE or self._in_string):
             raise NotJson("not valid JSON: it ends too early")
         return "".join(out)
+
+    def _count(self, source: str, length: int) -> None:
+        """Note how far the source was read, in characters and in lines."""
+        breaks = source.count("\n", 0, length)
+        if breaks:
+            self._source_line += breaks
+            self._line_start = self._read + source.rindex("\n", 0, length) + 1
+        self._read += length
 
     def _string_rest(self, source: str, out: list[str], *, final: bool) -> int:
         """Go on with a string that an earlier piece began; return where what follows it begins."""
@@ -180,9 +189,11 @@ class JsonFlow:
                     raise self._wrong(parts, number + 1, at)
                 out.append(scalar)
 
-    def _wrong(self, parts: list[str], number: int, at: int) -> NotJson:
-        offset = self._read + at + sum(map(len, parts[:number])) + 1
-        return NotJson(f"not valid JSON near character {offset:,}: expected {_EXPECTED[self._phase]}")
+    def _wrong(self, parts: list[str], number: int, at: int, place: int = 0) -> NotJson:
+        before = "".join((*parts[:number], parts[number][:place]))
+        self._count(" " * at + before, at + len(before))
+        where = f"line {self._source_line:,}, column {self._read - self._line_start + 1:,}"
+        return NotJson(f"not valid JSON at {where}: expected {_EXPECTED[self._phase]}")
 
     def _run(
         self, run: str, key: tuple[str, int, int, str], parts: list[str], number: int, at: int
@@ -195,7 +206,7 @@ class JsonFlow:
             if char in " \t\n\r":
                 continue
             if not self._may_stand(char):
-                raise self._wrong(parts, number, at + place)
+                raise self._wrong(parts, number, at, place)
             if char in "{[":
                 if pending:
                     texts.append(_new_line(len(stack)))

@@ -64,7 +64,8 @@ def test_duplicate_keys_large_numbers_and_escapes_stay_as_they_were_written() ->
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("[1 2]", "near character 4: expected ',' or an end"),
+        ("[1 2]", "at line 1, column 4: expected ',' or an end"),
+        ('{"a": "é",\n\n  "b" 1}', "at line 3, column 7: expected ':'"),
         ("{,}", "expected a key or '}'"),
         ('{"a" 1}', "expected ':'"),
         ("[}", "expected a value or ']'"),
@@ -76,8 +77,9 @@ def test_duplicate_keys_large_numbers_and_escapes_stay_as_they_were_written() ->
     ],
 )
 def test_what_breaks_the_rules_is_told_with_its_place(source: str, words: str) -> None:
-    with pytest.raises(NotJson, match=re.escape(words)):
-        flowed(source, [])
+    for cut in range(len(source) + 1):
+        with pytest.raises(NotJson, match=re.escape(words)):
+            flowed(source, [cut])
 
 
 def test_depth_costs_neither_recursion_nor_the_square_of_the_time() -> None:

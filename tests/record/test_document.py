@@ -248,7 +248,7 @@ async def test_what_is_not_json_is_shown_as_it_is_and_why(opened: Opened) -> Non
     document = await opened.open(Body(b'{"a": 1,\n}', content_type=b"application/json"))
     assert await all_lines(document) == ['{"a": 1,', "}"]
     assert document.info.kind == "text"
-    assert document.info.error == "not valid JSON near character 10: expected a key"
+    assert document.info.error == "not valid JSON at line 2, column 1: expected a key"
     with pytest.raises(WorkerError, match="only JSON that is laid out"):
         await document.path_at(0)
 
