@@ -107,11 +107,32 @@ class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`os`, `certifi` or a PEM file, in place of `upstream_roots`."""
 
 
+class UpstreamRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Through which proxy the hosts that match are reached; the first rule that matches decides."""
+
+    match: str
+    """A glob over the host, as that of a `HostRule`."""
+    via: str
+    """`http://user:pass@host:port`, `socks5://…`, `socks5h://…`, or `direct`."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one run; immutable, and replaced as a whole on a reload."""
 
+    mode: tuple[str, ...] = ()
+    """What to listen for, each as `NAME[:WHAT][@[HOST:]PORT]`; empty: `regular`. See docs/modes.md."""
     listen_host: str = "127.0.0.1"
-    listen_port: int = 8080
+    listen_port: int | None = None
+    """Of the modes that name none; None: 8080, and 1080 of `socks5`."""
+    keep_host: bool = False
+    """Reverse modes leave the Host field as the client sent it."""
+    proxy_protocol: bool = False
+    """Connections begin with a PROXY header, of every mode but `transparent`."""
+    proxy_auth: str = ""
+    """`user:password` that clients have to give; empty: anybody may use the proxy."""
+    upstream: tuple[UpstreamRule, ...] = ()
+    no_proxy: tuple[str, ...] = ()
+    """Hosts that are reached directly; `$NO_PROXY` stands for the variable of that name."""
     confdir: str = ""
     """Where the CA and the settings live; empty: the platform's configuration directory."""
     insecure: bool = False
@@ -180,6 +201,7 @@ def load(path: Path | None, **overrides: object) -> Config:
 
 
 _TABLES: dict[str, type[msgspec.Struct]] = {"limits": Limits, "tls": TlsSettings}
+_ROWS: dict[str, type[msgspec.Struct]] = {"rules": HostRule, "upstream": UpstreamRule}
 
 
 def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, where: str) -> None:
@@ -193,15 +215,19 @@ def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, w
             raise ConfigError(f"unknown key {where}{key} in {path}{hint}")
         if key in _TABLES and isinstance(value, dict):
             _check_keys(value, _TABLES[key], path, f"{key}.")
-        if key == "rules" and isinstance(value, list):
+        rows = _ROWS.get(key)
+        if rows is not None and isinstance(value, list):
             for number, rule in enumerate(value):
                 if isinstance(rule, dict):
-                    _check_keys(rule, HostRule, path, f"rules[{number}].")
+                    _check_keys(rule, rows, path, f"{key}[{number}].")
 
 
 def _check_values(config: Config, source: str) -> None:
-    if not 0 <= config.listen_port <= 65535:
+    if not 0 <= (config.listen_port or 0) <= 65535:
         raise ConfigError(f"listen_port {config.listen_port} in {source} is not between 0 and 65535")
+    user, colon, _ = config.proxy_auth.partition(":")
+    if config.proxy_auth and not (user and colon):
+        raise ConfigError(f"proxy_auth in {source} must be USER:PASSWORD, with a colon between them")
     may_be_zero = {"response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total"}
     for field in msgspec.structs.fields(Limits):
         value = getattr(config.limits, field.name)

@@ -22,15 +22,17 @@ from soth_mitm.net.tls.ca import CertificateAuthority
 from soth_mitm.net.tls.leaf import LeafCache
 from soth_mitm.net.tls.roots import choice_of, system_trusts
 from soth_mitm.net.tls.upstream import UpstreamTls
+from soth_mitm.policy import modes
 from soth_mitm.policy.decision import Policy
 from soth_mitm.record.bus import Bus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
 
     from soth_mitm.hooks.handler import Handler
     from soth_mitm.model.limits import Counters
+    from soth_mitm.policy.modes import Endpoint
 
 __all__ = ["Proxy", "run"]
 
@@ -64,11 +66,17 @@ class Proxy:
         self._handler = handler
         self._resolver = resolver
         self.addresses: list[tuple[str, int]] = []
-        """Where it listens; known once entered."""
+        """The TCP addresses at which it listens; known once entered."""
+        self.listeners: list[Endpoint] = []
+        """All places at which it listens, with their modes; known once entered."""
 
     async def __aenter__(self) -> Proxy:
         """Start: load or make the CA, bind, and accept."""
         config = self.config
+        endpoints = modes.endpoints(config)
+        for place in endpoints:
+            if place.mode.kind not in (modes.Kind.REGULAR, modes.Kind.UNIX):
+                raise StartError(f"the mode {place.mode} is not in this version yet")
         shared = self._shared = Shared(config, self.bus, self._handler)
         soft, _ = raise_descriptor_limit()
         self.bus.publish(SessionStarted(self.run_id, __version__, platform=sys.platform))
@@ -105,10 +113,12 @@ class Proxy:
         self._drain = Drain(shared, self._listener)
         self.control = Control(shared, drain=self._drain, reload=self.reload)
         try:
-            self.addresses = shared.listening = self._listener.open(config.listen_host, config.listen_port)
+            self.listeners = self._listener.open(endpoints)
         except StartError:
             self.bus.publish(SessionEnded("start_failed"))
             raise
+        self.addresses = _addresses(self.listeners)
+        shared.listening = _addresses(sorted(self.listeners, key=_is_no_proxy))
         self._watchdog.start()
         return self
 
@@ -128,9 +138,9 @@ class Proxy:
     def reload(self, config: Config) -> tuple[str, ...]:
         """Use other settings for connections made from now on; return the names of what changed.
 
-        Connections that are open keep what they began with. The listening address, the CA and the
-        trust store stay as they are until a restart. Raises `StartError` for settings of TLS that
-        OpenSSL refuses; then nothing has changed.
+        Connections that are open keep what they began with. The modes and where they listen, the CA
+        and the trust store stay as they are until a restart. Raises `StartError` for settings of TLS
+        that OpenSSL refuses; then nothing has changed.
         """
         changed = difference(self.config, config)
         if changed:
@@ -158,3 +168,12 @@ class Proxy:
     def counters(self) -> Counters:
         """How often each budget was used up, and how full the live ones are."""
         return self._shared.counters
+
+
+def _addresses(places: Iterable[Endpoint]) -> list[tuple[str, int]]:
+    return [(place.host, place.port) for place in places if not place.mode.path]
+
+
+def _is_no_proxy(place: Endpoint) -> bool:
+    """Put those first that a client can be told to use as its proxy."""
+    return place.mode.kind not in modes.FORWARDING

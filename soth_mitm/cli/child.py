@@ -10,11 +10,12 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from soth_mitm.cli import environ, settings
+from soth_mitm.cli import environ, reach, settings
 from soth_mitm.cli.output import Log, say
 from soth_mitm.cli.running import Prepared, handling
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
+from soth_mitm.policy.modes import endpoints
 from soth_mitm.record.rows import RowFold
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MOST_TOLD = 20
 def command(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code, 128 plus the number of the signal that ended it."""
     config = settings.of(arguments, listen_port=0)
+    reach.check_usable(endpoints(config), "run")
     if arguments.write == "-":
         raise ConfigError("-w - would mix the recording with the command's own output; name a file")
     return run(_main(arguments, config))

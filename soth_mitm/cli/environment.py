@@ -19,16 +19,14 @@ class Running(NamedTuple):
     """A proxy that runs now, as it told of itself."""
 
     pid: int
-    host: str
-    port: int
+    url: str
+    """What clients use, without the user and password that it may want."""
     confdir: Path
 
     @property
-    def url(self) -> str:
-        """The URL that clients use."""
-        from soth_mitm.cli.running import proxy_url
-
-        return proxy_url(self.host, self.port)
+    def port(self) -> int:
+        """The port of the URL."""
+        return int(self.url.rpartition(":")[2])
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -69,7 +67,7 @@ def running() -> list[Running]:
     for path in sorted(running_directory().glob("*.json")):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
-            each = Running(int(facts["pid"]), str(facts["host"]), int(facts["port"]), Path(facts["confdir"]))
+            each = Running(int(facts["pid"]), str(facts["url"]), Path(facts["confdir"]))
             since = path.stat().st_mtime
         except (OSError, ValueError, KeyError, TypeError):
             continue

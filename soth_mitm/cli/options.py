@@ -26,6 +26,10 @@ PRINTING = {
     "redact": "--redact",
 }
 PROXYING = {
+    "mode": "--mode",
+    "keep_host": "--keep-host",
+    "proxy_protocol": "--proxy-protocol",
+    "proxy_auth": "--proxy-auth",
     "listen_port": "--listen-port",
     "listen_host": "--listen-host",
     "insecure": "--insecure",
@@ -161,6 +165,7 @@ def _tui(parser: Parser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a dump to open (.soth)")
     parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
     parser.add_argument("-r", "--read", metavar="FILE", help="read a dump; - is standard input (with --dump)")
+    _modes(parser)
     _listening(parser, 8080)
     _policy(parser)
     _recording(parser)
@@ -182,6 +187,7 @@ def _tui(parser: Parser) -> None:
 
 def _run(parser: Parser) -> None:
     parser.usage = "soth-mitm run [OPTIONS] -- COMMAND [ARGUMENT ...]"
+    _modes(parser)
     _listening(parser, 0)
     _policy(parser)
     _recording(parser)
@@ -216,6 +222,31 @@ def _demo(parser: Parser) -> None:
 
 def _directory(parser: Parser) -> None:
     parser.add_argument("--confdir", metavar="DIR", help="where the CA and the settings live")
+
+
+def _modes(parser: Parser) -> None:
+    group = parser.add_argument_group("modes")
+    group.add_argument(
+        "-m",
+        "--mode",
+        action="append",
+        metavar="MODE",
+        help="regular, reverse:URL, upstream:URL, socks5, transparent or unix:PATH, each with @[HOST:]PORT "
+        "(repeatable; regular)",
+    )
+    group.add_argument(
+        "--keep-host",
+        action="store_true",
+        default=None,
+        help="reverse modes leave the Host field as it came",
+    )
+    group.add_argument(
+        "--proxy-protocol",
+        action="store_true",
+        default=None,
+        help="connections begin with a PROXY header (v1 or v2), as from a load balancer",
+    )
+    group.add_argument("--proxy-auth", metavar="USER:PASSWORD", help="what clients have to give (Basic)")
 
 
 def _listening(parser: Parser, port: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soth_mitm.cli import settings
+from soth_mitm.cli import reach, settings
 from soth_mitm.cli.main import EXIT_INTERRUPTED
 from soth_mitm.cli.output import Log, say
 from soth_mitm.config import state_directory
@@ -46,8 +46,8 @@ class Running:
 
     @property
     def address(self) -> str:
-        """The URL that clients on this machine use as their proxy."""
-        return proxy_url(*self.proxy.addresses[0])
+        """The URL that clients on this machine use as their proxy; empty where no mode is for that."""
+        return reach.proxy_url(self.proxy.listeners, self.proxy.config.proxy_auth)
 
     @property
     def code(self) -> int:
@@ -140,13 +140,10 @@ def announce(running: Running) -> None:
     """Say where the proxy listens, and where its CA is."""
     ca = running.proxy.ca
     made = " (made just now)" if ca.created else ""
-    say(f"listening on {running.address} · CA {ca.certificate_path}{made}")
-
-
-def proxy_url(host: str, port: int) -> str:
-    """Return the URL by which clients on this machine reach a proxy that listens at `host`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    first, *more = running.proxy.listeners
+    say(f"listening on {reach.place_text(first)} · CA {ca.certificate_path}{made}")
+    for place in more:
+        say(f"listening on {reach.place_text(place)}")
 
 
 def running_directory() -> Path:
@@ -157,8 +154,11 @@ def running_directory() -> Path:
 @contextlib.contextmanager
 def _address_file(running: Running) -> Iterator[None]:
     """Leave the address for `soth-mitm env`; a proxy runs without it where it cannot be written."""
-    host, port = running.proxy.addresses[0]
-    facts = {"pid": os.getpid(), "host": host, "port": port, "confdir": str(running.proxy.config.directory)}
+    url = reach.proxy_url(running.proxy.listeners)
+    if not url:
+        yield
+        return
+    facts = {"pid": os.getpid(), "url": url, "confdir": str(running.proxy.config.directory)}
     path = running_directory() / f"{os.getpid()}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

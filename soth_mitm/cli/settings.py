@@ -9,6 +9,7 @@ import msgspec
 
 from soth_mitm import config as settings
 from soth_mitm.errors import ConfigError
+from soth_mitm.policy.modes import endpoints
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from soth_mitm.policy.filters import Filter
 
 _NAMES = (
+    "mode",
     "listen_host",
     "listen_port",
+    "keep_host",
+    "proxy_protocol",
+    "proxy_auth",
     "confdir",
     "insecure",
     "tunnel",
@@ -39,6 +44,7 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     given = {name: getattr(arguments, name, None) for name in _NAMES}
     given = {**defaults, **{name: value for name, value in given.items() if value is not None}}
     config = settings.load(_file(arguments), **given)
+    endpoints(config)
     if not config.confdir:
         return config
     # Other programs are told of files in there, and they may run in another directory.

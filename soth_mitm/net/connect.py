@@ -1,4 +1,6 @@
-"""Serve a CONNECT: judge it, dial, look at the client's first bytes, then intercept or tunnel.
+"""Serve a client that has named its target: judge it, dial, look at the first bytes, intercept or tunnel.
+
+The target comes from a CONNECT, a SOCKS request, or the address that was redirected here.
 
 The upstream is dialled before the 200, and its TLS handshake is done before ours towards the
 client, so that the client only ever sees what the upstream can do.
@@ -7,12 +9,11 @@ client, so that the client only ever sees what the upstream can do.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from soth_mitm.hooks.messages import ConnectionInfo, Target
+from soth_mitm.hooks.messages import Target
 from soth_mitm.model.events import (
     CertificateIssued,
-    ConnectReceived,
     DialFailed,
     FlowKind,
     FlowOpened,
@@ -36,15 +37,14 @@ from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto import client_hello
 from soth_mitm.proto.client_hello import ClientHello, ClientHelloError
-from soth_mitm.proto.connect import ConnectRequest, Sniff, sniff
+from soth_mitm.proto.connect import Sniff, sniff
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
 
+    from soth_mitm.net.accepted import Accepted
     from soth_mitm.net.life import ConnLife, FlowLife
-    from soth_mitm.net.shared import Shared
     from soth_mitm.net.tls.leaf import Leaf
 
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
@@ -61,27 +61,40 @@ class _Tunnelled(Exception):
         self.rule = rule
 
 
-class Connect:
-    """One CONNECT, from its head to the end of what follows."""
+class Greeting(Protocol):
+    """What a client that has named its target is told, in the protocol in which it named it."""
 
-    def __init__(
-        self,
-        shared: Shared,
-        sock: socket.socket,
-        *,
-        life: ConnLife,
-        client: str,
-        info: ConnectionInfo | None,
-        on_end: Callable[[], None],
-    ) -> None:
-        self._shared = shared
-        self._config = shared.config
-        self._policy = shared.policy
-        self._sock = sock
-        self._life = life
-        self._client = client
-        self._info = info
-        self._on_end = on_end
+    established: bytes
+    """The target was reached; what follows is for it."""
+
+    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
+        """Return what tells that it was not."""
+        ...
+
+
+class AsProxy:
+    """The answers to a CONNECT (RFC 9110 section 9.3.6)."""
+
+    established = ESTABLISHED
+
+    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
+        """Return a response that explains."""
+        return b"".join(replies.error(status, code, text=text, hint=hint))
+
+
+class Connect:
+    """One connection to a named target, from then to the end of what follows."""
+
+    def __init__(self, accepted: Accepted, greeting: Greeting) -> None:
+        self._shared = accepted.shared
+        self._config = accepted.shared.config
+        self._policy = accepted.shared.policy
+        self._sock = accepted.sock
+        self._life = accepted.life
+        self._client = accepted.client
+        self._info = accepted.info
+        self._on_end = accepted.on_end
+        self._greeting = greeting
         self._host = ""
         self._port = 0
         self._hello: ClientHello | None = None
@@ -89,11 +102,9 @@ class Connect:
         self._upstream_taken = False
         """The dialled socket belongs to a transport, which alone may close it."""
 
-    async def serve(self, request: ConnectRequest) -> bool:
+    async def serve(self, host: str, port: int) -> bool:
         """Serve it; return True when a session has taken over the socket and the conn."""
-        host, port = request.authority.host, request.authority.port
         self._host, self._port = host, port
-        self._life.emit(ConnectReceived(host, port, request.raw))
         early = self._policy.decide(host, port)
         if early.action is Action.BLOCK:
             self._decided(early)
@@ -130,7 +141,7 @@ class Connect:
             raise
 
     async def _connected(self, upstream_life: ConnLife, dialled: Dialled) -> bool:
-        await self._shared.loop.sock_sendall(self._sock, ESTABLISHED)
+        await self._shared.loop.sock_sendall(self._sock, self._greeting.established)
         try:
             scheme = await self._first_bytes(dialled.sock)
             decision = self._decide()
@@ -294,9 +305,9 @@ class Connect:
             self._answer(status, code, text=text, hint=hint)
 
     def _answer(self, status: int, code: str, *, text: str, hint: str) -> None:
-        head, body = replies.error(status, code, text=text, hint=hint)
+        answer = self._greeting.refusal(status, code, text=text, hint=hint)
         try:
-            self._sock.send(head + body)
+            self._sock.send(answer)
         except OSError:
             return  # the client left: the row says what happened all the same
 

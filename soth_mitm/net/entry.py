@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import ConnectionInfo
-from soth_mitm.model.events import ConnectRefused, ConnOpened, FlowKind, FlowOpened, PolicyDecided, Side
+from soth_mitm.model.events import ConnectReceived, ConnectRefused, ConnOpened, PolicyDecided, Side
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
-from soth_mitm.net.connect import Connect, HandshakeFailed
+from soth_mitm.net.accepted import Accepted
+from soth_mitm.net.connect import AsProxy, Connect, HandshakeFailed
 from soth_mitm.net.origin import ForwardOrigin
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, consume, peek_until
 from soth_mitm.net.session import ClientSession
-from soth_mitm.net.sockets import format_address, tune
+from soth_mitm.net.sockets import format_address, transport_of, tune
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto.connect import REASONS, ConnectError, head_end, parse_connect
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
-    from soth_mitm.net.life import ConnLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.modes import Mode
 
 _CONNECT = b"CONNECT "
 
@@ -30,24 +31,24 @@ class Entry:
     """An accepted client connection until it is known what it wants."""
 
     def __init__(
-        self, shared: Shared, sock: socket.socket, address: object, *, on_end: Callable[[], None]
+        self, shared: Shared, sock: socket.socket, address: object, *, mode: Mode, on_end: Callable[[], None]
     ) -> None:
         self._shared = shared
         self._sock = sock
-        self._client = format_address(address)
-        self._life: ConnLife = shared.new_conn()
-        self._info: ConnectionInfo | None = None
-        self._on_end = on_end
+        self._life = life = shared.new_conn()
+        client = format_address(address)
+        self._accepted = Accepted(shared, sock, life=life, client=client, mode=mode, on_end=on_end)
         self._handed_over = False
 
     async def serve(self) -> None:
         """Serve the connection to its end, or to where a session takes over."""
-        shared, life = self._shared, self._life
-        life.emit(ConnOpened(Side.CLIENT, self._client, format_address(self._sock.getsockname())))
+        shared, life, accepted = self._shared, self._life, self._accepted
+        local = format_address(self._sock.getsockname())
+        life.emit(ConnOpened(Side.CLIENT, accepted.client, local, transport_of(self._sock)))
         if shared.hooks.open or shared.hooks.close:
-            self._info = ConnectionInfo(life.number, self._client)
+            accepted.info = ConnectionInfo(life.number, accepted.client)
         if shared.hooks.open:
-            shared.call_hook("on_connection_open", self._info)
+            shared.call_hook("on_connection_open", accepted.info)
         reason, detail = CloseReason.COMPLETED.value, ""
         try:
             tune(self._sock)
@@ -67,9 +68,9 @@ class Entry:
             if not self._handed_over:
                 self._sock.close()
                 life.close(reason, detail)
-                if self._info is not None and shared.hooks.close:
-                    shared.call_hook("on_connection_close", self._info)
-                self._on_end()
+                if accepted.info is not None and shared.hooks.close:
+                    shared.call_hook("on_connection_close", accepted.info)
+                accepted.on_end()
 
     async def _serve(self) -> None:
         limits = self._shared.config.limits
@@ -102,12 +103,12 @@ class Entry:
         session = ClientSession(
             self._shared,
             self._life,
-            client=self._client,
+            client=self._accepted.client,
             origin=ForwardOrigin(self._shared),
             decision=decision,
             scheme="http",
-            info=self._info,
-            on_end=self._on_end,
+            info=self._accepted.info,
+            on_end=self._accepted.on_end,
         )
         self._handed_over = True
         await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
@@ -130,35 +131,16 @@ class Entry:
         except (PeerLeft, PeekTimeout):
             self._refuse(ConnectError("incomplete_headers", "the connection ended inside the CONNECT head"))
             raise
-        connect = Connect(
-            self._shared,
-            self._sock,
-            life=self._life,
-            client=self._client,
-            info=self._info,
-            on_end=self._on_end,
-        )
-        self._handed_over = await connect.serve(request)
+        site = request.authority
+        self._life.emit(ConnectReceived(site.host, site.port, request.raw))
+        self._handed_over = await Connect(self._accepted, AsProxy()).serve(site.host, site.port)
 
     def _refuse(self, error: ConnectError, *, answer: bool = True) -> None:
-        life = self._life
+        words = REASONS.get(error.code)
+        hint = words.advice if words else ""
+        head, body = replies.error(error.status, error.code, text=error.detail, hint=hint)
         refused = ConnectRefused(error.code, error.detail, error.status)
-        life.emit(refused)
-        flow = self._shared.new_flow(life.number)
-        flow.emit(FlowOpened(FlowKind.FAILED, "tcp", "", 0, self._client))
-        flow.emit(refused)
-        flow.close(CloseReason.CONNECT_PARSE_FAILED, error.code)
-        life.close(CloseReason.CONNECT_PARSE_FAILED, error.code)
-        if answer:
-            words = REASONS.get(error.code)
-            head, body = replies.error(
-                error.status, error.code, text=error.detail, hint=words.advice if words else ""
-            )
-            try:
-                self._sock.send(head + body)
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                return  # the client left before it could read the answer
+        self._accepted.refuse(refused, head + body if answer else b"")
 
 
 def _enough_to_tell(data: bytes) -> int:

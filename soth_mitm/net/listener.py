@@ -1,24 +1,38 @@
-"""Accept connections, within a bound, on every address that was asked for."""
+"""Accept connections, within a bound, at every place that was asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from soth_mitm.errors import StartError
 from soth_mitm.model.events import ListenerClosed, ListenerOpened, Notice
-from soth_mitm.net import replies
+from soth_mitm.net import replies, unix
 from soth_mitm.net.entry import Entry
 from soth_mitm.net.sockets import listen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.modes import Endpoint
 
 _ACCEPTS_PER_WAKE = 64
 _RETRY_AFTER = 0.1
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class _Place(NamedTuple):
+    """A listening socket, and what it is for."""
+
+    sock: socket.socket
+    endpoint: Endpoint
+    made: tuple[int, int] | None = None
+    """Of a Unix socket: which one it is."""
 
 
 class Listener:
@@ -26,26 +40,28 @@ class Listener:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._sockets: list[socket.socket] = []
+        self._places: dict[socket.socket, _Place] = {}
         self.open_connections = 0
 
-    def open(self, host: str, port: int) -> list[tuple[str, int]]:
-        """Bind, listen and accept; return the addresses, with the port that was picked for 0.
+    def open(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Bind, listen and accept; return the places, with the addresses and ports that were picked.
 
         Raises:
-            StartError: the address cannot be used; the text says why and what to do.
+            StartError: a place cannot be used; the text says why and what to do. Nothing is open then.
         """
+        places: list[_Place] = []
         try:
-            self._sockets = listen(host, port)
-        except OSError as error:
-            raise StartError(_explain(host, port, error)) from error
-        addresses = []
-        for sock in self._sockets:
-            address = sock.getsockname()
-            addresses.append((str(address[0]), int(address[1])))
-            self._shared.bus.publish(ListenerOpened(str(address[0]), int(address[1])))
-            self._shared.loop.add_reader(sock, self._accept, sock)
-        return addresses
+            for endpoint in endpoints:
+                places += _bind(endpoint)
+        except StartError:
+            for place in places:
+                _close(place)
+            raise
+        for place in places:
+            self._places[place.sock] = place
+            self._shared.bus.publish(_opened(place.endpoint))
+            self._shared.loop.add_reader(place.sock, self._accept, place.sock)
+        return [place.endpoint for place in places]
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_ACCEPTS_PER_WAKE):
@@ -56,9 +72,9 @@ class Listener:
             except OSError as error:
                 self._pause(listening, error)
                 return
-            self._admit(sock, address)
+            self._admit(sock, address, self._places[listening])
 
-    def _admit(self, sock: socket.socket, address: object) -> None:
+    def _admit(self, sock: socket.socket, address: object, place: _Place) -> None:
         shared = self._shared
         limits = shared.config.limits
         if self.open_connections >= limits.max_connections:
@@ -73,10 +89,8 @@ class Listener:
             return
         self.open_connections += 1
         shared.counters.level("max_connections", self.open_connections)
-        shared.tasks.spawn(self._serve(sock, address), "client connection")
-
-    async def _serve(self, sock: socket.socket, address: object) -> None:
-        await Entry(self._shared, sock, address, on_end=self._ended).serve()
+        entry = Entry(shared, sock, address, mode=place.endpoint.mode, on_end=self._ended)
+        shared.tasks.spawn(entry.serve(), "client connection")
 
     def _ended(self) -> None:
         self.open_connections -= 1
@@ -91,17 +105,41 @@ class Listener:
         shared.loop.call_later(_RETRY_AFTER, self._resume, listening)
 
     def _resume(self, listening: socket.socket) -> None:
-        if listening in self._sockets:
+        if listening in self._places:
             self._shared.loop.add_reader(listening, self._accept, listening)
 
     def close(self) -> None:
         """Stop accepting; what was accepted goes on."""
-        sockets, self._sockets = self._sockets, []
-        for sock in sockets:
-            address = sock.getsockname()
-            self._shared.loop.remove_reader(sock)
-            sock.close()
-            self._shared.bus.publish(ListenerClosed(str(address[0]), int(address[1])))
+        places, self._places = self._places, {}
+        for place in places.values():
+            self._shared.loop.remove_reader(place.sock)
+            _close(place)
+            self._shared.bus.publish(ListenerClosed(place.endpoint.host, place.endpoint.port))
+
+
+def _bind(endpoint: Endpoint) -> list[_Place]:
+    if endpoint.mode.path:
+        sock = unix.listen(endpoint.host)
+        return [_Place(sock, endpoint, unix.identity(endpoint.host))]
+    try:
+        sockets = listen(endpoint.host, endpoint.port)
+    except OSError as error:
+        raise StartError(_explain(endpoint, error)) from error
+    places = []
+    for sock in sockets:
+        host, port = sock.getsockname()[:2]
+        places.append(_Place(sock, msgspec.structs.replace(endpoint, host=str(host), port=int(port))))
+    return places
+
+
+def _close(place: _Place) -> None:
+    place.sock.close()
+    if place.endpoint.mode.path:
+        unix.remove(place.endpoint.host, place.made)
+
+
+def _opened(endpoint: Endpoint) -> ListenerOpened:
+    return ListenerOpened(endpoint.host, endpoint.port, str(endpoint.mode))
 
 
 def _refuse(sock: socket.socket, code: str, text: str, hint: str) -> None:
@@ -112,8 +150,8 @@ def _refuse(sock: socket.socket, code: str, text: str, hint: str) -> None:
     sock.close()
 
 
-def _explain(host: str, port: int, error: OSError) -> str:
-    where = f"{host or 'all addresses'}:{port}"
+def _explain(endpoint: Endpoint, error: OSError) -> str:
+    where = f"{endpoint.host or 'all addresses'}:{endpoint.port}"
     if error.errno == errno.EADDRINUSE:
         return f"cannot listen on {where}: the port is taken; choose another with -p, or -p 0 for a free one"
     if error.errno == errno.EACCES:

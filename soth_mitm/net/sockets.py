@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import sys
@@ -37,8 +38,12 @@ def set_low_water_mark(sock: socket.socket, count: int) -> None:
 def peer_left(sock: socket.socket) -> bool:
     """Return whether the peer has closed or reset: a peek would show the same bytes for ever.
 
-    Without TCP_INFO this is not known, and False is returned: the deadline of the wait decides.
+    Where neither TCP_INFO nor POLLRDHUP tells, False is returned: the deadline of the wait decides.
     """
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) and hasattr(select, "POLLRDHUP"):
+        poll = select.poll()
+        poll.register(sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
     if not _HAS_TCP_INFO or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False
     try:
@@ -66,7 +71,7 @@ def half_close(transport: asyncio.WriteTransport) -> bool:
 
 
 def listen(host: str, port: int, *, backlog: int = 1024) -> list[socket.socket]:
-    """Bind and listen on every address of `host` (an empty host: all, both families).
+    """Bind and listen on every address of `host` (an empty one, and `::`: all, of both families).
 
     Raises:
         OSError: no address could be bound; those that were are closed again.
@@ -74,6 +79,8 @@ def listen(host: str, port: int, *, backlog: int = 1024) -> list[socket.socket]:
     infos = socket.getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
     )
+    if host == "::":
+        infos += socket.getaddrinfo("0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     try:
         for family, kind, proto, _, address in dict.fromkeys(infos):
@@ -101,6 +108,11 @@ def format_address(address: object) -> str:
         host, port = str(address[0]), address[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return str(address) or "unix"
+
+
+def transport_of(sock: socket.socket) -> str:
+    """Return what a connection goes over: `tcp` or `unix`."""
+    return "tcp" if sock.family in (socket.AF_INET, socket.AF_INET6) else "unix"
 
 
 def raise_descriptor_limit(wanted: int = 65_536) -> tuple[int, int]:

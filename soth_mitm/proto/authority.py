@@ -87,6 +87,11 @@ def parse_absolute(target: bytes) -> AbsoluteTarget:
     return AbsoluteTarget(scheme, parse_authority(match[2], default_port=default_port), path)
 
 
+def is_address(text: str) -> bool:
+    """Return whether a host is an IPv4 address, or an IPv6 address without brackets."""
+    return _IPV4.fullmatch(text) is not None or (":" in text and _is_ipv6(text.partition("%")[0]))
+
+
 def _port(digits: bytes, default: int | None, wire: bytes) -> int:
     if not digits:
         if default is None:

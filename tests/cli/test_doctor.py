@@ -26,6 +26,11 @@ def found(config: Config) -> dict[str, Check]:
     return {check.name: check for check in checks.surroundings(config, ca)}
 
 
+async def port_check(config: Config) -> Check:
+    (check,) = [each async for each in network.ports(config)]
+    return check
+
+
 async def test_a_sound_installation_passes_every_check_with_real_requests(tmp_path: Path) -> None:
     config = Config(confdir=str(tmp_path), listen_port=0)
     results = {check.name: check async for check in checkup(config)}
@@ -97,22 +102,22 @@ def test_a_check_that_breaks_is_a_check_that_failed() -> None:
 async def test_a_port_that_a_soth_mitm_has_is_well_and_one_of_another_program_is_not(tmp_path: Path) -> None:
     async with Proxy(Config(confdir=str(tmp_path), listen_port=0)) as proxy:
         number = proxy.addresses[0][1]
-        check = await network.port(Config(listen_port=number))
+        check = await port_check(Config(listen_port=number))
         assert check.health == Health.OK
         assert "answers" in check.found
-    assert "is free" in (await network.port(Config(listen_port=number))).found
+    assert "is free" in (await port_check(Config(listen_port=number))).found
 
 
 async def test_a_port_of_a_program_that_says_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        check = await network.port(Config(listen_port=other.getsockname()[1]))
+        check = await port_check(Config(listen_port=other.getsockname()[1]))
     assert check.health == Health.WARNING
     assert "-p" in check.advice
 
 
 async def test_an_address_of_another_machine_fails_and_says_what_to_do() -> None:
-    check = await network.port(Config(listen_host="192.0.2.1", listen_port=8080))
+    check = await port_check(Config(listen_host="192.0.2.1", listen_port=8080))
     assert check.health == Health.FAILED
     assert "--listen-host" in check.advice
 

@@ -185,7 +185,11 @@ class Lab:
         )
         proxy = self.proxy = Proxy(config, handler, resolver=resolver or (lambda host, port: [(HOST, port)]))
         proxy.bus.attach(self.events.append)
-        await proxy.__aenter__()
+        try:
+            await proxy.__aenter__()
+        except BaseException:
+            self.proxy = None
+            raise
         return proxy
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 
 import pytest
@@ -234,46 +233,6 @@ async def test_defect_11_every_answer_of_the_proxy_has_the_right_length(lab: Lab
         await client.closed()
         assert int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]) == len(body), request
         assert body
-
-
-async def test_defect_12_an_accept_error_does_not_end_the_listener(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proxy = await lab.start()
-    lab.faults_expected = True
-    listening = proxy._listener._sockets[0]
-
-    class Failing:
-        """A listening socket that once has no descriptor left."""
-
-        failed = False
-
-        def accept(self) -> tuple[socket.socket, object]:
-            if not self.failed:
-                self.failed = True
-                raise OSError(errno.EMFILE, "Too many open files")
-            return listening.accept()
-
-        def fileno(self) -> int:
-            return listening.fileno()
-
-        def getsockname(self) -> object:
-            return listening.getsockname()
-
-        def close(self) -> None:
-            listening.close()
-
-    monkeypatch.setattr("soth_mitm.net.listener._RETRY_AFTER", 0.01)
-    loop = proxy._shared.loop
-    loop.remove_reader(listening)
-    failing = Failing()
-    proxy._listener._sockets[0] = failing  # type: ignore[call-overload]
-    loop.add_reader(failing, proxy._listener._accept, failing)  # type: ignore[arg-type]
-    client = await lab.client()
-    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert (await client.rest()).startswith(b"HTTP/1.1 200 ")
-    assert failing.failed
-    assert proxy.counters.hits["accept_errors"] == 1
 
 
 async def test_defect_13_a_bad_request_inside_tls_gets_its_400(lab: Lab) -> None:

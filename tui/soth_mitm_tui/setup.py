@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _YEAR_10000: Final = 253_402_300_800
+_PROXIES: Final = ("regular", "upstream", "socks5")
+"""Modes whose address a client is given as its proxy."""
 
 
 class Commands(NamedTuple):
@@ -24,43 +26,53 @@ class Commands(NamedTuple):
     browser: str
 
 
-def listening(facts: SessionFacts, config: Config) -> tuple[str, int]:
-    """Return the address the proxy listens on, or is going to."""
-    if facts.listeners:
-        host, port = facts.listeners[0][0], facts.listeners[0][1]
-        return host, port
-    return config.listen_host, config.listen_port
+def listening(facts: SessionFacts, config: Config) -> tuple[str, int, str]:
+    """Return where clients reach the proxy, or are going to, and its mode there."""
+    proxies = [each for each in facts.listeners if each[2].partition(":")[0] in _PROXIES]
+    for each in (*proxies, *facts.listeners):
+        return each
+    return config.listen_host, 8080 if config.listen_port is None else config.listen_port, "regular"
 
 
 def address_text(host: str, port: int) -> str:
-    """Return `host:port`, an IPv6 address in brackets."""
+    """Return `host:port`, an IPv6 address in brackets; of a Unix socket, its path."""
+    if host.startswith("/"):
+        return printable(f"unix:{host}")
     return printable(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def commands(facts: SessionFacts, config: Config) -> Commands:
     """Return the one-liners for this proxy."""
-    host, port = listening(facts, config)
+    host, port, mode = listening(facts, config)
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     address = address_text(reachable, port)
     ca = printable(facts.ca.path) if facts.ca else "ca.pem"
     quoted = f"'{ca}'" if " " in ca else ca
+    run = "soth-mitm run -- your-program"
+    kind = mode.partition(":")[0]
+    if kind == "socks5":
+        proxy = f"curl -x socks5h://{address} --cacert {quoted} https://example.com"
+        return Commands(proxy, run, f"http://{config.magic_host}")
+    if kind == "reverse":
+        return Commands(f"curl http://{address}/", run, f"http://{address}/")
+    if kind == "unix":
+        path = f"curl --unix-socket {printable(host)} -x http://localhost --cacert {quoted}"
+        return Commands(f"{path} https://example.com", run, f"http://{config.magic_host}")
     return Commands(
         f"curl -x http://{address} --cacert {quoted} https://example.com",
-        "soth-mitm run -- your-program",
+        run,
         f"http://{config.magic_host}",
     )
 
 
 def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line]:
     """Return the card. Steps that have happened are green; what went wrong says what to do."""
-    host, port = listening(facts, config)
-    address = address_text(host, port)
+    first = listening(facts, config)
+    address = address_text(*first[:2])
     tools = commands(facts, config)
     lines = [
         BLANK,
-        line(("  ● ", "good"), ("Listening on ", "text"), (address, "strong"))
-        if facts.listeners
-        else line(("  ○ ", "muted"), ("Not listening", "text")),
+        *_places(facts, first),
         BLANK,
         _offer("1", "Try it", tools.try_out, ""),
         _offer("2", "One program", tools.run, "proxy and CA are set for it alone"),
@@ -70,6 +82,25 @@ def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line
         BLANK,
         *_authority(facts),
     ]
+    return lines
+
+
+def _places(facts: SessionFacts, first: tuple[str, int, str]) -> list[Line]:
+    """Say where it listens: the place of the commands, then the others with their modes."""
+    if not facts.listeners:
+        return [line(("  ○ ", "muted"), ("Not listening", "text"))]
+    places = [first, *(each for each in facts.listeners if each != first)]
+    lines = []
+    for host, port, mode in places:
+        said = "" if mode in ("regular", "unix") else f"   {mode}"
+        lines.append(
+            line(
+                ("  ● ", "good"),
+                ("Listening on ", "text"),
+                (address_text(host, port), "strong"),
+                (said, "muted"),
+            )
+        )
     return lines
 
 

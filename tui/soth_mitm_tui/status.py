@@ -52,9 +52,10 @@ def status_parts(
         parts = [Part(((f"{title}  ", "strong"), (draining, "warn")), "app.quit")]
     else:
         up = bool(facts.listeners)
-        address = address_text(*listening(facts, config)) if up else "not listening"
+        address = address_text(*listening(facts, config)[:2]) if up else "not listening"
+        more = f" +{len(facts.listeners) - 1}" if len(facts.listeners) > 1 else ""
         sign = ("● ", "good") if up else ("○ ", "muted")
-        parts = [Part(((f"{title}  ", "strong"), sign, (address, "text")), "app.setup")]
+        parts = [Part(((f"{title}  ", "strong"), sign, (address, "text"), (more, "muted")), "app.setup")]
     count = ((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))
     parts.append(Part(count, "app.overview"))
     if rate >= 0.05:

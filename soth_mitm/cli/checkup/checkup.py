@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from soth_mitm.cli.checkup.network import names, port
+from soth_mitm.cli.checkup.network import names, ports
 from soth_mitm.cli.checkup.requests import requests
 from soth_mitm.cli.checkup.surroundings import surroundings
 from soth_mitm.errors import SothError
@@ -30,7 +30,8 @@ async def checkup(config: Config) -> AsyncIterator[Check]:
         yield Check("CA", Health.FAILED, printable(str(error), 400))
     for check in await asyncio.to_thread(lambda: list(surroundings(config, ca))):
         yield check
-    yield await port(config)
+    async for check in ports(config):
+        yield check
     yield await names()
     if ca is not None:
         async for check in requests(config):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.errors import ConfigError
 from soth_mitm.model.checks import Check, Health
+from soth_mitm.policy.modes import FORWARDING, Endpoint, endpoints
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
@@ -19,17 +22,28 @@ PAGE: Final = 64 * 1024
 KNOWN_NAME: Final = "example.com"
 
 
-async def port(config: Config) -> Check:
-    """Say whether the proxy could listen, or does: then its own page comes through it."""
+async def ports(config: Config) -> AsyncIterator[Check]:
+    """Say of each place whether the proxy could listen there, or does."""
+    try:
+        places = endpoints(config)
+    except ConfigError as error:
+        yield Check("listener", Health.FAILED, printable(str(error), 400), "mend the mode in the settings")
+        return
+    for place in places:
+        if not place.mode.path:  # a Unix socket can only be tried by making it
+            yield await _port(place, config.magic_host)
+
+
+async def _port(endpoint: Endpoint, page: str) -> Check:
     from soth_mitm.net.sockets import listen
 
-    host, number = config.listen_host, config.listen_port
-    place = printable(f"{host or 'every address'} port {number}")
+    number = endpoint.port
+    place = printable(f"{endpoint.host or 'every address'} port {number}")
     try:
-        for sock in listen(host, number):
+        for sock in listen(endpoint.host, number):
             sock.close()
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and await _is_ours(config):
+        if error.errno == errno.EADDRINUSE and await _is_ours(endpoint, page):
             return Check("listener", Health.OK, f"a soth-mitm listens on {place} and answers")
         if error.errno == errno.EADDRINUSE:
             return Check(
@@ -48,16 +62,16 @@ async def port(config: Config) -> Check:
     return Check("listener", Health.OK, f"{place} is free" if number else "any free port will be taken")
 
 
-async def _is_ours(config: Config) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(config.listen_host, config.listen_host)
+async def _is_ours(endpoint: Endpoint, name: str) -> bool:
+    """Ask for the proxy's own page, where the mode has one."""
+    if endpoint.mode.kind not in FORWARDING:
+        return False
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(endpoint.host, endpoint.host)
     try:
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(host, config.listen_port)
+            reader, writer = await asyncio.open_connection(host, endpoint.port)
             try:
-                name = config.magic_host
-                writer.write(
-                    f"GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
-                )
+                writer.write(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
                 page = b""
                 while len(page) < PAGE and (piece := await reader.read(PAGE)):
                     page += piece
