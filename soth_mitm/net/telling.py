@@ -166,11 +166,27 @@ class MessageTeller:
         self._number, self._held, self._size, self._offset = arriving
 
     def lies(
-        self, label: str, *, offset: int, size: int, wire: int = 0, note: str = "", origin: str = ""
+        self,
+        label: str,
+        *,
+        offset: int,
+        size: int,
+        number: int = 0,
+        wire: int = 0,
+        compressed: bool = False,
+        note: str = "",
+        origin: str = "",
     ) -> None:
         """Tell a message whose payload lies in the body, as it is, from `offset` on."""
         self._seen(
-            label, size=size, offset=offset if self.capture else -1, wire=wire, note=note, origin=origin
+            label,
+            size=size,
+            offset=offset if self.capture else -1,
+            number=number,
+            wire=wire,
+            compressed=compressed,
+            note=note,
+            origin=origin,
         )
 
     def stop(self, code: str, detail: str = "") -> None:

@@ -1,0 +1,200 @@
+"""Server-sent events, as the WHATWG reads them (HTML standard, section 9.2.6).
+
+A line ends with LF, CR or CR LF, wherever the body is cut; one byte order mark at the very start is
+no part of the first line. An event is found at the empty line behind it, and only where it has data;
+a block without data, comments and the unfinished block at the end are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from soth_mitm.proto.splitting import Found, Item, Payload
+
+LINE_HELD: Final = 64 * 1024
+"""Most bytes of an unfinished line that are kept. Of a longer one, `data` streams and another field is
+passed over."""
+
+_END: Final = re.compile(rb"[\r\n]")
+_BOM: Final = b"\xef\xbb\xbf"
+_LF, _CR = 10, 13
+_NOT, _DATA, _OTHER = 0, 1, 2
+
+
+class SseSplitter:
+    """Finds the events of a `text/event-stream`."""
+
+    over = False
+
+    def __init__(self) -> None:
+        self._payload = Payload(keep=True)
+        self._at = 0
+        self._skip_lf = False
+        self._line = bytearray()
+        self._line_at = 0
+        self._streaming = _NOT
+        self._block = 0
+        """Where the block begins."""
+        self._fields = False
+        """The block has a field."""
+        self._has_data = False
+        self._crlf = False
+        self._type = ""
+        self._id: str | None = None
+        self.last_id = ""
+        """The id that a client would send as Last-Event-ID when it reconnects."""
+        self.retry_ms: int | None = None
+        """Time to wait before reconnecting, where the stream has said one."""
+
+    @property
+    def begun(self) -> int:
+        """See `Splitter`."""
+        unfinished = self._fields or self._line or self._streaming
+        return self._block if unfinished else self._at
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        """See `Splitter`."""
+        base, start = self._at, 0
+        self._at = base + len(data)
+        if self._skip_lf and data:
+            self._skip_lf = False
+            if data[0] == _LF:
+                start, self._crlf = 1, True
+                self._moved(base + 1)
+        for match in _END.finditer(data, start):
+            stop = match.start()
+            if stop < start:
+                continue  # the LF of a CR LF
+            after = stop + 1
+            crlf = False
+            if data[stop] == _CR:
+                if after < len(data):
+                    crlf = data[after] == _LF
+                else:
+                    self._skip_lf = True
+            line = data[start:stop]
+            if line or self._line or self._streaming:
+                self._crlf = crlf
+                yield from self._line_end(line, base + start, base + after)
+            else:
+                yield from self._dispatch(base + after, by_cr=data[stop] == _CR)
+            start = after + crlf
+            if crlf:
+                self._moved(base + start)
+        if start < len(data):
+            yield from self._partial(data[start:], base + start)
+
+    def pause(self) -> Iterator[Item]:
+        """See `Splitter`."""
+        return iter(())
+
+    def finish(self) -> Iterator[Item]:
+        """See `Splitter`. What is unfinished is not an event."""
+        return iter(())
+
+    # --- lines ------------------------------------------------------------------------------------
+
+    def _moved(self, at: int) -> None:
+        """The LF of a CR LF behind a block, or a comment before one, belongs to neither."""
+        if self._block == at - 1 and not self._fields and not self._line:
+            self._block = at
+
+    def _partial(self, data: bytes, at: int) -> Iterator[Item]:
+        if self._streaming:
+            if self._streaming == _DATA:
+                yield from self._payload.add(data, at)
+            return
+        if not self._line:
+            self._line_at = at
+        self._line += data
+        if len(self._line) > LINE_HELD:
+            line, line_at = self._whole_line(b"", 0)
+            yield from self._begin_streaming(line, line_at)
+
+    def _whole_line(self, rest: bytes, at: int) -> tuple[bytes, int]:
+        """Return the line that ends with `rest`, without a byte order mark, and where it begins."""
+        if self._line:
+            rest, at = bytes(self._line) + rest, self._line_at
+            self._line.clear()
+        if at == 0 and rest.startswith(_BOM):
+            return rest[3:], 3
+        return rest, at
+
+    def _begin_streaming(self, line: bytes, at: int) -> Iterator[Item]:
+        self._streaming = _OTHER
+        if line.startswith(b"data:"):
+            self._streaming = _DATA
+            skip = 6 if line.startswith(b"data: ") else 5
+            yield from self._data(line[skip:], at + skip)
+        elif not line.startswith(b":"):
+            self._fields = True
+
+    def _line_end(self, rest: bytes, at: int, end: int) -> Iterator[Item]:
+        if self._streaming:
+            if self._streaming == _DATA:
+                yield from self._payload.add(rest, at)
+            self._streaming = _NOT
+            if not self._fields:
+                self._block = end
+            return
+        long = len(self._line) + len(rest) > LINE_HELD
+        line, at = self._whole_line(rest, at)
+        if long:
+            yield from self._begin_streaming(line, at)
+            self._streaming = _NOT
+        elif line and not line.startswith(b":"):
+            yield from self._field(line, at)
+        if not self._fields:
+            self._block = end  # comments before an event are no part of it
+
+    def _field(self, line: bytes, at: int) -> Iterator[Item]:
+        self._fields = True
+        name, colon, value = line.partition(b":")
+        at += len(name) + len(colon)
+        if value.startswith(b" "):
+            value = value[1:]
+            at += 1
+        if name == b"data":
+            yield from self._data(value, at)
+        elif name == b"event":
+            self._type = value.decode("utf-8", "replace")
+        elif name == b"id":
+            if b"\x00" not in value:
+                self._id = value.decode("utf-8", "replace")
+        elif name == b"retry" and value.isdigit() and len(value) < 20:
+            self.retry_ms = int(value)
+
+    def _data(self, value: bytes, at: int) -> Iterator[Item]:
+        self._fields = True
+        payload = self._payload
+        if not self._has_data:
+            self._has_data = True
+            payload.begin(at)
+        else:
+            yield from payload.add(b"\n", -1)
+            at = -1
+        yield from payload.add(value, at)
+
+    def _dispatch(self, end: int, *, by_cr: bool) -> Iterator[Item]:
+        if self._id is not None:
+            self.last_id = self._id
+        if self._has_data:
+            payload = self._payload
+            yield Found(
+                label=self._type or "message",
+                size=payload.size,
+                data=payload.take(),
+                offset=-1 if payload.in_parts else payload.offset,
+                start=self._block,
+                end=end,
+                # Whether LF follows the CR may not be known yet; behind lines with CR LF it will.
+                wire=end - self._block + (self._crlf and by_cr),
+                note=self._id or "",
+                in_parts=payload.in_parts,
+            )
+            payload.clear()
+        self._block = end
+        self._fields = self._has_data = False
+        self._type, self._id = "", None
