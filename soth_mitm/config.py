@@ -30,6 +30,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spill_bytes: int = 4096 * 1024 * 1024
     memory_spill_bytes: int = 256 * 1024 * 1024
     list_rows: int = 1_000_000
+    message_rows: int = 100_000
     leaf_cache: int = 1024
     session_cache: int = 1024
     pool_idle_per_host: int = 64

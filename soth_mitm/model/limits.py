@@ -36,6 +36,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),
     Limit("memory_spill_bytes", 256 * MIB, "bytes", "drop the oldest segment", "spill_full"),
     Limit("list_rows", 1_000_000, "rows", "drop the oldest row from the list", "list_full"),
+    Limit(
+        "message_rows", 100_000, "messages", "drop the oldest message from its flow's list", "messages_full"
+    ),
     Limit("leaf_cache", 1024, "certificates", "drop the least recently used", "leaf_cache_full"),
     Limit("session_cache", 1024, "TLS sessions", "drop the least recently used", "session_cache_full"),
     Limit("pool_idle_per_host", 64, "connections", "close the connection after use", "pool_full"),

@@ -1,11 +1,15 @@
 """What is open: the events that a new segment repeats, so that it can be shown without those before it.
 
 Kept are the events of open conns and flows, heads included, and never body bytes: of a body stays one
-`BodyChunk` without data, whose length is all that passed so far. Session facts are kept as well.
+`BodyChunk` without data, whose length is all that passed so far, and of the messages in it the last
+`MessageSeen` of each direction without data, whose number says how many there were. Session facts are
+kept as well.
 Pure; its memory is bounded by `CHECKPOINT_BYTES` and by `PER_ITEM` events a flow or conn.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from soth_mitm.model.events import (
     Annotated,
@@ -22,6 +26,8 @@ from soth_mitm.model.events import (
     HandlerActed,
     ListenerClosed,
     ListenerOpened,
+    MessageChunk,
+    MessageSeen,
     RequestHead,
     ResponseHead,
     ResponseInfo,
@@ -72,6 +78,7 @@ class OpenState:
         for flow in done:
             self._forget(self._flows, flow)
         chunks: dict[tuple[int, str], Event] = {}
+        messages: dict[tuple[int, str], Event] = {}
         for event in events:
             flow = event.flow
             if flow:
@@ -79,7 +86,9 @@ class OpenState:
                     continue
                 if type(event.body) is BodyChunk:
                     chunks[flow, event.body.direction] = event
-                else:
+                elif type(event.body) is MessageSeen:
+                    messages[flow, event.body.direction] = event
+                elif type(event.body) is not MessageChunk:
                     self._note(self._flows, flow, event, opens=FlowOpened)
             elif event.conn:
                 self._note_conn(event)
@@ -88,6 +97,9 @@ class OpenState:
         for (flow, direction), event in chunks.items():
             if flow in self._flows:
                 self._flows[flow].marks[direction] = _without_data(event)
+        for (flow, direction), event in messages.items():
+            if flow in self._flows:
+                self._flows[flow].marks[f"message {direction}"] = _without_payload(event)
 
     def events(self) -> list[Event]:
         """Return what a segment that begins now has to repeat, in the order of `seq`."""
@@ -165,3 +177,12 @@ def _without_data(event: Event) -> Event:
     assert isinstance(body, BodyChunk)
     whole = BodyChunk(body.direction, 0, body.offset + body.length)
     return Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, event.wall_ns, whole)
+
+
+def _without_payload(event: Event) -> Event:
+    body = event.body
+    assert isinstance(body, MessageSeen)
+    if not body.data:
+        return event
+    bare = msgspec.structs.replace(body, data=b"")
+    return Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, event.wall_ns, bare)

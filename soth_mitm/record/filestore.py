@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.errors import DumpError
 from soth_mitm.model.annotation import AnnotationError, changed
+from soth_mitm.model.limits import DEFAULTS
 from soth_mitm.record.index import Index
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
@@ -39,7 +40,7 @@ class DumpStore(Store):
         Raises:
             DumpError: it cannot be opened.
         """
-        super().__init__(Index(), Runs())
+        super().__init__(Index(), Runs(), message_rows=int(DEFAULTS["message_rows"]))
         self.path = path
         self._reader = DumpReader(path)
         self._paths: list[Path] = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from soth_mitm.model.events import BODIES, Body, BodyChunk, Event
+from soth_mitm.model.events import BODIES, Body, BodyChunk, Event, MessageChunk, MessageSeen
 from soth_mitm.record.format import FRAME_BYTES
 
 FRAME = struct.Struct("<IHHQQQIqq")
@@ -35,6 +35,7 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _DATA_KEY = b"\xa4data"
 _BIN_HEADS = {0xC4: struct.Struct(">B"), 0xC5: struct.Struct(">H"), 0xC6: struct.Struct(">I")}
 _DATA_KEY_WITHIN = 96
+_CHUNKS = frozenset((BodyChunk.KIND, MessageChunk.KIND))
 
 
 def with_safe_text(event: Event) -> Event:
@@ -112,18 +113,26 @@ def append_frame(buffer: bytearray, event: Event, flags: int = 0) -> int:
     return size
 
 
-def frames_in(payload: bytes) -> Iterator[Frame]:
-    """Yield the frame headers of a payload; stop where no whole frame follows."""
-    offset, size = 0, len(payload)
+def frames_in(payload: bytes, start: int = 0) -> Iterator[Frame]:
+    """Yield the frame headers of a payload from `start` on; stop where no whole frame follows.
+
+    `start` is 0, or the end of a frame: so a block that has grown need not be gone through again.
+    """
+    offset, size = start, len(payload)
     unpack = FRAME.unpack_from
     while offset + FRAME_SIZE <= size:
         length, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns = unpack(payload, offset)
-        start = offset + FRAME_SIZE
-        end = start + length
+        body = offset + FRAME_SIZE
+        end = body + length
         if not kind or end > size:
             return
-        yield Frame(offset, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns, start, end)
+        yield Frame(offset, kind, flags, conn, flow, seq, flow_seq, mono_ns, wall_ns, body, end)
         offset = end
+
+
+def frame_at(payload: bytes, offset: int) -> Frame | None:
+    """Return the frame that begins at `offset`; None where no whole one does."""
+    return next(frames_in(payload, offset), None)
 
 
 def decode_frame(payload: bytes, frame: Frame) -> Event | None:
@@ -152,11 +161,11 @@ def events_of(payload: bytes, *, flow: int = 0, conns: Collection[int] = ()) -> 
 
 
 def chunk_span(payload: bytes, frame_offset: int) -> tuple[int, int]:
-    """Return start and end of a `BodyChunk`'s captured bytes; equal where none were captured."""
+    """Return start and end of a chunk's bytes; equal where none were captured, or it is no chunk."""
     length, kind = struct.unpack_from("<IH", payload, frame_offset)
     start = frame_offset + FRAME_SIZE
     end = start + length
-    if kind != BodyChunk.KIND or end > len(payload):
+    if kind not in _CHUNKS or end > len(payload):
         return end, end
     at = payload.find(_DATA_KEY, start, min(end, start + _DATA_KEY_WITHIN))
     while at >= 0:
@@ -171,9 +180,30 @@ def chunk_span(payload: bytes, frame_offset: int) -> tuple[int, int]:
 
 
 def chunk_data(payload: bytes, frame_offset: int) -> bytes:
-    """Return the captured bytes of the `BodyChunk` whose frame is at `frame_offset`, undecoded.
+    """Return the captured bytes of the chunk, of a body or of a message, whose frame is at `frame_offset`.
 
-    Empty where nothing was captured, or where the frame is of another kind.
+    Of a `MessageSeen` it is the payload that it carries itself. Empty where nothing was captured, or
+    where the frame is of another kind.
     """
     start, end = chunk_span(payload, frame_offset)
+    if start == end:
+        length, kind = struct.unpack_from("<IH", payload, frame_offset)
+        if kind == MessageSeen.KIND:
+            return _message_data(payload[frame_offset + FRAME_SIZE : frame_offset + FRAME_SIZE + length])
     return payload[start:end]
+
+
+class _Carried(msgspec.Struct):
+    """What of a `MessageSeen` its payload is."""
+
+    data: bytes = b""
+
+
+_carried = msgspec.msgpack.Decoder(_Carried)
+
+
+def _message_data(body: bytes) -> bytes:
+    try:
+        return _carried.decode(body).data
+    except _UNREADABLE:
+        return b""

@@ -53,7 +53,7 @@ class LiveStore(Store):
         self._checkpoints: list[tuple[int, list[Event]]] = []
         self._first_block = 0
         self._segments: dict[int, tuple[int, int]] = {}
-        super().__init__(Index(max_rows=limits.list_rows), Runs())
+        super().__init__(Index(max_rows=limits.list_rows), Runs(), message_rows=limits.message_rows)
         memory = limits.memory_spill_bytes
         self.recorder = Recorder(
             bus,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import Direction
 from soth_mitm.record.bodysaving import SavedBody, save_body
+from soth_mitm.record.messagelog import MessageLogs
 from soth_mitm.record.saving import Progress, save
 from soth_mitm.record.viewing import Viewer
 from soth_mitm.text import printable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.filestore import DumpStore
     from soth_mitm.record.index import Index
     from soth_mitm.record.livestore import LiveStore
+    from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.pieces import BlockPlace
     from soth_mitm.record.runs import Runs
     from soth_mitm.record.spill import Spill
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
 class Store(ABC):
     """One run, or one file of runs. Its coroutines belong to one loop, which need not be the proxy's."""
 
-    def __init__(self, index: Index, runs: Runs) -> None:
+    def __init__(self, index: Index, runs: Runs, *, message_rows: int) -> None:
         self.index = index
         self._runs = runs
         self._viewer = Viewer(index, self.read_block, runs)
+        self._logs = MessageLogs(self, runs=runs, viewer=self._viewer, most=message_rows)
 
     @staticmethod
     def live(
@@ -86,6 +89,13 @@ class Store(ABC):
         """Return where the recorded bytes of a body lie."""
         self.catch_up()
         return await self._viewer.refs(flow, direction)
+
+    def messages(self, flow: int) -> MessageLog:
+        """Return the messages within a flow, as far as its `refresh` has read them.
+
+        It is the same object as long as few other flows are asked about, and only what is new is read.
+        """
+        return self._logs.log(flow)
 
     async def save(
         self,

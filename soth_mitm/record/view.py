@@ -136,6 +136,10 @@ class FlowView(msgspec.Struct):
     """Blocks that held events of it and are gone or damaged."""
     upgraded: str = ""
     """Protocol of an upgrade."""
+    framing: dict[str, e.MessagesStarted] = msgspec.field(default_factory=dict)
+    """How the payload of a direction is framed as messages, which `MessageLog` has."""
+    framing_stopped: dict[str, e.MessagesStopped] = msgspec.field(default_factory=dict)
+    """Why they are no longer told."""
     from_client: int = 0
     """Bytes that a tunnel or an upgraded connection carried so far."""
     from_upstream: int = 0

@@ -7,13 +7,16 @@ damaged or begin in the middle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from soth_mitm.model import events as e
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.fields import Fields
 from soth_mitm.record.bodies import NO_BLOCK, BodyRef
 from soth_mitm.record.view import LIST_LIMIT, ConnView, FlowView, MessageView
+
+PASSED_BY: Final = frozenset((e.MessageSeen.KIND, e.MessageChunk.KIND))
+"""Kinds of which a view takes the time alone: there may be 100,000 of them, and `messages` has them."""
 
 
 class ViewFold:
@@ -54,6 +57,15 @@ class ViewFold:
         if step is not None:
             step(view, event, body)
             self._join()
+        return True
+
+    def pass_by(self, seq: int, mono_ns: int) -> bool:
+        """Take note of an event of the flow of a kind in `PASSED_BY`, undecoded."""
+        key = (self.view.flow, 0)
+        if seq <= self._seen.get(key, 0):
+            return False
+        self._seen[key] = seq
+        self.view.last_mono_ns = mono_ns
         return True
 
     def _apply_conn(self, event: e.Event, key: tuple[int, int]) -> bool:
@@ -199,6 +211,14 @@ def _refused(view: FlowView, event: e.Event, body: e.ConnectRefused) -> None:
     view.refused = view.refused or body
 
 
+def _started(view: FlowView, event: e.Event, body: e.MessagesStarted) -> None:
+    view.framing[str(body.direction)] = body
+
+
+def _stopped(view: FlowView, event: e.Event, body: e.MessagesStopped) -> None:
+    view.framing_stopped[str(body.direction)] = body
+
+
 def _guard(view: FlowView, event: e.Event, body: e.GuardTripped) -> None:
     view.guard = view.guard or body
 
@@ -228,6 +248,8 @@ _FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
     e.ResponseHead: _response_head,
     e.ResponseEnd: _response_end,
     e.Upgraded: _upgraded,
+    e.MessagesStarted: _started,
+    e.MessagesStopped: _stopped,
     e.TunnelProgress: _progress,
     e.TlsFailed: _tls_failed,
     e.DialFailed: _dial_failed,

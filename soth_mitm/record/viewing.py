@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from soth_mitm.errors import DumpError
 from soth_mitm.model.events import Direction
 from soth_mitm.record.bodies import BodyRef, BodyRefs
 from soth_mitm.record.frames import FRAME_SIZE, chunk_data, decode_frame, frames_in
-from soth_mitm.record.viewfold import ViewFold
+from soth_mitm.record.viewfold import PASSED_BY, ViewFold
 
 if TYPE_CHECKING:
     from soth_mitm.record.index import Index
@@ -40,8 +40,8 @@ class _Reading:
     def __init__(self, flow: int) -> None:
         self.fold = ViewFold(flow)
         self.lock = asyncio.Lock()
-        self.next_block = 0
-        self.next_conn_block: dict[int, int] = {}
+        self.places: dict[int, tuple[int, int]] = {}
+        """For each conn, and 0 for the flow: the block to go on with, and the offset in it."""
         self.finished = False
 
 
@@ -77,47 +77,61 @@ class Viewer:
             return view, changed
 
     async def _read_new(self, reading: _Reading) -> bool:
-        """Fold what was recorded since; an open block is read again, as it may have grown."""
+        """Fold what was recorded since; an open block is gone on with, as it may have grown."""
         if reading.finished:
             return False
         index, view = self._index, reading.fold.view
         ended = view.closed is not None
-        blocks = [block for block in index.blocks_of(view.flow) if block >= reading.next_block]
-        changed = await self._fold(reading, blocks, flow=view.flow, conns=())
-        reading.next_block = blocks[-1] if blocks else reading.next_block
+        changed = await self._fold(reading, index.blocks_of(view.flow))
         waiting = False
-        for conn in (view.conn, view.upstream_conn):
-            start = reading.next_conn_block.get(conn, 0)
-            blocks = [block for block in index.blocks_of_conn(conn) if block >= start] if conn else []
-            changed |= await self._fold(reading, blocks, flow=0, conns={conn})
-            reading.next_conn_block[conn] = blocks[-1] if blocks else start
-            waiting |= bool(conn) and not _is_over(view, conn)
+        for conn in {view.conn, view.upstream_conn} - {0}:
+            changed |= await self._fold(reading, index.blocks_of_conn(conn), conn=conn)
+            waiting |= not _is_over(view, conn)
         # Only once nothing can follow is there nothing to read any more.
         reading.finished = ended and not waiting
         return changed
 
-    async def _fold(self, reading: _Reading, blocks: list[int], *, flow: int, conns: Collection[int]) -> bool:
+    async def _fold(self, reading: _Reading, blocks: list[int], *, conn: int = 0) -> bool:
+        """Fold the events of the flow, or of a conn itself, out of the blocks that hold some."""
         changed = False
+        last, offset = reading.places.get(conn, (0, 0))
+        blocks = [block for block in blocks if block >= last]
         for at in range(0, len(blocks), _BLOCKS_AT_ONCE):
             some = blocks[at : at + _BLOCKS_AT_ONCE]
             payloads = await asyncio.to_thread(self._payloads, some)
-            started = perf_counter()
             for block, payload in zip(some, payloads, strict=True):
+                offset = offset if block == last else 0
+                last = block
                 if payload is None:
                     reading.fold.view.missing_blocks += 1
                     continue
-                shift = self._runs.shift_of(block)
-                own_flow = flow - shift.flow if flow else 0
-                own_conns = {conn - shift.conn for conn in conns}
-                for count, frame in enumerate(frames_in(payload)):
-                    if not count % 128 and perf_counter() - started > SLICE_SECONDS:
-                        await asyncio.sleep(0)
-                        started = perf_counter()
-                    if frame.flow == own_flow if frame.flow else frame.conn in own_conns:
-                        event = decode_frame(payload, frame)
-                        if event is not None:
-                            changed |= reading.fold.apply(shift.apply(event), block, frame.offset)
+                more, offset = await self._fold_block(reading, block, payload, offset, conn)
+                changed |= more
+                reading.places[conn] = last, offset
         return changed
+
+    async def _fold_block(
+        self, reading: _Reading, block: int, payload: bytes, offset: int, conn: int
+    ) -> tuple[bool, int]:
+        """Fold one block from `offset` on; return whether that changed the view, and where it ends."""
+        changed, fold = False, reading.fold
+        shift = self._runs.shift_of(block)
+        own_flow = 0 if conn else fold.view.flow - shift.flow
+        own_conn = conn - shift.conn if conn else -1
+        started = perf_counter()
+        for count, frame in enumerate(frames_in(payload, offset)):
+            if not count % 128 and perf_counter() - started > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                started = perf_counter()
+            offset = frame.end
+            if frame.flow == own_flow if frame.flow else frame.conn == own_conn:
+                if frame.kind in PASSED_BY:
+                    changed |= fold.pass_by(frame.seq, frame.mono_ns)
+                    continue
+                event = decode_frame(payload, frame)
+                if event is not None:
+                    changed |= fold.apply(shift.apply(event), block, frame.offset)
+        return changed, offset
 
     def _payloads(self, blocks: Iterable[int]) -> list[bytes | None]:
         return [self._payload(block) for block in blocks]

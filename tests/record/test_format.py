@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.model.events import BODIES, BodyChunk, Direction, Event, Noted, RequestEnd
+from soth_mitm.model.events import (
+    BODIES,
+    BodyChunk,
+    Direction,
+    Event,
+    MessageChunk,
+    MessageSeen,
+    Noted,
+    RequestEnd,
+)
 from soth_mitm.record.footer import BlockEntry, decode_footer, encode_footer, read_tables
 from soth_mitm.record.format import (
     BLOCK_FOOTER,
@@ -155,7 +164,7 @@ def test_every_event_of_every_kind_comes_back(members: list[Event]) -> None:
     frames = list(frames_in(payload))
     assert [decode_frame(payload, frame) for frame in frames] == members
     for frame, event in zip(frames, members, strict=True):
-        data = event.body.data if isinstance(event.body, BodyChunk) else b""
+        data = event.body.data if isinstance(event.body, BodyChunk | MessageChunk | MessageSeen) else b""
         assert chunk_data(payload, frame.offset) == data
 
 

@@ -33,6 +33,10 @@ from soth_mitm.model.events import (
     LimitReached,
     ListenerClosed,
     ListenerOpened,
+    MessageChunk,
+    MessageForm,
+    MessageSeen,
+    MessagesStarted,
     Noted,
     Notice,
     RequestHead,
@@ -726,6 +730,22 @@ def test_a_checkpoint_holds_what_is_open_and_nothing_that_ended() -> None:
     assert [event.seq for event in state.events()] == [1, 3, 6, 8, 12]
     state.note([Event(14, 2, 2, 9, 0, 0, FlowClosed("relay_eof")), Event(15, 2, 0, 0, 0, 0, ConnClosed("x"))])
     assert [event.seq for event in state.events()] == [1, 3]
+
+
+def test_of_messages_a_checkpoint_holds_the_last_of_each_direction_without_payload() -> None:
+    state = OpenState()
+    opened = Event(1, 1, 1, 1, 0, 0, FlowOpened(FlowKind.HTTP, "http", "a", 80))
+    started = Event(2, 1, 1, 2, 0, 0, MessagesStarted(Direction.RESPONSE, MessageForm.SSE))
+    seen = [
+        Event(seq, 1, 1, seq, 0, 0, MessageSeen(Direction.RESPONSE, seq, "message", 5, b"hello"))
+        for seq in range(3, 200)
+    ]
+    state.note(
+        [opened, started, Event(200, 1, 1, 9, 0, 0, MessageChunk(Direction.RESPONSE, 9, 0, b"x")), *seen]
+    )
+    assert [event.seq for event in state.events()] == [1, 2, 199]
+    assert state.events()[-1].body == MessageSeen(Direction.RESPONSE, 199, "message", 5)
+    assert state.left_out == 0
 
 
 def test_a_checkpoint_stays_within_its_budget() -> None:

@@ -1,0 +1,366 @@
+"""The messages of one flow in columns: 100,000 of them take four megabytes, and none is held itself.
+
+`MessageTable` has one entry a message: its number, direction, label, size and time, and where its payload
+lies. `MessageFold` fills it from frames, and keeps what a person wants to know of the whole. Pure, and
+tolerant: any frames in any order give a table and never an error.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from soth_mitm.model.events import Direction, MessageChunk, MessageSeen, MessagesStarted, MessagesStopped
+from soth_mitm.record.bodies import BodyRef, BodyRefs
+from soth_mitm.record.frames import Frame, chunk_span, decode_frame
+from soth_mitm.text import printable
+
+LABELS: Final = 4096
+"""Different labels that are kept of one flow; what comes beyond is called `MORE_LABELS`."""
+
+LABEL_CHARS: Final = 80
+MORE_LABELS: Final = "(another label)"
+
+DROP_AT_ONCE: Final = 1024
+"""Messages beyond the limit before the oldest are dropped: they go together, as that moves all others."""
+
+RATE_NS: Final = 10_000_000_000
+"""The time whose messages say how many come a second."""
+
+REQUEST, COMPRESSED, PARTED, CUT = 1, 2, 4, 8
+_ORIGIN_NAMES: Final = ("", "changed", "dropped", "injected")
+_ORIGINS: Final = {name: number for number, name in enumerate(_ORIGIN_NAMES) if name}
+_ORIGIN_SHIFT: Final = 4
+
+IN_EVENT: Final = -1
+"""Instead of an offset in the body: the payload is in the event itself, if it was recorded."""
+
+_LARGEST: Final = 2**63 - 1
+
+KINDS: Final = frozenset((MessageSeen.KIND, MessageChunk.KIND, MessagesStarted.KIND, MessagesStopped.KIND))
+
+
+class SeenHead(msgspec.Struct, omit_defaults=True):
+    """A `MessageSeen` without its payload, which is then not even copied."""
+
+    direction: str = ""
+    number: int = 0
+    label: str = ""
+    size: int = 0
+    offset: int = -1
+    compressed: bool = False
+    note: str = ""
+    origin: str = ""
+    cut: bool = False
+    fragments: int = 1
+    wire: int = 0
+
+
+_heads: Final = msgspec.msgpack.Decoder(SeenHead)
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def head_of(payload: bytes, frame: Frame) -> SeenHead | None:
+    """Return what a `MessageSeen` says besides its payload; None where it cannot be read."""
+    try:
+        return _heads.decode(payload[frame.start : frame.end])
+    except _UNREADABLE:
+        return None
+
+
+class Entry(NamedTuple):
+    """One message, as far as a list shows it."""
+
+    position: int
+    number: int
+    direction: Direction
+    label: str
+    """Printable, at most `LABEL_CHARS` characters."""
+    size: int
+    mono_ns: int
+    gap_ns: int
+    """Since the message before it; 0 for the first that is kept."""
+    compressed: bool
+    cut: bool
+    origin: str
+
+
+class Place(NamedTuple):
+    """Where a message is told, and where its payload lies."""
+
+    block: int
+    frame: int
+    """Offset of the frame of its `MessageSeen`."""
+    body_offset: int
+    """Offset of the payload in the body of its direction, or `IN_EVENT`."""
+    parts: BodyRefs | None
+    """The chunks that hold it, where it came in such."""
+
+
+class MessageTable:
+    """The messages by position: the first ever is 0, and there are `dropped` up to `end`."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.dropped = 0
+        """Messages at the head that are not kept any more."""
+        self.labels: list[str] = []
+        self._label_ids: dict[str, int] = {}
+        self._numbers = array("Q")
+        self._flags = array("B")
+        self._label_of = array("H")
+        self._sizes = array("q")
+        self._times = array("q")
+        self._blocks = array("q")
+        self._frames = array("I")
+        self._offsets = array("q")
+        self._parts: dict[int, BodyRefs] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def widest_label(self) -> int:
+        """The characters of the longest label so far."""
+        return max(map(len, self.labels), default=0)
+
+    @property
+    def end(self) -> int:
+        """One more than the position of the last message."""
+        return self.dropped + len(self._numbers)
+
+    def append(
+        self, head: SeenHead, *, mono_ns: int, block: int, frame: int, parts: BodyRefs | None = None
+    ) -> None:
+        """Add a message at the end; the oldest go where there are too many."""
+        flags = REQUEST if head.direction == "request" else 0
+        if head.compressed:
+            flags |= COMPRESSED
+        if head.cut:
+            flags |= CUT
+        if head.origin in _ORIGINS:
+            flags |= _ORIGINS[head.origin] << _ORIGIN_SHIFT
+        if parts is not None:
+            flags |= PARTED
+            self._parts[self.end] = parts
+        label = self._label_ids.get(head.label)
+        number, size, offset = head.number, head.size, head.offset
+        if not (0 <= number <= _LARGEST and 0 <= size <= _LARGEST and IN_EVENT <= offset <= _LARGEST):
+            number, size, offset = (max(0, min(each, _LARGEST)) for each in (number, size, offset))
+        self._numbers.append(number)
+        self._flags.append(flags)
+        self._label_of.append(self._label_id(head.label) if label is None else label)
+        self._sizes.append(size)
+        self._times.append(mono_ns)
+        self._blocks.append(block)
+        self._frames.append(frame)
+        self._offsets.append(offset)
+        if len(self._numbers) >= self.most + DROP_AT_ONCE:
+            self._drop(len(self._numbers) - self.most)
+
+    def _label_id(self, label: str) -> int:
+        if len(self.labels) > LABELS:
+            return LABELS
+        number = len(self.labels)
+        self.labels.append(printable(label, LABEL_CHARS) if number < LABELS else MORE_LABELS)
+        if number < LABELS:
+            self._label_ids[label] = number
+        return number
+
+    def _drop(self, count: int) -> None:
+        for column in (
+            self._numbers, self._flags, self._label_of, self._sizes, self._times, self._blocks, self._frames,
+            self._offsets,
+        ):  # fmt: skip
+            del column[:count]
+        self.dropped += count
+        if self._parts:
+            self._parts = {at: parts for at, parts in self._parts.items() if at >= self.dropped}
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def entry(self, position: int) -> Entry:
+        """Return one message.
+
+        Raises:
+            IndexError: there is none at this position, or no longer.
+        """
+        at = self._at(position)
+        flags, mono_ns = self._flags[at], self._times[at]
+        return Entry(
+            position,
+            self._numbers[at],
+            Direction.REQUEST if flags & REQUEST else Direction.RESPONSE,
+            self.labels[self._label_of[at]],
+            self._sizes[at],
+            mono_ns,
+            max(mono_ns - self._times[at - 1], 0) if at else 0,
+            bool(flags & COMPRESSED),
+            bool(flags & CUT),
+            _ORIGIN_NAMES[flags >> _ORIGIN_SHIFT],
+        )
+
+    def place(self, position: int) -> Place:
+        """Return where a message and its payload lie; raises IndexError like `entry`."""
+        at = self._at(position)
+        parts = self._parts.get(position) if self._flags[at] & PARTED else None
+        return Place(self._blocks[at], self._frames[at], self._offsets[at], parts)
+
+    def _at(self, position: int) -> int:
+        at = position - self.dropped
+        if not 0 <= at < len(self._numbers):
+            raise IndexError(f"no message at {position}: there are {self.dropped} up to {self.end}")
+        return at
+
+    def select(self, start: int, stop: int, judge: Judge) -> Iterable[int]:
+        """Yield the positions from `start` up to `stop` that a judge of columns wants; 0.3 µs each."""
+        first, last = max(start, self.dropped) - self.dropped, min(stop, self.end) - self.dropped
+        wanted_labels = [judge.wants_label(label) for label in self.labels]
+        flags, labels, sizes = self._flags, self._label_of, self._sizes
+        any_label = all(wanted_labels)
+        for at in range(first, last):
+            if (any_label or wanted_labels[labels[at]]) and judge.wants(flags[at], sizes[at]):
+                yield at + self.dropped
+
+    def rate(self, now_ns: int) -> float:
+        """Return how many messages a second came in the ten seconds before `now_ns`."""
+        recent = len(self._times) - bisect_right(self._times, now_ns - RATE_NS)
+        return recent * 1e9 / RATE_NS
+
+    @property
+    def span_ns(self) -> int:
+        """The time from the first message that is kept to the last."""
+        return max(self._times[-1] - self._times[0], 0) if self._times else 0
+
+
+class Judge:
+    """What a filter asks of the columns; the base wants everything."""
+
+    def wants_label(self, label: str) -> bool:
+        """Whether messages of a label are wanted."""
+        return True
+
+    def wants(self, flags: int, size: int) -> bool:
+        """Whether a message is wanted for the rest of what its columns say."""
+        return True
+
+
+class MessageFacts(msgspec.Struct):
+    """What is known of the messages of one flow as a whole. Texts are as they came from the network."""
+
+    started: dict[str, MessagesStarted] = {}
+    """How the messages of each direction are framed."""
+    stopped: dict[str, MessagesStopped] = {}
+    from_client: int = 0
+    """Messages so far, those that are not kept any more included."""
+    from_server: int = 0
+    client_bytes: int = 0
+    server_bytes: int = 0
+    origins: dict[str, int] = {}
+    """How many were changed, dropped or injected."""
+    last_note: dict[str, str] = {}
+    """Of each direction the last note that was not empty; of an event stream, the id."""
+    close: tuple[str, str] | None = None
+    """Who closed a WebSocket first, `request` or `response`, and code and reason."""
+    last_ns: int = 0
+    """When the last one came."""
+
+    @property
+    def count(self) -> int:
+        """Messages of both directions."""
+        return self.from_client + self.from_server
+
+    @property
+    def form(self) -> str:
+        """What they are framed by; of two directions that differ, the server's."""
+        for direction in ("response", "request"):
+            if direction in self.started:
+                return str(self.started[direction].form)
+        return ""
+
+
+class Coming(NamedTuple):
+    """A message of which chunks are there, and not its end."""
+
+    number: int
+    direction: str
+    size: int
+
+
+class MessageFold:
+    """Fills a table from the frames of one flow, and may go on as more come.
+
+    A frame that was taken before, told by its `seq`, is passed over.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self.table = MessageTable(most)
+        self.facts = MessageFacts()
+        self.seq = 0
+        self._parts: dict[int, BodyRefs] = {}
+        self._coming: dict[str, int] = {}
+
+    def take(self, payload: bytes, frame: Frame, block: int) -> bool:
+        """Take one frame of the flow; return whether anything changed."""
+        if frame.seq <= self.seq:
+            return False
+        self.seq = frame.seq
+        if frame.kind == MessageSeen.KIND:
+            self._seen(payload, frame, block)
+        elif frame.kind in KINDS:
+            event = decode_frame(payload, frame)
+            body = event.body if event is not None else None
+            if isinstance(body, MessagesStarted):
+                self.facts.started[body.direction] = body
+            elif isinstance(body, MessagesStopped):
+                self.facts.stopped[body.direction] = body
+            elif isinstance(body, MessageChunk):
+                self._chunk(payload, frame, block, body)
+        else:
+            return False
+        return True
+
+    def _chunk(self, payload: bytes, frame: Frame, block: int, body: MessageChunk) -> None:
+        before = self._coming.get(body.direction)
+        if before is not None and before != body.number:
+            self._parts.pop(before, None)  # its end was lost
+        self._coming[body.direction] = body.number
+        start, end = chunk_span(payload, frame.offset)
+        refs = self._parts.setdefault(body.number, BodyRefs())
+        refs.append(BodyRef(block, frame.offset, end - start, body.offset, frame.mono_ns))
+
+    def _seen(self, payload: bytes, frame: Frame, block: int) -> None:
+        head = head_of(payload, frame)
+        if head is None:
+            return
+        parts = self._parts.pop(head.number, None) if self._parts else None
+        if parts is not None and self._coming.get(head.direction) == head.number:
+            del self._coming[head.direction]
+        self.table.append(head, mono_ns=frame.mono_ns, block=block, frame=frame.offset, parts=parts)
+        facts = self.facts
+        if head.direction == "request":
+            facts.from_client += 1
+            facts.client_bytes += head.size
+        else:
+            facts.from_server += 1
+            facts.server_bytes += head.size
+        if head.origin:
+            facts.origins[head.origin] = facts.origins.get(head.origin, 0) + 1
+        if head.note:
+            facts.last_note[head.direction] = head.note
+        if head.label == "close" and facts.close is None and facts.form == "ws":
+            facts.close = head.direction, head.note
+        facts.last_ns = frame.mono_ns
+
+    @property
+    def coming(self) -> list[Coming]:
+        """The messages that are on their way, as far as they have come."""
+        return [
+            Coming(number, direction, self._parts[number].captured)
+            for direction, number in self._coming.items()
+            if number in self._parts
+        ]
