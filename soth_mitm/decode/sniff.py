@@ -65,13 +65,13 @@ def choose(data: bytes, content_type: bytes) -> Choice:
         if named == _FORM:
             return Choice("form")
         return Choice("json" if _JSON.fullmatch(named) and named not in _LINES else "text")
-    if _looks_like_text(data) and not named.startswith((b"image/", b"audio/", b"video/", b"font/")):
+    if looks_like_text(data) and not named.startswith((b"image/", b"audio/", b"video/", b"font/")):
         return _by_looks(data, named.decode("ascii", "replace"))
     return Choice("hex")
 
 
 def _by_looks(data: bytes, what: str) -> Choice:
-    if not _looks_like_text(data):
+    if not looks_like_text(data):
         return Choice("hex")
     if _JSON_START.match(data[:LOOK]):
         return Choice("json", f"{what}: looks like JSON")
@@ -86,7 +86,8 @@ def _is_binary(data: bytes, content_type: bytes) -> bool:
     return len(_CONTROL.findall(head)) > len(head) // 10
 
 
-def _looks_like_text(data: bytes) -> bool:
+def looks_like_text(data: bytes) -> bool:
+    """Return whether bytes without a type are text, by how they begin."""
     if has_mark(data):
         return True
     head = data[:LOOK]

@@ -38,6 +38,7 @@ from soth_mitm.text import SafeText
 if TYPE_CHECKING:
     from soth_mitm.config import Limits
     from soth_mitm.record.bodies import BodyRefs
+    from soth_mitm.record.payloads import PayloadRefs
 
 __all__ = ["Document", "DocumentInfo", "Documents", "Fold", "Found", "Match", "Mode", "WorkerError"]
 
@@ -52,7 +53,7 @@ class BodyOf(Protocol):
     """What is needed of a message; `MessageView` is one."""
 
     @property
-    def refs(self) -> BodyRefs: ...
+    def refs(self) -> BodyRefs | PayloadRefs: ...
     @property
     def content_type(self) -> bytes: ...
     @property

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from soth_mitm.model.events import Direction, MessageChunk, MessageSeen, MessagesStarted, MessagesStopped
+from soth_mitm.model.messageflags import COMPRESSED, CUT, ORIGIN_SHIFT, ORIGINS, PARTED, REQUEST, origin_of
 from soth_mitm.record.bodies import BodyRef, BodyRefs
 from soth_mitm.record.frames import Frame, chunk_span, decode_frame
 from soth_mitm.text import printable
@@ -30,11 +30,6 @@ DROP_AT_ONCE: Final = 1024
 
 RATE_NS: Final = 10_000_000_000
 """The time whose messages say how many come a second."""
-
-REQUEST, COMPRESSED, PARTED, CUT = 1, 2, 4, 8
-_ORIGIN_NAMES: Final = ("", "changed", "dropped", "injected")
-_ORIGINS: Final = {name: number for number, name in enumerate(_ORIGIN_NAMES) if name}
-_ORIGIN_SHIFT: Final = 4
 
 IN_EVENT: Final = -1
 """Instead of an offset in the body: the payload is in the event itself, if it was recorded."""
@@ -142,8 +137,8 @@ class MessageTable:
             flags |= COMPRESSED
         if head.cut:
             flags |= CUT
-        if head.origin in _ORIGINS:
-            flags |= _ORIGINS[head.origin] << _ORIGIN_SHIFT
+        if head.origin in ORIGINS:
+            flags |= ORIGINS.index(head.origin) << ORIGIN_SHIFT
         if parts is not None:
             flags |= PARTED
             self._parts[self.end] = parts
@@ -201,7 +196,7 @@ class MessageTable:
             max(mono_ns - self._times[at - 1], 0) if at else 0,
             bool(flags & COMPRESSED),
             bool(flags & CUT),
-            _ORIGIN_NAMES[flags >> _ORIGIN_SHIFT],
+            origin_of(flags),
         )
 
     def place(self, position: int) -> Place:
@@ -216,15 +211,23 @@ class MessageTable:
             raise IndexError(f"no message at {position}: there are {self.dropped} up to {self.end}")
         return at
 
-    def select(self, start: int, stop: int, judge: Judge) -> Iterable[int]:
-        """Yield the positions from `start` up to `stop` that a judge of columns wants; 0.3 µs each."""
-        first, last = max(start, self.dropped) - self.dropped, min(stop, self.end) - self.dropped
+    def select(self, start: int, stop: int, judge: Judge) -> list[int]:
+        """Return the positions from `start` up to `stop` that a judge of columns wants.
+
+        About 0.5 µs a message: call it for a few thousand at a time.
+        """
+        base = self.dropped
+        first, last = max(start, base) - base, min(stop, self.end) - base
         wanted_labels = [judge.wants_label(label) for label in self.labels]
-        flags, labels, sizes = self._flags, self._label_of, self._sizes
-        any_label = all(wanted_labels)
+        flags, labels, sizes, times = self._flags, self._label_of, self._sizes, self._times
+        wants = judge.wants
+        found: list[int] = []
         for at in range(first, last):
-            if (any_label or wanted_labels[labels[at]]) and judge.wants(flags[at], sizes[at]):
-                yield at + self.dropped
+            if wanted_labels[labels[at]]:
+                gap = times[at] - times[at - 1] if at else 0
+                if wants(flags[at], sizes[at], gap):
+                    found.append(at + base)
+        return found
 
     def rate(self, now_ns: int) -> float:
         """Return how many messages a second came in the ten seconds before `now_ns`."""
@@ -237,16 +240,11 @@ class MessageTable:
         return max(self._times[-1] - self._times[0], 0) if self._times else 0
 
 
-class Judge:
-    """What a filter asks of the columns; the base wants everything."""
+class Judge(Protocol):
+    """What a filter asks of the columns; `policy.filters.messages.MessageFilter` is one."""
 
-    def wants_label(self, label: str) -> bool:
-        """Whether messages of a label are wanted."""
-        return True
-
-    def wants(self, flags: int, size: int) -> bool:
-        """Whether a message is wanted for the rest of what its columns say."""
-        return True
+    def wants_label(self, label: str, /) -> bool: ...
+    def wants(self, flags: int, size: int, gap_ns: int, /) -> bool: ...
 
 
 class MessageFacts(msgspec.Struct):

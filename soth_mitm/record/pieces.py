@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from soth_mitm.errors import DumpError
 from soth_mitm.record.bodies import NO_BLOCK, BodyRefs
 from soth_mitm.record.frames import FRAME_SIZE, chunk_data
+from soth_mitm.record.payloads import PayloadRefs, read_slices
 from soth_mitm.record.reader import read_payload
 
 PIECE_BYTES: Final = 256 * 1024
@@ -56,11 +57,14 @@ class Gap(NamedTuple):
 Piece = tuple[ChunksAt, ...] | bytes | Gap
 
 
-def pieces_of(store: BlockSource, refs: BodyRefs, start: int, stop: int) -> Iterator[Piece]:
+def pieces_of(store: BlockSource, refs: BodyRefs | PayloadRefs, start: int, stop: int) -> Iterator[Piece]:
     """Yield where the chunks `start` to `stop` of a body lie, in their order; a gap ends it.
 
-    It may read files and copies memory: not on a loop.
+    The payload of one message is handed over itself. It may read files and copies memory: not on a loop.
     """
+    if isinstance(refs, PayloadRefs):
+        yield from _payload_pieces(store, refs, start, stop)
+        return
     places: list[ChunksAt] = []
     held, size = bytearray(), 0
     at = refs[start - 1].body_offset + refs[start - 1].length if start else 0
@@ -98,6 +102,15 @@ def pieces_of(store: BlockSource, refs: BodyRefs, start: int, stop: int) -> Iter
     if places:
         yield tuple(places)
     yield from _rest(held)
+
+
+def _payload_pieces(store: BlockSource, refs: PayloadRefs, start: int, stop: int) -> Iterator[Piece]:
+    try:
+        for data in read_slices(refs.slices[start:stop], store.read_block):
+            for at in range(0, len(data), PIECE_BYTES):
+                yield data[at : at + PIECE_BYTES]
+    except DumpError as error:
+        yield Gap(f"the rest cannot be read: {error}")
 
 
 def _rest(held: bytearray) -> Iterator[bytes]:

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from soth_mitm.clock import ManualClock
 from soth_mitm.config import Limits
 from soth_mitm.model import events as e
+from soth_mitm.policy.filters.messages import MessageFilter
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.frames import Frame, append_frame, frames_in
 from soth_mitm.record.livestore import LiveStore
 from soth_mitm.record.messagelog import BEGINNING, MessageLog
-from soth_mitm.record.messages import DROP_AT_ONCE, LABELS, MORE_LABELS, Judge, MessageFold
+from soth_mitm.record.messages import DROP_AT_ONCE, LABELS, MORE_LABELS, MessageFold
 from soth_mitm.record.store import Store
 from tests.helpers.streams import HOSTILE, Stream
 from tests.helpers.talks import DOWN, UP, Talk
@@ -129,21 +130,14 @@ def test_frames_that_were_taken_before_are_passed_over() -> None:
     assert len(fold.table) == 1
 
 
-class _Texts(Judge):
-    def wants_label(self, label: str) -> bool:
-        return label == "text"
-
-    def wants(self, flags: int, size: int) -> bool:
-        return size > 1
-
-
 def test_columns_are_searched_without_reading_a_payload() -> None:
     talk = Talk(Stream(), WS)
     for data, label in ((b"a", "text"), (b"bb", "text"), (b"cc", "ping"), (b"ddd", "text")):
         talk.say(DOWN, data, label)
     table = folded(talk).table
-    assert list(table.select(0, table.end, _Texts())) == [1, 3]
-    assert list(table.select(2, 100, Judge())) == [2, 3]
+    assert table.select(0, table.end, MessageFilter("label:text size:>1")) == [1, 3]
+    assert table.select(2, 100, MessageFilter("↓")) == [2, 3]
+    assert table.select(0, 100, MessageFilter("gap:>2s")) == []
 
 
 def test_the_rate_counts_the_last_ten_seconds() -> None:
