@@ -58,7 +58,7 @@ def status_parts(
         parts = [Part(((f"{title}  ", "strong"), sign, (address, "text"), (more, "muted")), "app.setup")]
     count = ((f"{flows:,}", "strong"), (" flow" if flows == 1 else " flows", "muted"))
     parts.append(Part(count, "app.overview"))
-    if rate >= 0.05:
+    if rate >= 0.05 and reading is None:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
     parts += _troubles(facts, dropped)
     if facts.trusting and reading is None:

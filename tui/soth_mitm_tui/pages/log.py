@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm_tui.columns import clock_text
 from soth_mitm_tui.lines import line
+from soth_mitm_tui.viewers.wrap import break_points
 from soth_mitm_tui.widgets.page import Entry
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def log_entries(facts: SessionFacts, width: int, *, least: str = "info", text: s
         shown += 1
         sign, tone = SIGNS.get(each.level, SIGNS["info"])
         room = max(width - 30, 20)
-        pieces = [each.text[start : start + room] for start in range(0, len(each.text), room)] or [""]
+        starts = break_points(each.text, room, 0, words=True)
+        pieces = [each.text[start:stop] for start, stop in pairwise([*starts, len(each.text)])]
         text_tone = "text" if each.level == "info" else tone
         yield Entry(
             line(
