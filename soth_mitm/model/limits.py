@@ -31,6 +31,13 @@ LIMITS: tuple[Limit, ...] = (
     Limit("capture_body_bytes", 64 * MIB, "bytes", "forward the rest, record only its size", "capture_body"),
     Limit("hook_body_bytes", 8 * MIB, "bytes", "tell the handler the body is too large", "hook_body"),
     Limit("message_bytes", 8 * MIB, "bytes", "tell a message up to there, let it pass", "message_too_long"),
+    Limit(
+        "message_inflate_bytes",
+        16 * MIB,
+        "bytes over 100 times what came compressed",
+        "tell no more messages of that direction, let it pass",
+        "inflate_limit",
+    ),
     Limit("recorder_queue_bytes", 64 * MIB, "bytes", "record a capture gap", "recorder_full"),
     Limit("cursor_queue_events", 8192, "events", "record a gap for this subscriber", "cursor_full"),
     Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),

@@ -26,12 +26,12 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, replies
+from soth_mitm.net import answers, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
-from soth_mitm.net.sockets import format_address, half_close
+from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.origin import Place
     from soth_mitm.net.session import ClientSession
+    from soth_mitm.net.switched import Switched
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 _PERSONAL = re.compile(
@@ -65,7 +66,8 @@ class Exchange:
         self.response_head: http1.ResponseHead | None = None
         self.request_done = False
         self.response_done = False
-        self.switched = False
+        self.switched: Switched | None = None
+        """What goes on after a 101."""
         self.finished = False
         self.deciding: Deciding | None = None
         self.capture = place.decision.action is not Action.METADATA_ONLY
@@ -78,8 +80,6 @@ class Exchange:
         self._reused = False
         self.gate = ReadGate()
         """Reading from the upstream."""
-        self._client_ended = False
-        self._upstream_ended = False
 
     def _tap(self, direction: Direction) -> BodyTap:
         limit = self.session.config.limits.capture_body_bytes
@@ -228,6 +228,14 @@ class Exchange:
     def upstream_data(self, conn: UpstreamConn, data: bytes) -> None:
         """Relay what came from the upstream."""
         self.session.touched = True
+        if self.switched is not None:
+            try:
+                self.switched.upstream_bytes(data)
+            except Exception as error:
+                self.session.internal_error(error)
+            if self.shared.bus.congested:
+                self.session.hold_for_bus()
+            return
         whole = b"" if conn.reader.buffered else data
         try:
             try:
@@ -249,6 +257,11 @@ class Exchange:
         """Relay what was read from the upstream; `whole`, where given, is what the items were read from."""
         if self.deciding is not None and self.deciding.takes_response(items):
             return
+        if self.switched is not None:
+            data = b"".join(item.wire for item in items if type(item) is http1.Body)
+            if data:
+                self.switched.upstream_bytes(data)
+            return
         out: list[bytes] = []
         ended: http1.End | None = None
         for position, item in enumerate(items):
@@ -266,8 +279,7 @@ class Exchange:
                 if item.status < 200 and item.framing is not Framing.UPGRADE:
                     self.flow.emit(ResponseInfo(item.status, item.raw))
                     self._interim_sent = True
-                elif self._head_arrived(item):
-                    self._send(out)
+                elif self._head_arrived(item, out):
                     self.response_items(items[position + 1 :])
                     return
                 out.append(item.raw)
@@ -275,8 +287,11 @@ class Exchange:
         if ended is not None:
             self.end_response(ended.trailers)
 
-    def _head_arrived(self, head: http1.ResponseHead) -> bool:
-        """Publish the final head; return True when a hook has to decide before it goes on."""
+    def _head_arrived(self, head: http1.ResponseHead, out: list[bytes]) -> bool:
+        """Publish the final head; return True where what follows goes another way, after `out` was sent.
+
+        That is when a hook has to decide before the head goes on, and when it switches protocols.
+        """
         self.response_head = head
         if head.status in (401, 407) and self.conn is not None and _PERSONAL.search(head.raw):
             self.conn.personal = True
@@ -295,17 +310,24 @@ class Exchange:
         for code in head.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is Framing.UPGRADE:
-            self._answered = self.switched = True
-            emit(Upgraded((head.upgrade or b"").decode("ascii", "backslashreplace")))
-            self.session.switch()
-            return False
+            self._send([*out, head.raw])
+            self._switch(head)
+            return True
         if self.shared.hooks.response:
+            self._send(out)
             if self.deciding is None:
                 self.deciding = Deciding(self)
             self.deciding.ask_response(head)
             return True
         self._answered = True
         return False
+
+    def _switch(self, head: http1.ResponseHead) -> None:
+        self._answered = True
+        self.flow.emit(Upgraded((head.upgrade or b"").decode("ascii", "backslashreplace")))
+        self.switched = switched.follow(self, head, up=self._request, down=self._response)
+        self.switched.start()
+        self.session.switch()
 
     def _send(self, out: list[bytes], whole: bytes = b"") -> None:
         if len(out) == 1:
@@ -343,8 +365,8 @@ class Exchange:
         """Take note of the upstream's end: the body's, a switched connection's, or one too early."""
         if self.finished:
             return
-        if self.switched:
-            self._switched_end(error)
+        if self.switched is not None:
+            self.switched.upstream_ended(error)
             return
         if self.response_done:
             conn.user = None
@@ -382,37 +404,6 @@ class Exchange:
         self._to_upstream = [self.place.raw]
         self.shared.tasks.spawn(self._dial(fresh=True), f"retry of flow {self.flow.number}")
 
-    # --- switched protocols ---------------------------------------------------------------------
-
-    def client_bytes(self, data: bytes) -> None:
-        """Pass on what the client sends after the switch."""
-        if self.conn is not None and data:
-            self.flow.from_client += len(data)
-            self.conn.write(data)
-            self._request.passed(data)
-
-    def client_ended(self) -> bool:
-        """The client will send no more; return whether its connection is kept for the answer."""
-        if self.switched:
-            if not self._upstream_ended and self._half_close(self.conn):
-                self._client_ended = True
-                return True
-            self.finish(CloseReason.RELAY_EOF, "the client closed")
-            return False
-        return not self.session.reader.message_open
-
-    def _half_close(self, conn: UpstreamConn | None) -> bool:
-        return conn is not None and conn.alive and not self.session.tls and half_close(conn.transport)
-
-    def _switched_end(self, error: BaseException | None) -> None:
-        ended = self._client_ended or self._upstream_ended
-        if error is None and not ended and self.session.half_close():
-            self._upstream_ended = True
-            return
-        reason = CloseReason.RELAY_EOF if error is None else CloseReason.RELAY_ERROR
-        self.finish(reason, "the upstream closed" if error is None else f"{error}")
-        self.session.close_when_sent()
-
     # --- ends -----------------------------------------------------------------------------------
 
     def _complete(self) -> None:
@@ -448,7 +439,7 @@ class Exchange:
     def _drop_conn(self, reason: str = CloseReason.COMPLETED) -> None:
         if self.conn is not None:
             # What a switched connection's client sent last still has to arrive.
-            self.conn.close(reason, abort=reason != CloseReason.RELAY_EOF)
+            self.conn.close(reason, abort=reason not in switched.GENTLE)
             self.conn = None
             self.session.gate.open(Why.FULL)
 

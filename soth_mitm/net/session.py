@@ -108,8 +108,8 @@ class ClientSession(ClientTransport):
             self.stream.client_bytes(data)
             return
         if exchange is not None:
-            if exchange.switched:
-                exchange.client_bytes(data)
+            if exchange.switched is not None:
+                exchange.switched.client_bytes(data)
                 return
             if exchange.request_done:
                 self.reader.receive(data)
@@ -154,10 +154,12 @@ class ClientSession(ClientTransport):
         exchange = self.exchange
         if exchange is None:
             self._cut_in_head()
+        if exchange is not None and exchange.switched is not None:
+            return exchange.switched.client_ended()
         if exchange is None or self.tls:
             return False
         self._ended = True
-        return exchange.client_ended()
+        return not self.reader.message_open
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is open, and publish the end."""
@@ -167,7 +169,10 @@ class ClientSession(ClientTransport):
         detail = f"{exc}" if exc is not None else ""
         ended = CloseReason.RELAY_EOF if exc is None else CloseReason.RELAY_ERROR
         if self.exchange is not None and not self.exchange.finished:
-            self.exchange.finish(ended if self.exchange.switched else CloseReason.CLIENT_CLOSED, detail)
+            if self.exchange.switched is not None:
+                self.exchange.switched.client_lost(exc)
+            else:
+                self.exchange.finish(CloseReason.CLIENT_CLOSED, detail)
         if self.stream is not None:
             self.stream.finish(ended, detail)
         if self.tls and not self._received:
@@ -292,8 +297,11 @@ class ClientSession(ClientTransport):
 
     def switch(self) -> None:
         """The exchange has switched protocols: what the reader kept is its first bytes."""
-        if self.exchange is not None:
-            self.exchange.client_bytes(self.reader.release())
+        exchange = self.exchange
+        if exchange is not None and exchange.switched is not None:
+            early = self.reader.release()
+            if early:
+                exchange.switched.client_bytes(early)
             self.gate.open(Why.PIPELINED)
 
     def linger(self, *, request_done: bool = False) -> None:

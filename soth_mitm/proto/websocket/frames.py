@@ -75,6 +75,8 @@ class FrameReader(FrameDecoder):
         super().__init__(client=not from_client, extensions=[extension] if extension is not None else [])
         self.error: CodecError | None = None
         """Why nothing is read any more."""
+        self.unread = 0
+        """Of the bytes that were fed, how many of the last ones are in no piece because of an `error`."""
         self._from_client = from_client
         self._keep_raw = keep_raw
         self._raw = bytearray()
@@ -88,6 +90,8 @@ class FrameReader(FrameDecoder):
         """Opcode of the control frame that is being read; 0 where it is a data frame."""
         self._waiting = 0
         """Wire bytes since the last piece."""
+        self._fed = 0
+        """Of the bytes that are being fed, how many have been taken."""
 
     @property
     def between_messages(self) -> bool:
@@ -99,11 +103,14 @@ class FrameReader(FrameDecoder):
         pieces: list[Piece] = []
         if self.error is not None:
             return pieces
-        step = _STEP if self._deflate is not None else len(data) or 1
+        self._fed = 0
         try:
-            begin = 0 if self._waiting else self._short_cut(data, pieces)
-            for start in range(begin, len(data), step):
-                part = data[start : start + step]
+            if not self._waiting:
+                self._short_cut(data, pieces)
+            step = _STEP if self._deflate is not None else len(data)
+            while self._fed < len(data):
+                part = data[self._fed : self._fed + step]
+                self._fed += len(part)
                 self._waiting += len(part)
                 if self._keep_raw:
                     self._raw += part
@@ -112,10 +119,13 @@ class FrameReader(FrameDecoder):
                     pieces.append(piece)
         except CodecError as error:
             self.error = error
+            self.unread = self._waiting + len(data) - self._fed
+            if self._keep_raw:
+                self._raw += data[self._fed :]
         return pieces
 
-    def _short_cut(self, data: bytes, pieces: list[Piece]) -> int:
-        """Read unfragmented messages that are there as a whole, as most are; return where that ends.
+    def _short_cut(self, data: bytes, pieces: list[Piece]) -> None:
+        """Read unfragmented messages that are there as a whole, as most are.
 
         Gives what wsproto's way gives, in a third of the time. Whatever is unusual is left to that.
         """
@@ -148,8 +158,7 @@ class FrameReader(FrameDecoder):
                 payload = self._deflate.message(payload)
             raw = data[position:after] if self._keep_raw else b""
             pieces.append(Piece(opcode, payload, after - position, True, True, compressed, raw))
-            position = after
-        return position
+            self._fed = position = after
 
     def _next(self) -> Piece | None:
         frame = self.process_buffer()
