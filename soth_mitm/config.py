@@ -34,6 +34,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message_rows: int = 100_000
     leaf_cache: int = 1024
     session_cache: int = 1024
+    learned_hosts: int = 1024
     pool_idle_per_host: int = 64
     pool_idle_total: int = 256
     upstream_per_host: int = 1024
@@ -83,6 +84,12 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_cert: str = ""
     """File with certificate and key, shown to upstreams that have no rule with one of their own."""
     client_cert_mode: ClientCertMode = "if-requested"
+    passthrough_after: int = 3
+    """So many refusals of our certificate make a host pass through; 0: none ever does."""
+    passthrough_window: float = 300.0
+    """Within how many seconds."""
+    passthrough_time: float = 900.0
+    """For how many."""
 
 
 class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -251,6 +258,10 @@ def _check_roots(named: str, what: str) -> None:
 
 def _check_tls(tls: TlsSettings, source: str) -> None:
     _check_sni(tls.profile, tls.sni, f"tls in {source}")
+    for name in ("passthrough_after", "passthrough_window", "passthrough_time"):
+        value = getattr(tls, name)
+        if value < 0 or (not value and name != "passthrough_after"):
+            raise ConfigError(f"tls.{name} = {value} in {source} must be greater than 0")
     for side in ("upstream", "client"):
         least, most = getattr(tls, f"{side}_min_version"), getattr(tls, f"{side}_max_version")
         if least and most and least > most:

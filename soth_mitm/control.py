@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.net.drain import Drain
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.learning import Learned
 
 T = TypeVar("T")
 
@@ -77,6 +78,23 @@ class Control:
         said.check_room(flow)
         said.put(flow, annotation)
         shared.bus.publish(annotation.event, 0, flow)
+
+    async def forget_passthrough(self, host: str) -> bool:
+        """Intercept a host again that passes through because its clients refused our certificate.
+
+        Returns whether it did. Connections that pass through at the moment go on doing so.
+        """
+        return await self._on_loop(self._forget(host))
+
+    async def _forget(self, host: str) -> bool:
+        return self._shared.learning.forget(host)
+
+    async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
+        """Return the hosts that pass through because of refusals, with the seconds left for each."""
+        return await self._on_loop(self._passed_through())
+
+    async def _passed_through(self) -> tuple[tuple[Learned, float], ...]:
+        return self._shared.learning.learned()
 
     @property
     def open_flows(self) -> int:

@@ -148,6 +148,7 @@ class Proxy:
             self._shared.tls.configure(config.tls)
             self.config = self._shared.config = config
             self._shared.policy = Policy(config)
+            self._shared.learning.learner.settings = config.tls
             self.bus.publish(ConfigReloaded(changed))
         return changed
 

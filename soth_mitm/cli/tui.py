@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
+    from soth_mitm.policy.learning import Learned
     from soth_mitm.record.bus import Bus
     from soth_mitm.record.filestore import DumpStore
 
@@ -144,6 +145,14 @@ class NoProxy:
     async def kill(self, flow: int) -> bool:
         """Nothing is open."""
         return False
+
+    async def forget_passthrough(self, host: str) -> bool:
+        """Nothing passes through."""
+        return False
+
+    async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
+        """Nothing passes through."""
+        return ()
 
     async def annotate(
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None

@@ -194,13 +194,14 @@ class TextPrinter:
 
     def _note(self, row: FlowRow) -> str:
         parts: list[str] = []
-        if row.outcome:
+        cause = self._causes.get(row.flow, "") if self._causes else ""
+        if row.outcome and not cause.endswith(row.outcome):
             parts.append(row.outcome)
         if row.hint:
             cut = self._detail < 2 and len(row.hint) > HINT_LIMIT
             parts.append(f"{row.hint[: HINT_LIMIT - 1]}…" if cut else row.hint)
-        if self._causes and row.flow in self._causes:
-            parts.append(self._causes[row.flow])
+        if cause:
+            parts.append(cause)
         if row.state != "closed":
             parts.append("cut off")
         if row.modified:

@@ -59,6 +59,8 @@ CONN: dict[type[e.Body], tuple[set[ConnState], ConnState | None]] = {
     e.TlsStarted: (_BEFORE_TLS, _C.TLS_STARTED),
     e.TlsEstablished: ({_C.TLS_STARTED}, _C.TLS_READY),
     e.TlsFailed: ({_C.TLS_STARTED, _C.TLS_READY}, _C.CLOSING),
+    e.TlsLearningAudit: (_OPEN, None),
+    e.Noted: (_OPEN, None),
     e.ConnClosed: (set(_C) - {_C.CLOSED}, _C.CLOSED),
 }
 """Conn events: the states in which each may come, and the state that follows (None: the same)."""

@@ -66,6 +66,14 @@ UPSTREAM_TLS: dict[str, str] = {
 }
 """The same for the upstream's side."""
 
+LEARNED = "learned_passthrough"
+"""The reason of a decision, and the note on a tunnel's row: clients have refused our certificate."""
+
+LEARNED_HINT = (
+    "Clients refused the certificate for {host}, so it passes through for a while: have them trust the CA, "
+    "then intercept it again with T in the app."
+)
+
 TLS_CLASSES: dict[str, str] = {
     "unknown_ca": "CA not trusted",
     "timeout": "TLS timed out",

@@ -23,10 +23,11 @@ from soth_mitm.model.events import (
     TlsFailed,
     TlsStarted,
 )
+from soth_mitm.model.outcomes import LEARNED
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, upstream
 from soth_mitm.net.dial import DialError, Dialled
-from soth_mitm.net.hello import hello_event
+from soth_mitm.net.hello import differs, hello_event
 from soth_mitm.net.origin import FixedOrigin
 from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
@@ -152,7 +153,8 @@ class Connect:
                 self._blocked(decision, answer=False)
                 return False
             if decision.action is Action.TUNNEL:
-                raise _Tunnelled(decision.reason, rule=decision.rule)
+                why = self._learned() if decision.reason == LEARNED else ""
+                raise _Tunnelled(decision.reason, why, rule=decision.rule)
             if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
                 raise _Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
             if scheme == "https":
@@ -196,6 +198,7 @@ class Connect:
     def _handshake_failed(self, error: BaseException, sni: str) -> None:
         why = failure.classify_client(error, sni=sni or None, host=self._host)
         self._life.emit(TlsFailed(Side.CLIENT, why))
+        self._shared.learning.failed(self._life, sni or self._host, why)
         flow = self._open_failed()
         flow.emit(TlsFailed(Side.CLIENT, why))
         flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
@@ -238,6 +241,8 @@ class Connect:
         except PeekTimeout as error:
             raise _Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
         self._life.emit(hello_event(hello))
+        if differs(self._host, hello.sni):
+            self._life.emit(Noted("sni_mismatch", f"CONNECT named {self._host}, the SNI {hello.sni}"))
 
     def _certificate(self) -> Leaf:
         sni = (self._hello.sni or "") if self._hello is not None else ""
@@ -255,15 +260,21 @@ class Connect:
     def _decide(self) -> Decision:
         sni = (self._hello.sni or "") if self._hello is not None else ""
         decision = self._policy.decide(self._host, self._port, sni)
-        if self._hello is None or not self._shared.hooks.intercept:
+        if self._hello is None or decision.action not in (Action.INTERCEPT, Action.METADATA_ONLY):
             return decision
-        if decision.action not in (Action.INTERCEPT, Action.METADATA_ONLY):
+        if self._shared.learning.passes(sni or self._host):
+            return Decision(Action.TUNNEL, LEARNED)
+        if not self._shared.hooks.intercept:
             return decision
         alpn = tuple(name.decode("latin-1") for name in self._hello.alpn)
         target = Target(self._host, self._port, sni=sni, alpn=alpn)
         if self._shared.call_hook("should_intercept_tls", target) is False:
             return Decision(Action.TUNNEL, "handler_veto")
         return decision
+
+    def _learned(self) -> str:
+        sni = (self._hello.sni or "") if self._hello is not None else ""
+        return self._shared.learning.passes(sni or self._host)
 
     def _decided(self, decision: Decision) -> None:
         self._life.emit(

@@ -175,7 +175,9 @@ class ClientSession(ClientTransport):
                 self.exchange.finish(CloseReason.CLIENT_CLOSED, detail)
         if self.stream is not None:
             self.stream.finish(ended, detail)
-        if self.tls and not self._received:
+        if self.tls and self._received:
+            self.shared.learning.accepted(self.host)
+        elif self.tls:
             self._maybe_rejected(exc)
         if self.exchange is None and self.stream is None and not self._lingering:
             self._cut_in_head()
@@ -361,6 +363,7 @@ class ClientSession(ClientTransport):
             handshake_done=True,
             bytes_after=0,
         )
+        self.shared.learning.failed(self.life, self.host, why)
         flow = self.shared.new_flow(self.life.number)
         flow.emit(FlowOpened(FlowKind.FAILED, "https", self.host, self.port, self.client, True))
         flow.emit(TlsFailed(Side.CLIENT, why))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from soth_mitm.hooks.handler import Handler, overrides
 from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
 from soth_mitm.model.limits import Counters
+from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
@@ -98,6 +99,7 @@ class Shared:
         self.bus = bus
         self.hooks = HookSet(handler)
         self.counters = Counters()
+        self.learning = Learning(self)
         self.tasks = TaskGroup(self._task_failed)
         self.sessions: set[Session] = set()
         self.upstreams: set[UpstreamConn] = set()

@@ -15,7 +15,7 @@ import msgspec
 from soth_mitm.model import events as e
 from soth_mitm.model import websocket
 from soth_mitm.model.annotation import Annotation
-from soth_mitm.model.outcomes import dial_hint, dial_words, guard_words, tls_words
+from soth_mitm.model.outcomes import LEARNED, LEARNED_HINT, dial_hint, dial_words, guard_words, tls_words
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.text import printable
 
@@ -265,6 +265,12 @@ def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
     row.hint = printable(body.hint, _HINT_LIMIT)
 
 
+def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
+    if body.code == LEARNED and row.kind == "tunnel":
+        row.outcome = guard_words(LEARNED)
+        row.hint = LEARNED_HINT.format(host=row.sni or row.host)
+
+
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
     reason = row.reason = _SHORTS[body.reason]
@@ -315,6 +321,7 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.DialFailed: _dial_failed,
     e.ConnectRefused: _refused,
     e.GuardTripped: _guard,
+    e.Noted: _noted,
     e.FlowClosed: _closed,
 }
 

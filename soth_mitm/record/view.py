@@ -17,6 +17,9 @@ from soth_mitm.record.bodies import BodyRefs
 LIST_LIMIT = 1000
 """Most entries of each list in a view; `FlowView.omitted` counts what came beyond."""
 
+CONN_NOTES = 16
+"""Most notes kept of a conn; there are one or two."""
+
 
 class MessageView(msgspec.Struct):
     """A request or a response. Bytes are as the sender sent them."""
@@ -90,6 +93,7 @@ class ConnView(msgspec.Struct):
     tls: e.TlsEstablished | None = None
     failure: TlsFailure | None = None
     closed: e.ConnClosed | None = None
+    notes: list[e.Noted] = msgspec.field(default_factory=list)
     started_mono_ns: int = 0
     tls_started_mono_ns: int = 0
     tls_ns: int = 0

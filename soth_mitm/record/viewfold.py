@@ -13,7 +13,7 @@ from soth_mitm.model import events as e
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.fields import Fields
 from soth_mitm.record.bodies import NO_BLOCK, BodyRef
-from soth_mitm.record.view import LIST_LIMIT, ConnView, FlowView, MessageView
+from soth_mitm.record.view import CONN_NOTES, LIST_LIMIT, ConnView, FlowView, MessageView
 
 PASSED_BY: Final = frozenset((e.MessageSeen.KIND, e.MessageChunk.KIND))
 """Kinds of which a view takes the time alone: there may be 100,000 of them, and `messages` has them."""
@@ -289,6 +289,11 @@ def _conn_tls_failed(conn: ConnView, event: e.Event, body: e.TlsFailed) -> None:
     conn.failure = body.failure
 
 
+def _conn_noted(conn: ConnView, event: e.Event, body: e.Noted) -> None:
+    if len(conn.notes) < CONN_NOTES:
+        conn.notes.append(body)
+
+
 _CONN_STEPS: dict[type[e.Body], _ConnStep] = {
     e.ConnOpened: _kept("opened"),
     e.ConnectReceived: _kept("connect"),
@@ -302,5 +307,6 @@ _CONN_STEPS: dict[type[e.Body], _ConnStep] = {
     e.TlsStarted: _conn_tls_started,
     e.TlsEstablished: _conn_tls,
     e.TlsFailed: _conn_tls_failed,
+    e.Noted: _conn_noted,
     e.ConnClosed: _kept("closed"),
 }

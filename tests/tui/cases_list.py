@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soth_mitm.model import events as e
+from soth_mitm.policy.learning import Learned
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.layout import Layout
 from soth_mitm_tui.screens.columns import ColumnList, ColumnsScreen
@@ -50,6 +51,23 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.until(lambda: staged.control.killed == [flow])
     await staged.press("enter", key)
     await staged.until(lambda: staged.control.killed == [flow, flow])
+
+
+@case("flow.intercept-again")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    staged.script.exchange("api.shop.test", "GET", "/", 200, "OK")
+    await staged.settle()
+    await staged.press("G", key)
+    assert "does not pass through" in toasts(staged)
+    assert staged.control.forgotten == []
+    staged.script.tunnel("pinned.test")
+    await staged.settle()
+    await staged.press("G", key)
+    assert "pinned.test does not pass through because of refusals" in toasts(staged)
+    staged.control.passed = ((Learned("pinned.test", 3, 1100.0), 600.0),)
+    await staged.press(key)
+    assert "pinned.test is intercepted again" in toasts(staged)
+    assert staged.control.forgotten == ["pinned.test", "pinned.test"]
 
 
 @case("list.sort")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from soth_mitm.policy.learning import Learned
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.screens.page import PageScreen
 from tests.tui.stage import Stage
@@ -47,8 +48,11 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 
 @case("app.limits")
 async def _(staged: Stage, action: Action, key: str) -> None:
+    staged.control.passed = ((Learned("pinned.test", 3, 1100.0), 600.0),)
     await on_page(staged, key)
-    assert "max_connections" in staged.shown()
+    text = staged.shown()
+    assert "max_connections" in text
+    assert "pinned.test  3 refusals · for another 10" in text
 
 
 @case("app.doctor")

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from soth_mitm.config import Config
 from soth_mitm.model.checks import Check, Health
+from soth_mitm.policy.learning import Learned
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.keymap import Keymap
@@ -29,6 +30,8 @@ class Control:
     killed: list[int] = field(default_factory=list)
     drains: list[float] = field(default_factory=list)
     said: list[tuple[int, str | None, str | None, str | None]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    passed: tuple[tuple[Learned, float], ...] = ()
     stuck: bool = False
 
     async def drain(self, deadline: float, /) -> None:
@@ -41,6 +44,15 @@ class Control:
         """Remember the flow."""
         self.killed.append(flow)
         return True
+
+    async def forget_passthrough(self, host: str, /) -> bool:
+        """Remember the host."""
+        self.forgotten.append(host)
+        return any(learned.host == host for learned, _ in self.passed)
+
+    async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
+        """Return what the test has set."""
+        return self.passed
 
     async def annotate(
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.model.checks import Check
+    from soth_mitm.policy.learning import Learned
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
@@ -96,6 +97,14 @@ class Control(Protocol):
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
     ) -> None:
         """Mark a flow, comment on it, or give it a colour; None leaves a part as it is, "" removes it."""
+        ...
+
+    async def forget_passthrough(self, host: str, /) -> bool:
+        """Intercept a host again that its clients' refusals made pass through; False where it did not."""
+        ...
+
+    async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
+        """Return the hosts that pass through because of refusals, with the seconds left for each."""
         ...
 
 

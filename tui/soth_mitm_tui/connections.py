@@ -59,6 +59,8 @@ def _conn(
         source = "taken from the cache" if conn.issued.cached else "made for it"
         names = printable(", ".join(conn.issued.sans), 200)
         lines.append(fact("shown it", f"a certificate for {names or printable(conn.issued.host)}, {source}"))
+    for note in conn.notes:
+        lines.append(fact(printable(note.code.replace("_", " "), 24), (printable(note.detail, 300), "warn")))
     for number, der in enumerate(conn.chain):
         lines += certificate_lines(number, der, now_wall_ns)
     if conn.closed is not None:

@@ -30,6 +30,7 @@ from soth_mitm.model.events.conn import HelloReceived as HelloReceived
 from soth_mitm.model.events.conn import PolicyDecided as PolicyDecided
 from soth_mitm.model.events.conn import TlsEstablished as TlsEstablished
 from soth_mitm.model.events.conn import TlsFailed as TlsFailed
+from soth_mitm.model.events.conn import TlsLearningAudit as TlsLearningAudit
 from soth_mitm.model.events.conn import TlsStarted as TlsStarted
 from soth_mitm.model.events.flow import CHUNK_LIMIT as CHUNK_LIMIT
 from soth_mitm.model.events.flow import Annotated as Annotated

@@ -102,6 +102,28 @@ class TlsFailed(Body, frozen=True):
     failure: TlsFailure
 
 
+class TlsLearningAudit(Body, frozen=True):
+    """A client's handshake failed, and this is what was made of it for learned pass-through."""
+
+    KIND = 0x0215
+    host: str
+    decision: Literal["applied", "ignored"]
+    code: str
+    """`authoritative` where it counts, else why not."""
+    reason: str
+    source: str
+    confidence: str
+    count: int
+    """Refusals of the host within the window."""
+    after: int
+    """How many of these make a host pass through; 0: learning is off."""
+    passes_for: float = 0.0
+    """Seconds for which the host passes through from now on, because of this one."""
+    applied: int = 0
+    """Failures of this run that counted, over all hosts."""
+    ignored: int = 0
+
+
 class DialStarted(Body, frozen=True):
     """An upstream conn is being made; the conn of this event is the new one."""
 

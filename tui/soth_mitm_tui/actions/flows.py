@@ -20,6 +20,13 @@ FLOW_ACTIONS: Final[tuple[Action, ...]] = (
     Action("flow.mark", "m", "mark", "Mark this flow, or take its mark away.", FLOW, show=True),
     Action("flow.marker", "M", "colour", "Give this flow a colour, a mark of your own, or none.", FLOW),
     Action("flow.comment", "semicolon", "comment", "Write a comment on this flow.", FLOW),
+    Action(
+        "flow.intercept-again",
+        "T",
+        "intercept again",
+        "Intercept this host again, which passes through because clients refused the certificate.",
+        FLOW,
+    ),
     Action("flow.kill", "X", "end flow", "End this flow now: both of its sides are closed.", FLOW, show=True),
 )
 

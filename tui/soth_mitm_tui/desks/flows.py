@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.app import SothApp
 
+NO_PROXY: Final = "This is a file: no proxy runs"
 NOTHING_TO_END: Final = "This is a file: no flow of it can be ended"
 
 
@@ -19,7 +20,7 @@ class Flows(Desk):
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
-        self.deeds = {"flow.kill": self._kill}
+        self.deeds = {"flow.kill": self._kill, "flow.intercept-again": self._intercept_again}
 
     @property
     def row(self) -> Row | None:
@@ -37,6 +38,11 @@ class Flows(Desk):
                 return NOTHING_TO_END
             if not row.open:
                 return "This flow has ended already"
+        if action_id == "flow.intercept-again":
+            if self.app.read_only:
+                return NO_PROXY
+            if row.kind != "tunnel":
+                return "This flow does not pass through"
         return ""
 
     async def _kill(self) -> None:
@@ -50,3 +56,13 @@ class Flows(Desk):
         else:
             said = "ended: both sides are closed" if killed else "had ended already"
             self.app.notify(f"Flow #{flow} {said}", markup=False, timeout=3)
+
+    async def _intercept_again(self) -> None:
+        row = self.row
+        assert row is not None, "there is one, or the action would not have come this far"
+        host = row.sni or row.host
+        if await self.app.control.forget_passthrough(host):
+            said = f"{host} is intercepted again, from its next connection on"
+        else:
+            said = f"{host} does not pass through because of refusals: the overview says why it does"
+        self.app.notify(said, markup=False, timeout=5)

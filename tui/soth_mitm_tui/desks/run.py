@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from soth_mitm.model.checks import Check
+    from soth_mitm.policy.learning import Learned
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.widgets.page import Entry
 
@@ -30,6 +31,7 @@ class Run(Desk):
         self._counting: Counting | None = None
         self._level, self._text = 0, ""
         self._order = next(iter(ORDERS))
+        self._passed: tuple[tuple[Learned, float], ...] = ()
         self.deeds = {
             "app.overview": self._overview,
             "app.log": self._log,
@@ -137,7 +139,8 @@ class Run(Desk):
 
     # --- limits
 
-    def _limits(self) -> None:
+    async def _limits(self) -> None:
+        self._passed = await self.app.control.passed_through()
         self._show(PageScreen("Limits and drops", self._limit_entries, name="limits"))
 
     def _limit_entries(self, width: int) -> Iterator[Entry]:
@@ -151,7 +154,7 @@ class Run(Desk):
             store.place,
             live=not self.app.read_only,
         )
-        return limit_entries(index.session, self.app.config, kept, width)
+        return limit_entries(index.session, self.app.config, kept, width, passed=self._passed)
 
     # --- doctor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.model.limits import LIMITS, Limit
-from soth_mitm.text import human_size, printable
+from soth_mitm.text import human_duration, human_size, printable
 from soth_mitm_tui.lines import BLANK, heading, line
 from soth_mitm_tui.widgets.page import Entry
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from soth_mitm.config import Config
+    from soth_mitm.policy.learning import Learned
     from soth_mitm.record.session import SessionFacts
     from soth_mitm_tui.lines import Span
 
@@ -39,12 +40,28 @@ class Kept(NamedTuple):
         return known.get(name)
 
 
-def limit_entries(facts: SessionFacts, config: Config, kept: Kept, width: int) -> Iterator[Entry]:
-    """Yield what is kept, what was dropped, and every budget: first those that were used up."""
+def limit_entries(
+    facts: SessionFacts,
+    config: Config,
+    kept: Kept,
+    width: int,
+    *,
+    passed: tuple[tuple[Learned, float], ...] = (),
+) -> Iterator[Entry]:
+    """Yield what is kept, what was dropped, and every budget: first those that were used up.
+
+    `passed` are the hosts that pass through because of refusals, with the seconds left for each.
+    """
     yield Entry(BLANK)
     yield Entry(heading("Kept"))
     yield from _facts(facts, kept)
     yield Entry(BLANK)
+    if passed:
+        yield Entry(
+            heading("Passed through", "clients refused the certificate; T on a flow ends it")
+        )
+        yield from (_passed(learned, left) for learned, left in passed)
+        yield Entry(BLANK)
     hit = [limit for limit in LIMITS if facts.limits.get(limit.name)]
     yield Entry(heading("Used up", "" if hit else "none so far"))
     for limit in hit:
@@ -56,6 +73,12 @@ def limit_entries(facts: SessionFacts, config: Config, kept: Kept, width: int) -
     for limit in LIMITS:
         if not facts.limits.get(limit.name):
             yield from _limit(limit, config, width, hits=0, used=kept.used(limit.name, facts))
+
+
+def _passed(learned: Learned, left: float) -> Entry:
+    said = f"{learned.refusals} refusals · for another {human_duration(round(left) * 1_000_000_000)}"
+    spans: tuple[Span, ...] = ((f"  {printable(learned.host, 60)}  ", "strong"), (said, "muted"))
+    return Entry(line(*spans), f"host:={learned.host}")
 
 
 def _facts(facts: SessionFacts, kept: Kept) -> Iterator[Entry]:
