@@ -57,9 +57,7 @@ def limit_entries(
     yield from _facts(facts, kept)
     yield Entry(BLANK)
     if passed:
-        yield Entry(
-            heading("Passed through", "clients refused the certificate; T on a flow ends it")
-        )
+        yield Entry(heading("Passed through", "clients refused the certificate; T on a flow ends it"))
         yield from (_passed(learned, left) for learned, left in passed)
         yield Entry(BLANK)
     hit = [limit for limit in LIMITS if facts.limits.get(limit.name)]
