@@ -84,6 +84,8 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_cert: str = ""
     """File with certificate and key, shown to upstreams that have no rule with one of their own."""
     client_cert_mode: ClientCertMode = "if-requested"
+    mirror: bool = True
+    """Repeat the names of an upstream's certificate in ours."""
     passthrough_after: int = 3
     """So many refusals of our certificate make a host pass through; 0: none ever does."""
     passthrough_window: float = 300.0

@@ -33,7 +33,8 @@ from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
 from soth_mitm.net.session import ClientSession
 from soth_mitm.net.tls import failure
-from soth_mitm.net.tls.leaf import LeafError
+from soth_mitm.net.tls.leaf import LeafError, sans_of
+from soth_mitm.net.tls.mirror import NOTHING, Mirror, mirror_of
 from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto import client_hello
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.accepted import Accepted
     from soth_mitm.net.life import ConnLife, FlowLife
-    from soth_mitm.net.tls.leaf import Leaf
 
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
@@ -99,7 +99,6 @@ class Connect:
         self._host = ""
         self._port = 0
         self._hello: ClientHello | None = None
-        self._leaf: Leaf | None = None
         self._upstream_taken = False
         """The dialled socket belongs to a transport, which alone may close it."""
 
@@ -158,7 +157,7 @@ class Connect:
             if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
                 raise _Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
             if scheme == "https":
-                self._leaf = self._certificate()
+                self._check_nameable()
         except _Tunnelled as cause:
             self._decided(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
             await self._tunnel(cause, upstream_life, dialled)
@@ -244,10 +243,9 @@ class Connect:
         if differs(self._host, hello.sni):
             self._life.emit(Noted("sni_mismatch", f"CONNECT named {self._host}, the SNI {hello.sni}"))
 
-    def _certificate(self) -> Leaf:
-        sni = (self._hello.sni or "") if self._hello is not None else ""
+    def _check_nameable(self) -> None:
         try:
-            return self._shared.leaves.context_for(self._host, sni=sni or None)
+            sans_of(self._host, None)
         except LeafError as error:
             raise _Tunnelled("no_certificate", printable(str(error), 300)) from error
 
@@ -353,17 +351,23 @@ class Connect:
             await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
             return True
         try:
-            await self._shake_hands(session, sni)
+            await self._shake_hands(session, sni, self._mirror(conn))
         except BaseException:
             origin.close()
             raise
         return True
 
-    async def _shake_hands(self, session: ClientSession, sni: str) -> None:
+    def _mirror(self, conn: UpstreamConn | None) -> Mirror:
+        """Return the names of the upstream's certificate, where there is one and they are repeated."""
+        der = conn.certificate if conn is not None and self._config.tls.mirror else None
+        return mirror_of(der) if der else NOTHING
+
+    async def _shake_hands(self, session: ClientSession, sni: str, mirror: Mirror) -> None:
         shared, life = self._shared, self._life
-        leaf = self._leaf
-        assert leaf is not None
-        life.emit(CertificateIssued(self._host, leaf.sans, leaf.cached))
+        leaf = shared.leaves.context_for(self._host, sni=sni or None, mirror=mirror)
+        life.emit(
+            CertificateIssued(self._host, leaf.sans, leaf.cached, mirror.common_name, len(mirror.names))
+        )
         life.emit(TlsStarted(Side.CLIENT, sni))
         try:
             await shared.loop.connect_accepted_socket(

@@ -201,6 +201,11 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self._shared.waiting(-self._waiting)
         self._waiting = 0
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The upstream's own certificate in DER, of a resumed connection too; None without TLS."""
+        return self._ssl.getpeercert(binary_form=True) if self._ssl is not None else None
+
     # --- the user's side ------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:

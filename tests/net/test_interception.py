@@ -217,6 +217,31 @@ async def test_a_leaf_is_minted_once_a_host_and_names_the_host(lab: Lab) -> None
     assert ("DNS", SITE) in certificate["subjectAltName"]
 
 
+async def test_a_leaf_repeats_the_names_of_the_upstream_s_certificate_resumed_or_not(lab: Lab) -> None:
+    await lab.start()
+    origin = await lab.origin(tls=True, names=(SITE, "*.other.test"))
+    for _ in range(2):
+        client = await lab.inside(await lab.connect(origin.port), context=lab.client_context())
+        names = [name for _, name in client.transport.get_extra_info("peercert")["subjectAltName"]]
+        assert names == [SITE, "*.other.test"]
+        client.send(GET)
+        server = await origin.accept()
+        await server.same(GET)
+        server.send(OK)  # brings the ticket along
+        await client.same(OK)
+    ups = [told.resumed for told in lab.all(TlsEstablished) if told.side is Side.UPSTREAM]
+    assert ups == [False, True]
+    issued = lab.all(CertificateIssued)
+    assert [(leaf.cached, leaf.mirrored) for leaf in issued] == [(False, 2), (True, 2)]
+
+
+async def test_mirroring_can_be_switched_off(lab: Lab) -> None:
+    await lab.start(tls=TlsSettings(mirror=False))
+    origin = await lab.origin(tls=True, names=(SITE, "other.test"))
+    await lab.inside(await lab.connect(origin.port), context=lab.client_context())
+    assert (await lab.one(CertificateIssued)).sans == (SITE,)
+
+
 async def test_an_address_gets_a_leaf_with_that_address(lab: Lab) -> None:
     await lab.start()
     origin = await lab.origin(tls=True, names=("127.0.0.1",))

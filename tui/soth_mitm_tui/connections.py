@@ -58,7 +58,9 @@ def _conn(
     if conn.issued is not None:
         source = "taken from the cache" if conn.issued.cached else "made for it"
         names = printable(", ".join(conn.issued.sans), 200)
-        lines.append(fact("shown it", f"a certificate for {names or printable(conn.issued.host)}, {source}"))
+        repeats = f"; {conn.issued.mirrored:,} names as in the upstream's" if conn.issued.mirrored else ""
+        words = f"a certificate for {names or printable(conn.issued.host)}, {source}{repeats}"
+        lines.append(fact("shown it", words))
     for note in conn.notes:
         lines.append(fact(printable(note.code.replace("_", " "), 24), (printable(note.detail, 300), "warn")))
     for number, der in enumerate(conn.chain):

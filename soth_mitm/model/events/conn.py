@@ -70,6 +70,10 @@ class CertificateIssued(Body, frozen=True):
     host: str
     sans: tuple[str, ...]
     cached: bool
+    common_name: str = ""
+    """Repeated of the upstream's certificate; empty where the common name is the host."""
+    mirrored: int = 0
+    """How many names are repeated of the upstream's certificate."""
 
 
 class TlsStarted(Body, frozen=True):

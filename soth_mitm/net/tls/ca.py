@@ -140,15 +140,23 @@ class CertificateAuthority:
         return self.certificate_pem + (_key_pem(self._key, protection) if include_key else b"")
 
     def sign_leaf(
-        self, host: str, public_key: mint.LeafKey, *, also: tuple[str, ...] = (), now: datetime | None = None
+        self,
+        host: str,
+        public_key: mint.LeafKey,
+        *,
+        also: tuple[str, ...] = (),
+        common_name: str = "",
+        now: datetime | None = None,
     ) -> bytes:
         """Return a server certificate in PEM for `host` and the names in `also`.
 
-        All names must be as `names.normalise` returns them.
+        All names must be as `names.normalise` returns them, but that one in `also` may be a
+        wildcard. The common name is `host` unless another is given.
         """
         leaf = mint.leaf_certificate(
             (host, *also),
             public_key,
+            common_name=common_name,
             ca=self._certificate,
             ca_key=self._key,
             now=now or datetime.now(UTC),

@@ -1,4 +1,4 @@
-"""Server contexts for the client side: one per host name, SNI and ALPN offer, minted on demand."""
+"""Server contexts for the client side: one per host, SNI, ALPN offer and upstream's names, made on demand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from soth_mitm.clock import Clock, SystemClock
 from soth_mitm.config import TlsSettings
 from soth_mitm.errors import SothError
 from soth_mitm.net.tls import names, profiles
+from soth_mitm.net.tls.mirror import NOTHING, Mirror
 
 if TYPE_CHECKING:
     from soth_mitm.net.tls.ca import CertificateAuthority
@@ -70,7 +71,7 @@ class LeafCache:
         self._ca = ca
         self._capacity = capacity
         self._clock = clock or SystemClock()
-        self._cache: OrderedDict[tuple[str, str | None, tuple[str, ...]], Leaf] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str | None, tuple[str, ...], Mirror], Leaf] = OrderedDict()
         self._minter: _Minter | None = None
         self._settings = settings or TlsSettings()
         self.stats = LeafStats()
@@ -89,15 +90,20 @@ class LeafCache:
             self._cache.clear()
 
     def context_for(
-        self, host: str, *, sni: str | None = None, alpn: tuple[str, ...] = ("http/1.1",)
+        self,
+        host: str,
+        *,
+        sni: str | None = None,
+        alpn: tuple[str, ...] = ("http/1.1",),
+        mirror: Mirror = NOTHING,
     ) -> Leaf:
         """Return the context to answer a client that asked for `host`, and named `sni` in its hello.
 
-        The certificate covers both where they differ; an SNI that no certificate can name is left
-        out. An empty `alpn` offers nothing. Raises `LeafError` for a host that no certificate can
-        name.
+        The certificate covers both where they differ, and has the names of `mirror` besides; an SNI
+        that no certificate can name is left out. An empty `alpn` offers nothing. Raises `LeafError`
+        for a host that no certificate can name.
         """
-        key = (host, sni, alpn)
+        key = (host, sni, alpn, mirror)
         now = datetime.fromtimestamp(self._clock.wall_ns() / 1e9, UTC)
         leaf = self._cache.get(key)
         if leaf is not None and leaf.not_after - now > RENEW_BEFORE:
@@ -107,7 +113,9 @@ class LeafCache:
         self.stats.misses += 1
         if self._minter is None:
             self._minter = _Minter(self._ca)
-        leaf = self._minter.mint(_sans(host, sni), alpn, self._settings, now)
+        leaf = self._minter.mint(
+            sans_of(host, sni, mirror), mirror.common_name, alpn=alpn, settings=self._settings, now=now
+        )
         self._cache[key] = leaf
         self._cache.move_to_end(key)
         if len(self._cache) > self._capacity:
@@ -131,12 +139,18 @@ class _Minter:
         )
 
     def mint(
-        self, sans: tuple[str, ...], alpn: tuple[str, ...], settings: TlsSettings, now: datetime
+        self,
+        sans: tuple[str, ...],
+        common_name: str,
+        *,
+        alpn: tuple[str, ...],
+        settings: TlsSettings,
+        now: datetime,
     ) -> Leaf:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
-        pem = self._ca.sign_leaf(sans[0], self._public_key, also=sans[1:], now=now)
+        pem = self._ca.sign_leaf(sans[0], self._public_key, also=sans[1:], common_name=common_name, now=now)
         certificate = x509.load_pem_x509_certificate(pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         profiles.apply(context, profiles.client_shape(settings))
@@ -152,15 +166,15 @@ class _Minter:
         )
 
 
-def _sans(host: str, sni: str | None) -> tuple[str, ...]:
-    """Return the names that the certificate covers, the host of the CONNECT first."""
+def sans_of(host: str, sni: str | None, mirror: Mirror = NOTHING) -> tuple[str, ...]:
+    """Return the names that a certificate covers, the host of the CONNECT first. Raises `LeafError`."""
     first = names.normalise(host)
     if first is None:
         raise LeafError(
             f"no certificate can name the host {host[:100]!r}; it is not a DNS name or an IP address"
         )
     second = names.normalise(sni) if sni else None
-    return (first,) if second is None or second == first else (first, second)
+    return tuple(dict.fromkeys((first, *((second,) if second else ()), *mirror.names)))
 
 
 def load_chain(context: ssl.SSLContext, pem: bytes) -> None:

@@ -58,16 +58,22 @@ def ca_certificate(key: CaKey, *, now: datetime) -> x509.Certificate:
 
 
 def leaf_certificate(
-    names: tuple[str, ...], public_key: LeafKey, *, ca: x509.Certificate, ca_key: CaKey, now: datetime
+    names: tuple[str, ...],
+    public_key: LeafKey,
+    *,
+    ca: x509.Certificate,
+    ca_key: CaKey,
+    now: datetime,
+    common_name: str = "",
 ) -> x509.Certificate:
-    """Return a server certificate for `names` (normalised; the first one is the common name).
+    """Return a server certificate for `names` (normalised; the first is the common name if none is given).
 
-    A first name of more than 64 characters does not fit a common name; the subject is then the
+    A name of more than 64 characters does not fit a common name; the subject is then the
     organisation alone, and clients go by the subject alternative names as they should.
     """
     subject = x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANISATION)
-    if len(names[0]) <= MAX_COMMON_NAME:
-        subject = x509.NameAttribute(NameOID.COMMON_NAME, names[0])
+    if len(common_name or names[0]) <= MAX_COMMON_NAME:
+        subject = x509.NameAttribute(NameOID.COMMON_NAME, common_name or names[0])
     ca_key_id = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     not_after = min(now + timedelta(days=LEAF_DAYS), ca.not_valid_after_utc)
     return (

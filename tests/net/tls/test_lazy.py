@@ -13,6 +13,7 @@ LAZY = (
     "failure",
     "hostnames",
     "leaf",
+    "mirror",
     "names",
     "profiles",
     "reasons",
