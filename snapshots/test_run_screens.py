@@ -40,3 +40,14 @@ async def test_a_screen_about_the_run(key: str, size: tuple[int, int], picture: 
         await staged.press(key, "j")
         await staged.until(lambda: "counting" not in staged.shown())
         assert staged.app.export_screenshot(title="soth-mitm") == picture
+
+
+@SIZES
+async def test_nothing_yet_and_capture_is_paused(size: tuple[int, int], picture: SnapshotAssertion) -> None:
+    """The empty list says why nothing comes."""
+    async with stage(lambda script: None, size=size) as staged:
+        await staged.press("P")
+        await staged.until(lambda: "Capture is paused" in staged.shown())
+        staged.app.clear_notifications()
+        await staged.pilot.pause()
+        assert staged.app.export_screenshot(title="soth-mitm") == picture

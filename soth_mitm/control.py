@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from soth_mitm.model.annotation import AnnotationError, Annotations, changed
+from soth_mitm.model.events import CaptureSwitched
 from soth_mitm.model.reasons import CloseReason
 
 if TYPE_CHECKING:
@@ -95,6 +96,18 @@ class Control:
 
     async def _passed_through(self) -> tuple[tuple[Learned, float], ...]:
         return self._shared.learning.learned()
+
+    async def capture(self, on: bool) -> None:
+        """Tell of flows that begin from now on, or let them pass untold; connections are told as ever."""
+        await self._on_loop(self._capture(on))
+
+    async def _capture(self, on: bool) -> None:
+        shared = self._shared
+        if on == shared.capturing or shared.ended:
+            return
+        shared.capturing = on
+        passed, shared.passed_untold = shared.passed_untold, 0
+        shared.bus.publish(CaptureSwitched(on, passed))
 
     @property
     def open_flows(self) -> int:

@@ -154,6 +154,9 @@ class NoProxy:
         """Nothing passes through."""
         return ()
 
+    async def capture(self, on: bool) -> None:
+        """Nothing is captured."""
+
     async def annotate(
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
     ) -> None:

@@ -63,7 +63,7 @@ class ConnLife:
 class FlowLife:
     """One flow in the event stream; belongs to a client conn."""
 
-    __slots__ = ("_on_end", "bus", "conn", "from_client", "from_upstream", "number", "seq", "state")
+    __slots__ = ("_on_end", "bus", "conn", "from_client", "from_upstream", "number", "seq", "state", "told")
 
     def __init__(
         self, bus: Bus, number: int, conn: int, *, on_end: Callable[[int], None] | None = None
@@ -76,6 +76,8 @@ class FlowLife:
         self.state: int = FlowState.NEW
         self.from_client = 0
         self.from_upstream = 0
+        self.told = True
+        """False where capture was switched off when it began: its events are checked, not published."""
 
     def emit(self, body: Body) -> int:
         """Publish an event of this flow; return its monotonic time.
@@ -90,6 +92,8 @@ class FlowLife:
             )
         self.state = following
         self.seq = seq = self.seq + 1
+        if not self.told:
+            return self.bus.clock.monotonic_ns()
         return self.bus.publish(body, self.conn, self.number, seq)
 
     def close(self, reason: str, detail: str = "") -> None:

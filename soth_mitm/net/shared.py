@@ -106,6 +106,9 @@ class Shared:
         self.flows: dict[int, Session] = {}
         self.listening: list[tuple[str, int]] = []
         self.draining = False
+        self.capturing = True
+        """Whether flows that begin now are told."""
+        self.passed_untold = 0
         self.ended = False
         """The end of the session is about to be published: nothing may follow it."""
         self.in_flight = 0
@@ -131,7 +134,11 @@ class Shared:
     def new_flow(self, conn: int) -> FlowLife:
         """Return the next flow, of client conn `conn`."""
         self._flow_count += 1
-        return FlowLife(self.bus, self._flow_count, conn, on_end=self._flow_end)
+        life = FlowLife(self.bus, self._flow_count, conn, on_end=self._flow_end)
+        if not self.capturing:
+            life.told = False
+            self.passed_untold += 1
+        return life
 
     @property
     def flow_count(self) -> int:

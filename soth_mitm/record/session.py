@@ -72,6 +72,8 @@ class SessionFacts(msgspec.Struct):
     """Places where something was not recorded."""
     gap_bytes: int = 0
     gap_events: int = 0
+    capturing: bool = True
+    """Whether flows that begin now are told."""
     limits: dict[str, int] = msgspec.field(default_factory=dict)
     """How often each named budget was used up."""
     ended: str = ""
@@ -106,6 +108,7 @@ class SessionFold:
         facts.platform = printable(body.platform, 80)
         facts.started_wall_ns = event.wall_ns
         facts.ended = ""
+        facts.capturing = True
         facts.listeners.clear()
         self._log(event, "info", "proxy", f"started: version {facts.version} on {facts.platform or '?'}")
 
@@ -149,6 +152,12 @@ class SessionFold:
         self.facts.gap_events += max(body.events, 0)
         lost = f"{max(body.bytes, 0):,} bytes, {max(body.events, 0):,} events"
         self._log(event, "error", "capture", f"not recorded ({printable(body.cause, 80)}): {lost}")
+
+    def _capture(self, event: e.Event, body: e.CaptureSwitched) -> None:
+        self.facts.capturing = body.on
+        passed = f"; {body.passed:,} flow{'' if body.passed == 1 else 's'} passed unrecorded meanwhile"
+        words = f"goes on{passed}" if body.on else "is paused: flows that begin now pass unrecorded"
+        self._log(event, "info" if body.on else "warning", "capture", f"capture {words}")
 
     def _reloaded(self, event: e.Event, body: e.ConfigReloaded) -> None:
         changed = ", ".join(printable(name, 80) for name in body.changed) or "nothing"
@@ -202,6 +211,7 @@ _STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
     e.Notice: SessionFold._notice,
     e.LimitReached: SessionFold._limit,
     e.CaptureGap: SessionFold._gap,
+    e.CaptureSwitched: SessionFold._capture,
     e.ConnOpened: SessionFold._conn_opened,
     e.ConnClosed: SessionFold._conn_closed,
     e.ConnectReceived: SessionFold._connect,

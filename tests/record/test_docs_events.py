@@ -108,11 +108,6 @@ def test_an_example_is_a_whole_event_of_its_kind(kind: int) -> None:
     assert bool(envelope["flow_seq"]) == bool(envelope["flow"] and not by_a_person)
 
 
-def test_the_examples_are_in_the_order_of_their_numbers() -> None:
-    numbers = [example_of(kind)["seq"] for kind in SECTIONS]
-    assert numbers == sorted(set(numbers))
-
-
 def test_the_envelope_is_described() -> None:
     part = DOC.split("\n## Envelope\n")[1].split("\n## ")[0]
     names = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)

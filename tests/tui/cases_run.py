@@ -55,6 +55,15 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "pinned.test  3 refusals · for another 10" in text
 
 
+@case("app.capture")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press(key)
+    await staged.until(lambda: "‖ capture paused" in staged.shown())
+    await staged.press(key)
+    await staged.until(lambda: "capture paused" not in staged.shown())
+    assert staged.control.captures == [False, True]
+
+
 @case("app.doctor")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await on_page(staged, key)

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from soth_mitm.config import Config
+from soth_mitm.model import events as e
 from soth_mitm.model.checks import Check, Health
 from soth_mitm.policy.learning import Learned
 from soth_mitm.record.store import Store
@@ -32,6 +33,8 @@ class Control:
     said: list[tuple[int, str | None, str | None, str | None]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     passed: tuple[tuple[Learned, float], ...] = ()
+    captures: list[bool] = field(default_factory=list)
+    script: Script | None = None
     stuck: bool = False
 
     async def drain(self, deadline: float, /) -> None:
@@ -53,6 +56,12 @@ class Control:
     async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
         """Return what the test has set."""
         return self.passed
+
+    async def capture(self, on: bool, /) -> None:
+        """Remember what was asked for, and tell it as the proxy does."""
+        self.captures.append(on)
+        if self.script is not None:
+            self.script.publish(e.CaptureSwitched(on, 0 if not on else 3))
 
     async def annotate(
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
@@ -152,7 +161,8 @@ async def stage(
     config: Config = CONFIG,
 ) -> AsyncIterator[Stage]:
     """Run the app over a scene that has been played."""
-    script, control = Script(), Control()
+    script = Script()
+    control = Control(script=script)
     store = Store.live(script.bus, run_id="run-1", limits=config.limits)
     script.session()
     scene(script)

@@ -93,6 +93,10 @@ class Control(Protocol):
         """End a flow now, on both sides; False where it is not open."""
         ...
 
+    async def capture(self, on: bool, /) -> None:
+        """Tell of flows that begin from now on, or let them pass untold."""
+        ...
+
     async def annotate(
         self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
     ) -> None:

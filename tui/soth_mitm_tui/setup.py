@@ -72,6 +72,7 @@ def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line
     tools = commands(facts, config)
     lines = [
         BLANK,
+        *_paused(facts),
         *_places(facts, first),
         BLANK,
         _offer("1", "Try it", tools.try_out, ""),
@@ -83,6 +84,13 @@ def setup_lines(facts: SessionFacts, config: Config, *, flows: int) -> list[Line
         *_authority(facts),
     ]
     return lines
+
+
+def _paused(facts: SessionFacts) -> list[Line]:
+    if facts.capturing:
+        return []
+    words = "Capture is paused: requests pass, and are not recorded. "
+    return [line(("  ‖ ", "warn"), (words, "warn"), ("P", "accent"), (" goes on", "text"), indent=4), BLANK]
 
 
 def _places(facts: SessionFacts, first: tuple[str, int, str]) -> list[Line]:

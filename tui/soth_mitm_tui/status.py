@@ -60,6 +60,8 @@ def status_parts(
     parts.append(Part(count, "app.overview"))
     if rate >= 0.05 and reading is None:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
+    if not facts.capturing and reading is None:
+        parts.append(Part((("‖ ", "warn"), ("capture paused", "warn")), "app.capture"))
     parts += _troubles(facts, dropped)
     if facts.trusting and reading is None:
         clients = "1 client" if facts.trusting == 1 else f"{facts.trusting:,} clients"

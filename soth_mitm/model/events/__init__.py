@@ -57,6 +57,7 @@ from soth_mitm.model.events.messages import MessagesStarted as MessagesStarted
 from soth_mitm.model.events.messages import MessagesStopped as MessagesStopped
 from soth_mitm.model.events.session import CaLoaded as CaLoaded
 from soth_mitm.model.events.session import CaptureGap as CaptureGap
+from soth_mitm.model.events.session import CaptureSwitched as CaptureSwitched
 from soth_mitm.model.events.session import ConfigReloaded as ConfigReloaded
 from soth_mitm.model.events.session import LimitReached as LimitReached
 from soth_mitm.model.events.session import ListenerClosed as ListenerClosed

@@ -76,6 +76,15 @@ class CaptureGap(Body, frozen=True):
     cause: str
 
 
+class CaptureSwitched(Body, frozen=True):
+    """Whether flows that begin from here on are told; those that had begun are told to their end."""
+
+    KIND = 0x0110
+    on: bool
+    passed: int = 0
+    """Flows that passed untold since it was switched off."""
+
+
 class Notice(Body, frozen=True):
     """A message to the person, about no single flow."""
 

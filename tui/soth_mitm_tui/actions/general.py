@@ -66,6 +66,7 @@ APP_ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("app.log", "E", "event log", "Show what happened in the run and belongs to no flow.", APP),
     Action("app.limits", "L", "limits", "Show every limit, and what was dropped.", APP),
+    Action("app.capture", "P", "pause capture", "Record no flows that begin from now on, or go on.", APP),
     Action("app.doctor", "H", "doctor", "Check the installation, and send requests through a proxy.", APP),
     Action("app.jump", "ctrl+o", "jump", "Show a letter over everything that can be clicked.", APP),
     Action(

@@ -23,12 +23,15 @@ class General(Desk):
             "app.commands": app.action_command_palette,
             "app.setup": self._setup,
             "app.theme": self._theme,
+            "app.capture": self._capture,
         }
 
     def reason_against(self, action_id: str) -> str:
         """Say what a file has not."""
         if action_id == "app.setup" and self.app.read_only:
             return "This is a file: no proxy runs here to be set up"
+        if action_id == "app.capture" and self.app.read_only:
+            return "This is a file: nothing is captured here"
         return ""
 
     def _help(self) -> None:
@@ -42,6 +45,12 @@ class General(Desk):
             main.card.focus()
         else:
             self.app.push_screen(SetupScreen(main.setup_lines, main.commands))
+
+    async def _capture(self) -> None:
+        on = not self.app.store.index.session.capturing
+        await self.app.control.capture(on)
+        said = "Capture goes on" if on else "Capture is paused: flows that begin now pass unrecorded"
+        self.app.notify(said, markup=False, timeout=3)
 
     def _theme(self) -> None:
         theme = following(self.app.theme, no_color=self.app.no_color)
