@@ -84,6 +84,10 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_cert: str = ""
     """File with certificate and key, shown to upstreams that have no rule with one of their own."""
     client_cert_mode: ClientCertMode = "if-requested"
+    request_client_cert: str = ""
+    """A CA file: clients are asked for a certificate, which must come from it if they show one."""
+    keylog: str = ""
+    """Where TLS secrets of both sides are written, for Wireshark; empty: where SSLKEYLOGFILE says."""
     mirror: bool = True
     """Repeat the names of an upstream's certificate in ours."""
     passthrough_after: int = 3
@@ -202,6 +206,9 @@ def load(path: Path | None, **overrides: object) -> Config:
         given = overrides.get(name)
         if isinstance(given, (list, tuple)) and given:
             overrides[name] = [*given, *settings.get(name, ())]
+    tls, given = settings.get("tls"), overrides.get("tls")
+    if isinstance(tls, dict) and isinstance(given, dict):
+        overrides["tls"] = {**tls, **given}
     settings.update({key: value for key, value in overrides.items() if value is not None})
     try:
         config = msgspec.convert(settings, Config)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from soth_mitm._version import __version__
@@ -18,6 +20,7 @@ from soth_mitm.net.loops import run
 from soth_mitm.net.pool import Pool
 from soth_mitm.net.shared import Shared
 from soth_mitm.net.sockets import raise_descriptor_limit
+from soth_mitm.net.tls import keylog
 from soth_mitm.net.tls.ca import CertificateAuthority
 from soth_mitm.net.tls.leaf import LeafCache
 from soth_mitm.net.tls.roots import choice_of, system_trusts
@@ -25,6 +28,7 @@ from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy import modes
 from soth_mitm.policy.decision import Policy
 from soth_mitm.record.bus import Bus
+from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -85,12 +89,14 @@ class Proxy:
                 Notice("warning", f"only {soft} files may be open (ulimit -n): tunnels take six each")
             )
         shared.ca = self.ca = CertificateAuthority.load_or_create(config.directory, key_type=config.key_type)
-        shared.leaves = LeafCache(shared.ca, capacity=max(1, config.limits.leaf_cache))
+        secrets = self._keylog()
+        shared.leaves = LeafCache(shared.ca, capacity=max(1, config.limits.leaf_cache), secrets=secrets)
         shared.leaves.configure(config.tls)
         shared.tls = UpstreamTls(
             roots=choice_of(config.upstream_roots),
             session_capacity=config.limits.session_cache,
             settings=config.tls,
+            secrets=secrets,
         )
         shared.tls.configure(config.tls)
         shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
@@ -121,6 +127,22 @@ class Proxy:
         shared.listening = _addresses(sorted(self.listeners, key=_is_no_proxy))
         self._watchdog.start()
         return self
+
+    def _keylog(self) -> Path | None:
+        """Return where TLS secrets go, and say so; a variable that names no good file is only told."""
+        asked, variable = self.config.tls.keylog, os.environ.get(keylog.VARIABLE, "")
+        if not asked and not variable:
+            return None
+        try:
+            path = keylog.prepare(Path(asked or variable))
+        except keylog.KeylogError as error:
+            if asked:
+                raise
+            self.bus.publish(Notice("warning", printable(f"{keylog.VARIABLE}: {error}")))
+            return None
+        text = f"TLS secrets of both sides are written to {path}: whoever has it can read this traffic"
+        self.bus.publish(Notice("warning", printable(text)))
+        return path
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

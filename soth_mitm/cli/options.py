@@ -7,6 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
+from soth_mitm.cli import tls_options
 from soth_mitm.errors import ConfigError
 
 COMMANDS = {
@@ -35,6 +36,7 @@ PROXYING = {
     "insecure": "--insecure",
     "tunnel": "--tunnel",
     "block": "--block",
+    **{name: option for name, (option, _) in tls_options.OPTIONS.items()},
     "write": "--write",
     "strict_capture": "--strict-capture",
     "spill": "--no-spill",
@@ -272,6 +274,7 @@ def _policy(parser: Parser) -> None:
         "--tunnel", action="append", metavar="GLOB", help="pass hosts through undecrypted (repeatable)"
     )
     group.add_argument("--block", action="append", metavar="GLOB", help="refuse hosts (repeatable)")
+    tls_options.add(parser)
 
 
 def _recording(parser: Parser) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from soth_mitm import config as settings
+from soth_mitm.cli import tls_options
 from soth_mitm.errors import ConfigError
 from soth_mitm.policy.modes import endpoints
 
@@ -43,7 +44,7 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     """
     given = {name: getattr(arguments, name, None) for name in _NAMES}
     given = {**defaults, **{name: value for name, value in given.items() if value is not None}}
-    config = settings.load(_file(arguments), **given)
+    config = settings.load(_file(arguments), **given, tls=tls_options.given(arguments))
     endpoints(config)
     if not config.confdir:
         return config

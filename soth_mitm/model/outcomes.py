@@ -18,6 +18,7 @@ CLIENT_TLS: dict[str, str] = {
     "client_rejected_certificate": "client refused cert",
     "client_closed_silently": "client hung up in TLS",
     "client_reset": "client reset in TLS",
+    "client_certificate_refused": "client's cert refused",
     "client_cancelled": "client gave up in TLS",
     "client_alert": "client sent TLS alert",
     "connection_lost": "client lost",

@@ -273,10 +273,20 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
 
 
 def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool) -> TlsEstablished:
-    """Return the event that tells a finished handshake."""
+    """Return the event that tells a finished handshake.
+
+    A client's certificate, where it was asked for and shown, has been checked by the handshake.
+    """
     ssl_object: ssl.SSLObject = transport.get_extra_info("ssl_object")
     cipher = ssl_object.cipher()
     resumed = bool(ssl_object.session_reused)
+    shown: tuple[bytes, ...] = ()
+    if side is Side.CLIENT:
+        if ssl_object.context.verify_mode is not ssl.CERT_NONE:
+            shown = chain.peer_chain(ssl_object)
+            verified = bool(shown)
+    elif not resumed:
+        shown = chain.peer_chain(ssl_object)
     return TlsEstablished(
         side=side,
         version=ssl_object.version() or "",
@@ -284,7 +294,7 @@ def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool)
         alpn=ssl_object.selected_alpn_protocol() or "",
         resumed=resumed,
         verified=verified,
-        chain=() if resumed or side is Side.CLIENT else chain.peer_chain(ssl_object),
+        chain=shown,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from soth_mitm._version import __version__
-from soth_mitm.cli import options
+from soth_mitm.cli import options, settings
 from soth_mitm.cli.main import main
 from soth_mitm.errors import ConfigError
 from tests.helpers.program import DEADLINE, PROGRAM, Result, soth_mitm, surroundings
@@ -132,6 +132,24 @@ def test_ciphers_that_openssl_does_not_have_are_named(
     path = tmp_path / "mine.toml"
     path.write_text(f"[tls]\n{side}_ciphers = 'NONE'\n")
     assert f"tls.{side}_ciphers 'NONE'" in refused("--dump", "-p", "0", "--config", path)
+
+
+def test_options_of_tls_go_before_the_table_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[tls]\nprofile = 'strict'\nsni = 'required'\n")
+    arguments = options.parse(["--config", str(path), "--tls-profile", "compat", "--keylog", "k.log"])
+    tls = settings.of(arguments).tls
+    assert (tls.profile, tls.sni, tls.keylog) == ("compat", "required", "k.log")
+
+
+@pytest.mark.parametrize("named", ["none.pem", "empty.pem"])
+def test_a_ca_for_client_certificates_that_cannot_be_used_is_named(
+    named: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / named
+    if named == "empty.pem":
+        path.write_text("")
+    assert f"request_client_cert {path}" in refused("--dump", "-p", "0", "--request-client-cert", path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")

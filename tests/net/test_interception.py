@@ -26,6 +26,7 @@ from soth_mitm.model.events import (
     Side,
     TlsEstablished,
     TlsFailed,
+    TlsLearningAudit,
 )
 from soth_mitm.net.tasks import start
 from tests.helpers.net import OK, SITE, Lab
@@ -320,3 +321,39 @@ async def test_a_tls_session_is_resumed_towards_the_upstream(lab: Lab) -> None:
     await second.pass_request(second.get())
     ups = [told.resumed for told in lab.all(TlsEstablished) if told.side is Side.UPSTREAM]
     assert ups == [False, True]
+
+
+def with_certificate(lab: Lab, leaf: trustme.LeafCert | None) -> ssl.SSLContext:
+    """Return a client's context that shows a certificate if asked."""
+    context = lab.client_context()
+    if leaf is not None:
+        leaf.configure_cert(context)
+    return context
+
+
+async def test_a_client_that_is_asked_shows_its_certificate_or_none(lab: Lab) -> None:
+    await lab.start(tls=TlsSettings(request_client_cert=str(lab.world.roots)))
+    origin = await lab.origin(tls=True)
+    leaf = lab.world.authority.issue_cert("me@site.test")
+    for shown in (leaf, None):
+        context = with_certificate(lab, shown)
+        client = await lab.inside(await lab.connect(origin.port), context=context)
+        client.send(GET)
+        await (await origin.accept()).same(GET)
+    ours = [told for told in lab.all(TlsEstablished) if told.side is Side.CLIENT]
+    assert [told.verified for told in ours] == [True, False]
+    assert len(ours[0].chain) >= 1
+    assert ours[1].chain == ()
+
+
+async def test_a_client_certificate_of_another_ca_ends_the_handshake_and_says_so(lab: Lab) -> None:
+    await lab.start(tls=TlsSettings(request_client_cert=str(lab.world.roots)))
+    origin = await lab.origin(tls=True)
+    context = with_certificate(lab, trustme.CA().issue_cert("me@site.test"))
+    client = await lab.inside(await lab.connect(origin.port))
+    await asyncio.gather(Handshake(client, context, name=SITE).run(), return_exceptions=True)
+    failure = (await lab.told(TlsFailed))[0].failure
+    assert (failure.peer, failure.reason) == ("client", "client_certificate_refused")
+    assert "request_client_cert" in failure.hint
+    audit = await lab.one(TlsLearningAudit)
+    assert (audit.decision, audit.code) == ("ignored", "not_a_refusal")

@@ -77,6 +77,8 @@ def _tls(conn: ConnView, side: str) -> list[Line]:
     spans: list[Span] = [(printable(tls.version), "text"), _DOT, (printable(tls.cipher), "text")]
     if side == "upstream":
         spans += [_DOT, ("verified", "good") if tls.verified else ("not verified", "warn")]
+    elif tls.chain:
+        spans += [_DOT, ("client certificate verified", "good")]
     if conn.tls_ns:
         spans += [_DOT, (human_duration(conn.tls_ns), "muted")]
     alpn = (printable(tls.alpn), "text") if tls.alpn else ("none agreed", "muted")

@@ -95,7 +95,8 @@ class TlsEstablished(Body, frozen=True):
     resumed: bool = False
     verified: bool = False
     chain: tuple[bytes, ...] = ()
-    """The peer's certificates in DER, leaf first; empty where resumed or where the peer is a client."""
+    """The peer's certificates in DER, leaf first; empty where the peer is a resumed upstream, or a client
+    that was not asked for one or has shown none."""
 
 
 class TlsFailed(Body, frozen=True):

@@ -8,6 +8,7 @@ is loaded where it is first used, so that `--version` and `--help` stay quick.
 - `mint`      what our certificates say (X.509)
 - `keyfiles`  private files and the lock around making them
 - `names`     host names as certificates spell them
+- `keylog`    where TLS secrets are written
 - `mirror`    what of an upstream's certificate ours repeats
 - `leaf`      server contexts for the client side, cached
 - `profiles`  versions, ciphers and curves of a context

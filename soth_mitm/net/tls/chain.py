@@ -41,11 +41,12 @@ def peer_chain(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
     """
     # 3.13 made the method public and has it return bytes; before, it sits on the inner object.
     inner = ssl_object if hasattr(ssl_object, "get_unverified_chain") else ssl_object._sslobj  # type: ignore[union-attr]
-    chain: list[bytes | _PrivateCertificate] | None = None
+    chain: list[bytes | _PrivateCertificate | None] | None = None
     if inner is not None:
         chain = inner.get_unverified_chain()
     if chain:
-        return tuple(_der(certificate) for certificate in chain)
+        # Of a client that was asked and has shown none, Python has a list with nothing in it.
+        return tuple(_der(certificate) for certificate in chain if certificate is not None)
     try:
         leaf = ssl_object.getpeercert(binary_form=True)
     except ValueError:  # the handshake is not done

@@ -47,7 +47,7 @@ _CLIENT = _Side(
     reasons.CLIENT,
     signals.CLIENT_ALERTS,
     "client_alert",
-    signals.LIBRARY_CODES,
+    signals.LIBRARY_CODES | signals.CLIENT_LIBRARY_CODES,
     signals.CLIENT_WORDS,
     "client_closed_silently",
     "client_reset",

@@ -36,7 +36,7 @@ def read_file(path: Path, *, private: bool) -> bytes:
 
     The mode is that of the descriptor that is read, so the file cannot be swapped in between.
     """
-    _refuse_foreign_link(path)
+    refuse_foreign_link(path)
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -56,7 +56,7 @@ def read_file(path: Path, *, private: bool) -> bytes:
     return data
 
 
-def _refuse_foreign_link(path: Path) -> None:
+def refuse_foreign_link(path: Path) -> None:
     """Raise when `path` is a symbolic link that neither we nor root made."""
     if sys.platform == "win32":
         return

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from soth_mitm.clock import Clock, SystemClock
 from soth_mitm.config import TlsSettings
 from soth_mitm.errors import SothError
-from soth_mitm.net.tls import names, profiles
+from soth_mitm.net.tls import keylog, names, profiles
+from soth_mitm.net.tls.keylog import MOST_CONTEXTS
 from soth_mitm.net.tls.mirror import NOTHING, Mirror
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class LeafCache:
     """Mint and keep server contexts, at most `capacity` of them, the least recently used thrown out.
 
     One EC P-256 key serves all leaves of the process; it is not the CA's, it is never written to a
-    disk, and it dies with the process. A miss takes 1 to 2 ms on the loop and holds about 25 KiB. Not
-    thread-safe: it belongs to the loop.
+    disk, and it dies with the process. TLS secrets go to the file `secrets`, if given. A miss takes
+    1 to 2 ms on the loop and holds about 25 KiB. Not thread-safe: it belongs to the loop.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class LeafCache:
         capacity: int = 1024,
         clock: Clock | None = None,
         settings: TlsSettings | None = None,
+        secrets: Path | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError("a leaf cache needs room for one context")
         self._ca = ca
-        self._capacity = capacity
+        self._capacity = capacity if secrets is None else min(capacity, MOST_CONTEXTS)
+        self._secrets = secrets
         self._clock = clock or SystemClock()
         self._cache: OrderedDict[tuple[str, str | None, tuple[str, ...], Mirror], Leaf] = OrderedDict()
         self._minter: _Minter | None = None
@@ -82,9 +85,9 @@ class LeafCache:
     def configure(self, settings: TlsSettings) -> None:
         """Use other settings for contexts that are asked for from now on.
 
-        Raises `TlsSettingsError` where OpenSSL refuses them; the old ones then stay.
+        Raises `TlsSettingsError` where they cannot be used; the old ones then stay.
         """
-        profiles.apply(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), profiles.client_shape(settings))
+        _apply(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
         if settings != self._settings:
             self._settings = settings
             self._cache.clear()
@@ -116,6 +119,8 @@ class LeafCache:
         leaf = self._minter.mint(
             sans_of(host, sni, mirror), mirror.common_name, alpn=alpn, settings=self._settings, now=now
         )
+        if self._secrets is not None:
+            keylog.write_to(leaf.context, self._secrets)
         self._cache[key] = leaf
         self._cache.move_to_end(key)
         if len(self._cache) > self._capacity:
@@ -153,7 +158,7 @@ class _Minter:
         pem = self._ca.sign_leaf(sans[0], self._public_key, also=sans[1:], common_name=common_name, now=now)
         certificate = x509.load_pem_x509_certificate(pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        profiles.apply(context, profiles.client_shape(settings))
+        _apply(context, settings)
         if alpn:
             context.set_alpn_protocols(list(alpn))
         load_chain(context, self._key_pem + pem + self._ca.certificate_pem)
@@ -164,6 +169,24 @@ class _Minter:
             not_after=certificate.not_valid_after_utc,
             fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
         )
+
+
+def _apply(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """Make a context speak what the settings say, and ask for a client certificate where they do."""
+    profiles.apply(context, profiles.client_shape(settings))
+    if not settings.request_client_cert:
+        return
+    path = Path(settings.request_client_cert).expanduser()
+    try:
+        context.load_verify_locations(cafile=path)
+    except ssl.SSLError as error:
+        raise profiles.TlsSettingsError(
+            f"request_client_cert {path} holds no certificate in PEM form; it must hold the CA that signs "
+            f"the certificates of the clients"
+        ) from error
+    except OSError as error:
+        raise profiles.TlsSettingsError(f"request_client_cert {path}: {error.strerror or error}") from error
+    context.verify_mode = ssl.CERT_OPTIONAL
 
 
 def sans_of(host: str, sni: str | None, mirror: Mirror = NOTHING) -> tuple[str, ...]:

@@ -48,6 +48,12 @@ CLIENT: dict[str, Reason] = {
         "The client reset the connection; if that happens each time, it probably refuses the certificate for "
         "{host}: " + _TRUST + ".",
     ),
+    "client_certificate_refused": Reason(
+        "cert_validation",
+        "The client's own certificate does not come from the CA of request_client_cert.",
+        "The certificate that the client showed for {host} was refused here: add its CA to the file of "
+        "request_client_cert, or have the client show another.",
+    ),
     "client_cancelled": Reason(
         "handshake",
         "The client broke the handshake off for a reason of its own.",

@@ -156,6 +156,8 @@ LIBRARY_CODES: dict[str, str] = {
 }
 """What OpenSSL's own codes mean on either side; for codes that are not alerts."""
 
+CLIENT_LIBRARY_CODES: dict[str, str] = {"CERTIFICATE_VERIFY_FAILED": "client_certificate_refused"}
+
 UPSTREAM_LIBRARY_CODES: dict[str, str] = {
     "CERTIFICATE_VERIFY_FAILED": "certificate_invalid",
     "EE_KEY_TOO_SMALL": "certificate_weak",

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 from soth_mitm.config import TlsProfile, TlsSettings
 from soth_mitm.errors import StartError
-from soth_mitm.net.tls import hostnames, profiles, roots
+from soth_mitm.net.tls import hostnames, keylog, profiles, roots
 from soth_mitm.net.tls.names import as_address
 from soth_mitm.net.tls.roots import RootsChoice, RootsReport, choice_of, load_roots
 
@@ -166,7 +166,8 @@ class UpstreamTls:
     """Build client contexts once per profile and remember sessions per peer.
 
     The first context that verifies takes about 20 ms (the roots are parsed): ask for it before
-    traffic starts. Not thread-safe: it belongs to the loop.
+    traffic starts. TLS secrets go to the file `secrets`, if given. Not thread-safe: it belongs to
+    the loop.
     """
 
     def __init__(
@@ -175,8 +176,10 @@ class UpstreamTls:
         roots: RootsChoice = "os",
         session_capacity: int = 4096,
         settings: TlsSettings | None = None,
+        secrets: Path | None = None,
     ) -> None:
         self._roots = roots
+        self._secrets = secrets
         self._settings = settings or TlsSettings()
         self._contexts: dict[Profile, ssl.SSLContext] = {}
         self.sessions = SessionStore(session_capacity)
@@ -252,6 +255,8 @@ class UpstreamTls:
             context.set_alpn_protocols(list(profile.alpn))
         if profile.client_cert is not None:
             _load_client_certificate(context, profile.client_cert)
+        if self._secrets is not None:
+            keylog.write_to(context, self._secrets)
         return context
 
     def _verifying(self, profile: Profile) -> ssl.SSLContext:

@@ -319,6 +319,7 @@ def test_every_reason_can_come_up() -> None:
     of_client = {
         *signals.CLIENT_ALERTS.values(),
         *signals.LIBRARY_CODES.values(),
+        *signals.CLIENT_LIBRARY_CODES.values(),
         "client_alert", "client_reset", "connection_lost",
         "handshake_timeout", "protocol_error", "unclassified",
     }  # fmt: skip

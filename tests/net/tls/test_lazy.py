@@ -12,6 +12,7 @@ LAZY = (
     "chain",
     "failure",
     "hostnames",
+    "keylog",
     "leaf",
     "mirror",
     "names",
