@@ -252,8 +252,8 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
 async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> None:
     peer, life = conn.peer, conn.life
     conn.tls_begun = life.emit(TlsStarted(Side.UPSTREAM, "" if peer.tls.sni == "disabled" else peer.sni))
-    try:
-        with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
+    with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
+        try:
             context, name = shared.tls.meet(peer.tls, peer.sni, verify=peer.verify, alpn=peer.alpn)
             await asyncio.get_running_loop().create_connection(
                 lambda: conn,
@@ -263,13 +263,19 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
                 ssl_handshake_timeout=shared.config.limits.tls_timeout,
                 ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
             )
-    except (OSError, ssl.SSLError, ValueError, StartError) as error:
-        dialled.sock.close()
-        shared.tls.forget(key)
-        why = failure.classify_upstream(error, host=peer.sni or peer.host, port=peer.port)
-        life.emit(TlsFailed(Side.UPSTREAM, why))
-        life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
-        raise UpstreamTlsError(why) from error
+        except (OSError, ssl.SSLError, ValueError, StartError) as error:
+            dialled.sock.close()
+            shared.tls.forget(key)
+            why = failure.classify_upstream(
+                error,
+                host=peer.sni or peer.host,
+                port=peer.port,
+                answered=shared.tls.answered(),
+                shown=bool(peer.tls.shown_cert),
+            )
+            life.emit(TlsFailed(Side.UPSTREAM, why))
+            life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
+            raise UpstreamTlsError(why) from error
 
 
 def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool) -> TlsEstablished:

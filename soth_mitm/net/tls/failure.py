@@ -98,8 +98,13 @@ def classify_client(
     return _failure(exc, _CLIENT, verdict, host=name, site=name)
 
 
-def classify_upstream(exc: BaseException, *, host: str, port: int) -> TlsFailure:
+def classify_upstream(
+    exc: BaseException, *, host: str, port: int, answered: bool = False, shown: bool = False
+) -> TlsFailure:
     """Say why the handshake with an upstream failed, during it or (TLS 1.3) in its first answer.
+
+    `answered` says that the server had sent its own hello: a refusal without a reason after that is,
+    as far as can be concluded, about the client certificate, of which `shown` says whether we have one.
 
     An error of ours that carries a `tls_reason` says that our settings did not let it begin.
     """
@@ -109,7 +114,11 @@ def classify_upstream(exc: BaseException, *, host: str, port: int) -> TlsFailure
     name = printable(host, 255)
     site = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     if verdict is None:
-        return _failure(exc, _UPSTREAM, _judge(exc, _UPSTREAM, None), host=name, site=site)
+        verdict = _judge(exc, _UPSTREAM, None)
+        if verdict.reason == "handshake_refused" and answered:
+            reason = "client_certificate_rejected" if shown else "client_certificate_required"
+            verdict = verdict._replace(reason=reason, confidence="inferred")
+        return _failure(exc, _UPSTREAM, verdict, host=name, site=site)
     failed = _failure(exc, _UPSTREAM, verdict, host=name, site=site)
     return msgspec.structs.replace(
         failed, hint=f"{failed.detail}; {failed.hint[:1].lower()}{failed.hint[1:]}"

@@ -68,6 +68,8 @@ class PeerKey(NamedTuple):
 
 
 _peer: ContextVar[PeerKey | None] = ContextVar("tls_peer", default=None)
+_made: ContextVar[list[ssl.SSLObject] | None] = ContextVar("tls_made", default=None)
+"""What the running dial has made so far."""
 
 
 class SessionStore:
@@ -140,6 +142,9 @@ class UpstreamContext(ssl.SSLContext):
             incoming, outgoing, server_side, sni, session or self.store.offer(self.profile, sni)
         )
         self.store.made(self.profile, sni, ssl_object)
+        made = _made.get()
+        if made is not None:
+            made.append(ssl_object)
         if isinstance(ssl_object, NamelessObject):
             peer = _peer.get()
             ssl_object.expected = (peer.sni or "") if peer is not None else ""
@@ -300,11 +305,20 @@ class UpstreamTls:
         is done in full. Yields the key, for `forget`.
         """
         key = PeerKey(host, port, host if sni is None else sni, verify)
-        token = _peer.set(key)
+        peer, made = _peer.set(key), _made.set([])
         try:
             yield key
         finally:
-            _peer.reset(token)
+            _made.reset(made)
+            _peer.reset(peer)
+
+    @staticmethod
+    def answered() -> bool:
+        """Return, inside `resuming`, whether the server has answered the hello with a hello of its own.
+
+        What it complains of after that is none of versions, ciphers and names.
+        """
+        return any(each.cipher() is not None for each in _made.get() or ())
 
     def remember(self, ssl_object: ssl.SSLObject) -> None:
         """Keep the connection's session for the next one to the same peer.

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 HOST = "127.0.0.1"
@@ -27,7 +27,7 @@ class Identity(NamedTuple):
     """A certificate with its key, and the certificates to send along."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     chain: tuple[x509.Certificate, ...] = ()
 
     @property
@@ -54,9 +54,10 @@ def issue(
     ca: bool = False,
     days: tuple[int, int] = (-1, 30),
     send_issuer: bool = False,
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
 ) -> Identity:
     """Issue a certificate for `name` that is valid from and to these days from now."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     general: x509.GeneralName = x509.DNSName(name)
     with contextlib.suppress(ValueError):
