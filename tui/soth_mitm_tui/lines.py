@@ -6,29 +6,10 @@ has come through `soth_mitm.text.printable`, or is the app's own.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 Span = tuple[str, str]
-"""Text and its tone."""
-
-TONES: Final = (
-    "text",
-    "muted",
-    "strong",
-    "accent",
-    "good",
-    "warn",
-    "bad",
-    "key",
-    "string",
-    "number",
-    "word",
-    "heading",
-    "rule",
-)
-"""Every tone; a widget that shows lines has one component style for each, `tone--<name>`."""
-
-TONE_CLASSES: Final = frozenset(f"tone--{tone}" for tone in TONES)
+"""Text and its tone, one of `tones.TONES`."""
 
 
 class Subject(NamedTuple):

@@ -15,7 +15,7 @@ from soth_mitm_tui.arranging import Sorting
 from soth_mitm_tui.columns import BY_ID, Column
 from soth_mitm_tui.groups import GROUPINGS, Group
 from soth_mitm_tui.layout import GAP, LEAD, Layout, Place, cell_spans, load_layout, places
-from soth_mitm_tui.lines import BLANK, TONE_CLASSES, Line, line
+from soth_mitm_tui.lines import BLANK, Line, line
 from soth_mitm_tui.waterfall import NO_SCALE, Scale, scale_of
 from soth_mitm_tui.widgets.cursor_list import CursorList
 from soth_mitm_tui.widgets.group_line import group_spans
@@ -47,7 +47,6 @@ class FlowList(CursorList):
     PANE: ClassVar[str] = "list"
     BINDINGS = bindings("list")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *TONE_CLASSES,
         "flow-list--cursor",
         "flow-list--resting",
         "flow-list--cell",

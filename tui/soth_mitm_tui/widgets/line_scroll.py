@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from soth_mitm_tui.lines import TONE_CLASSES, Line, Span
+from soth_mitm_tui.tones import tone_styles
 from soth_mitm_tui.widgets.guarded import Guarded, failure_card
 
 if TYPE_CHECKING:
     from rich.style import Style
     from textual import events
 
+    from soth_mitm_tui.lines import Line, Span
+
 
 class Toned(Guarded):
     """Draws spans of toned text in the colours of the theme."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
 
     _styles_of_tones: dict[tuple[str, Style], Style] | None = None
     _base_style: Style | None = None
@@ -39,7 +39,7 @@ class Toned(Guarded):
             cache = self._styles_of_tones = {}
         style = cache.get((name, base))
         if style is None:
-            style = base + self.get_component_rich_style(f"tone--{name}", partial=True)
+            style = base + tone_styles(self.app)[name]
             cache[name, base] = style
         return style
 

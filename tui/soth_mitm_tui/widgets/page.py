@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.message import Message
 
-from soth_mitm_tui.lines import TONE_CLASSES, Line
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 
 if TYPE_CHECKING:
     from textual import events
     from textual.strip import Strip
+
+    from soth_mitm_tui.lines import Line
 
 
 class Entry(NamedTuple):
@@ -26,7 +27,7 @@ class Entry(NamedTuple):
 class Page(LineScroll):
     """Shows entries. The cursor stays on what it was on while numbers change."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*TONE_CLASSES, "page--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"page--cursor"}
 
     class Chosen(Message):
         """An entry that leads somewhere was chosen."""
