@@ -73,6 +73,10 @@ snapshots-update: $(DEV_STAMP)  ## draw the screens anew; look at each picture b
 screenshots: $(DEV_STAMP)  ## draw the pictures of README.md and docs/ anew; look at each before you commit it
 	@$(BIN)/python snapshots/screenshots.py
 
+.PHONY: fuzz
+fuzz: $(DEV_STAMP)  ## fuzz every reader of network bytes; SECONDS=60 for each, TARGET=sse for one
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
+
 .PHONY: bench
 bench: $(DEV_STAMP)  ## measure beside the direct path and beside mitmproxy
 	@$(BIN)/python -m bench

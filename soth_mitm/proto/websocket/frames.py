@@ -105,7 +105,7 @@ class FrameReader(FrameDecoder):
             return pieces
         self._fed = 0
         try:
-            if not self._waiting:
+            if not self._waiting and self.header is None:
                 self._short_cut(data, pieces)
             step = _STEP if self._deflate is not None else len(data)
             while self._fed < len(data):

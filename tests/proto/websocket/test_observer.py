@@ -13,7 +13,7 @@ from soth_mitm.model.events import Direction
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.model.websocket import ERROR_WORDS, ERRORS
 from soth_mitm.proto.websocket.extensions import Agreed, DeflateParams
-from soth_mitm.proto.websocket.reading import Odd
+from soth_mitm.proto.websocket.reading import Ended, Odd, Part
 from tests.proto.websocket.framing import (
     BINARY,
     CLOSE,
@@ -357,3 +357,15 @@ def test_what_is_said_does_not_depend_on_the_reads(
 def test_neither_does_what_is_broken(noise: bytes, cuts: list[int]) -> None:
     for wire in (noise, frame(TEXT, b"fine") + noise):
         assert in_pieces(wire, cuts, UP) == in_pieces(wire, list(range(len(wire))), UP)
+
+
+def test_payload_at_the_border_of_two_reads_is_no_frame_though_it_looks_like_one() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" * 40
+    wire = frame(BINARY, b"head" + picture, mask=False)
+    border = wire.index(picture)
+    looker = observer()
+    items = looker.feed(DOWN, wire[:border]) + looker.feed(DOWN, wire[border:])
+    assert not looker.error
+    assert [type(item) for item in items] == [Part, Ended]
+    assert isinstance(items[-1], Ended)
+    assert items[-1].data == picture

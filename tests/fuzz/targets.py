@@ -1,0 +1,114 @@
+"""What is fuzzed: for each reader of network bytes, what must hold whatever the bytes are.
+
+A target is given bytes and the places where to cut them. It fails by raising: an exception that the
+reader does not promise, or an assertion of what always holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+
+from soth_mitm.model.events import Direction
+from soth_mitm.proto import client_hello, connect
+from soth_mitm.proto.client_hello import ClientHelloError
+from soth_mitm.proto.connect import ConnectError
+from soth_mitm.proto.grpc import GrpcSplitter, WebTextSplitter
+from soth_mitm.proto.http1 import RequestReader, ResponseReader
+from soth_mitm.proto.json_values import JsonSplitter
+from soth_mitm.proto.multipart import PartSplitter
+from soth_mitm.proto.ndjson import LineSplitter
+from soth_mitm.proto.splitting import Splitter
+from soth_mitm.proto.sse import SseSplitter
+from soth_mitm.proto.websocket.extensions import Agreed, DeflateParams
+from soth_mitm.proto.websocket.observer import Observer
+from tests.proto import splits
+from tests.proto.http1 import driving
+
+Target = Callable[[bytes, Sequence[int]], None]
+
+INFLATE_BYTES = 262_144
+_METHODS = (b"GET", b"HEAD", b"POST", b"GET")
+
+
+def _pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    return [data[start:stop] for start, stop in pairwise(edges)]
+
+
+def _told(code: str, status: int = 400) -> None:
+    assert code
+    assert 400 <= status < 600
+
+
+def _connect(data: bytes, cuts: Sequence[int]) -> None:
+    for lenient in (False, True):
+        connect.sniff(data)
+        try:
+            end = connect.head_end(data)
+            request = connect.parse_connect(data[:end] if end > 0 else data, lenient=lenient)
+        except ConnectError as error:
+            _told(error.code, error.status)
+        else:
+            assert 0 < request.authority.port < 65_536
+            assert request.authority.host
+
+
+def _hello(data: bytes, cuts: Sequence[int]) -> None:
+    try:
+        seen = client_hello.needed(data[:5])
+        while seen <= len(data) and seen < client_hello.needed(data[:seen]):
+            seen = client_hello.needed(data[:seen])
+        client_hello.parse(data)
+    except ClientHelloError as error:
+        _told(error.code)
+
+
+def _http1(make: Callable[[], driving.Reader], data: bytes, cuts: Sequence[int]) -> None:
+    whole = driving.run(make(), [data], methods=_METHODS)
+    assert driving.run(make(), _pieces(data, cuts), methods=_METHODS) == whole
+    # Every byte is passed on in its place, but for empty lines before a message (RFC 9112 section 2.2).
+    told = (whole.wire + whole.rest).translate(None, b"\r\n")
+    assert data.translate(None, b"\r\n").startswith(told)
+
+
+def _websocket(agreed: Agreed, data: bytes, cuts: Sequence[int]) -> None:
+    for direction in Direction:
+        whole = Observer(agreed, inflate_bytes=INFLATE_BYTES)
+        whole.feed(direction, data)
+        parted = Observer(agreed, inflate_bytes=INFLATE_BYTES)
+        for piece in _pieces(data, cuts):
+            parted.feed(direction, piece)
+        # Of two defects in one compressed message, and of how far one may expand, the cut decides.
+        if agreed.deflate is None:
+            assert (parted.error, parted.outcome()) == (whole.error, whole.outcome())
+
+
+def _split(make: Callable[[], Splitter], data: bytes, cuts: Sequence[int], *, framed: bool = True) -> None:
+    found, code = splits.run(make, [data])
+    parted, parted_code = splits.run(make, _pieces(data, cuts))
+    assert (parted, parted_code) == (found, code)
+    splits.check_places(found, data, framed=framed)
+
+
+def _web_text() -> Splitter:
+    return WebTextSplitter(GrpcSplitter(web=True))
+
+
+TARGETS: dict[str, Target] = {
+    "connect": _connect,
+    "client_hello": _hello,
+    "http1_request": partial(_http1, RequestReader),
+    "http1_request_lenient": partial(_http1, partial(RequestReader, lenient=True)),
+    "http1_response": partial(_http1, ResponseReader),
+    "websocket": partial(_websocket, Agreed()),
+    "websocket_deflate": partial(_websocket, Agreed(DeflateParams())),
+    "sse": partial(_split, SseSplitter),
+    "grpc": partial(_split, GrpcSplitter),
+    "grpc_web": partial(_split, partial(GrpcSplitter, web=True)),
+    "grpc_web_text": partial(_split, _web_text, framed=False),
+    "ndjson": partial(_split, LineSplitter),
+    "json_values": partial(_split, JsonSplitter),
+    "multipart": partial(_split, partial(PartSplitter, b"frame")),
+}
