@@ -102,18 +102,7 @@ class Proxy:
         shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
         shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
         shared.pool = Pool(shared)
-        ca = shared.ca
-        self.bus.publish(
-            CaLoaded(
-                str(ca.certificate_path),
-                ca.fingerprint_sha256,
-                ca.key_description,
-                ca.created,
-                int(ca.not_after.timestamp()),
-                private=ca.private,
-                trusted=False if ca.created else system_trusts(ca.certificate_pem.decode("ascii")),
-            )
-        )
+        self._tell_ca()
         self._listener = Listener(shared)
         self._watchdog = Watchdog(shared)
         self._drain = Drain(shared, self._listener)
@@ -127,6 +116,20 @@ class Proxy:
         shared.listening = _addresses(sorted(self.listeners, key=_is_no_proxy))
         self._watchdog.start()
         return self
+
+    def _tell_ca(self) -> None:
+        ca = self.ca
+        self.bus.publish(
+            CaLoaded(
+                str(ca.certificate_path),
+                ca.fingerprint_sha256,
+                ca.key_description,
+                ca.created,
+                int(ca.not_after.timestamp()),
+                private=ca.private,
+                trusted=False if ca.created else system_trusts(ca.certificate_pem.decode("ascii")),
+            )
+        )
 
     def _keylog(self) -> Path | None:
         """Return where TLS secrets go, and say so; a variable that names no good file is only told."""
@@ -160,11 +163,16 @@ class Proxy:
     def reload(self, config: Config) -> tuple[str, ...]:
         """Use other settings for connections made from now on; return the names of what changed.
 
-        Connections that are open keep what they began with. The modes and where they listen, the CA
-        and the trust store stay as they are until a restart. Raises `StartError` for settings of TLS
-        that OpenSSL refuses; then nothing has changed.
+        Connections that are open keep what they began with. A CA that was rotated meanwhile is used,
+        and told by another `ca_loaded`. The modes and where they listen, the trust store and the file
+        for TLS secrets stay as they are until a restart. Raises `StartError` for settings of TLS that
+        OpenSSL refuses; then they have not changed.
         """
         changed = difference(self.config, config)
+        if self.ca.replaced:
+            self.ca = self._shared.ca = CertificateAuthority.load_or_create(self.config.directory)
+            self._shared.leaves.use(self.ca)
+            self._tell_ca()
         if changed:
             self._shared.leaves.configure(config.tls)
             self._shared.tls.configure(config.tls)

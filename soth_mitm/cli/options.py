@@ -14,7 +14,7 @@ COMMANDS = {
     "tui": "the app (also without a command); with FILE, open a dump",
     "run": "start, run a command with proxy and CA set for it alone, and exit with its code",
     "env": "print the environment for clients of a running proxy, for `eval`",
-    "ca": "show or export the certificate authority",
+    "ca": "show, export, install or rotate the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",
     "doctor": "check the installation, and send requests through a proxy",
 }
@@ -41,6 +41,7 @@ PROXYING = {
     "strict_capture": "--strict-capture",
     "spill": "--no-spill",
 }
+TRUSTING = {"store": "--store", "dry_run": "--dry-run"}
 WRITING = {"append": "--append", "overwrite": "--overwrite"}
 EPILOG = """\
 commands:
@@ -102,6 +103,8 @@ def _refuse_idle(parsed: argparse.Namespace) -> None:
     if "read" in given:
         given |= {name for name in ("listen_port", "spill") if getattr(parsed, name) is not None}
         _refuse(given, PROXYING, "is for a proxy that runs, and reading a dump starts none: leave it out")
+    if "action" in parsed and parsed.action not in ("install", "uninstall"):
+        _refuse(given, TRUSTING, "is about trust stores, for install and uninstall: leave it out")
     if "write" not in given:
         _refuse(
             given, {"append": "--append", "overwrite": "--overwrite"}, "says what to do with the file of -w"
@@ -202,10 +205,20 @@ def _env(parser: Parser) -> None:
 
 
 def _ca(parser: Parser) -> None:
-    parser.add_argument("action", choices=("show", "export"), help="what to do")
+    parser.add_argument(
+        "action",
+        choices=("show", "export", "install", "uninstall", "rotate"),
+        help="show it, export the certificate, put it into trust stores or take it out, or make a new one",
+    )
     _directory(parser)
     parser.add_argument("--format", choices=("pem", "der", "p12"), default="pem", help="of the export (pem)")
     parser.add_argument("--out", metavar="FILE", default="-", help="where to write it; - is standard output")
+    parser.add_argument(
+        "--store",
+        choices=("system", "browsers", "all"),
+        help="trust stores to change: the system's, those of Firefox and Chromium, or all (all)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what install or uninstall would change")
 
 
 def _doctor(parser: Parser) -> None:

@@ -147,7 +147,9 @@ def _authority(ca: CertificateAuthority) -> Check:
     until = f"{ca.not_after:%Y-%m-%d}"
     text = f"{ca.key_description}, valid until {until}, SHA-256 {ca.fingerprint_sha256[:23]}…"
     if left < SOON:
-        return Check("CA", Health.WARNING, text, f"it expires on {until}; move it away for a new one")
+        return Check(
+            "CA", Health.WARNING, text, f"it expires on {until}; soth-mitm ca rotate makes a new one"
+        )
     made = "made just now; " if ca.created else ""
     return Check("CA", Health.OK, f"{made}{text}")
 

@@ -55,6 +55,15 @@ class CertificateAuthority:
         """Whether nobody but the owner can read the key's file; None where modes do not say."""
         return self.key_path.stat().st_mode & 0o077 == 0 if os.name == "posix" else None
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the directory holds another certificate by now."""
+        try:
+            data = keyfiles.read_file(self.certificate_path, private=False)
+            return _parse_certificate(data, self.certificate_path) != self._certificate
+        except (keyfiles.KeyFileError, CaError):
+            return False
+
     @classmethod
     def load_or_create(
         cls, confdir: Path, *, key_type: Literal["ec", "rsa"] = "ec", now: datetime | None = None
@@ -73,7 +82,7 @@ class CertificateAuthority:
                 keyfiles.make_private_dir(confdir)
                 with keyfiles.locked(confdir / LOCK_NAME):
                     if not (_present(certificate_path) or _present(key_path)):
-                        return cls._create(confdir, key_type, now)
+                        return cls.create(confdir, key_type=key_type, now=now)
             _require_both(certificate_path, key_path)
             return cls._load(confdir, now)
         except keyfiles.KeyFileError as error:
@@ -86,7 +95,8 @@ class CertificateAuthority:
             ) from error
 
     @classmethod
-    def _create(cls, confdir: Path, key_type: Literal["ec", "rsa"], now: datetime) -> CertificateAuthority:
+    def create(cls, confdir: Path, *, key_type: Literal["ec", "rsa"], now: datetime) -> CertificateAuthority:
+        """Make the pair where there is none; for whoever holds the lock. Raises `FileExistsError`."""
         key: mint.CaKey
         if key_type == "ec":
             key = ec.generate_private_key(ec.SECP256R1())
@@ -107,7 +117,7 @@ class CertificateAuthority:
         if certificate.public_key() != key.public_key():
             raise CaError(
                 f"CA: {certificate_path} and {key_path} do not belong together; restore the right "
-                f"pair, or move both away to have a new CA made (clients must then trust the new one)"
+                f"pair, or make a new one with: soth-mitm ca rotate (clients must then trust it)"
             )
         _require_usable(certificate, certificate_path, now)
         return cls(certificate, key, confdir=confdir, created=False)
@@ -179,8 +189,8 @@ def _require_both(certificate_path: Path, key_path: Path) -> None:
     for missing, other in ((certificate_path, key_path), (key_path, certificate_path)):
         if not _present(missing):
             raise CaError(
-                f"CA: {missing} is missing while {other} is there; restore it, or move {other} away to "
-                f"have a new CA made (clients must then trust the new one)"
+                f"CA: {missing} is missing while {other} is there; restore it, or make a new "
+                f"pair with: soth-mitm ca rotate (clients must then trust it)"
             )
 
 
@@ -213,7 +223,7 @@ def _parse_certificate(data: bytes, path: Path) -> x509.Certificate:
 
 def _require_usable(certificate: x509.Certificate, path: Path, now: datetime) -> None:
     """Raise where no client would accept a leaf that this certificate has signed."""
-    way_out = "move ca.pem and ca-key.pem away to have a new CA made (clients must then trust the new one)"
+    way_out = "make a new one with: soth-mitm ca rotate (clients must then trust it)"
     if certificate.not_valid_after_utc <= now:
         raise CaError(f"CA: {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; {way_out}")
     if certificate.not_valid_before_utc > now:

@@ -82,6 +82,12 @@ class LeafCache:
     def __len__(self) -> int:
         return len(self._cache)
 
+    def use(self, ca: CertificateAuthority) -> None:
+        """Sign with another CA from now on; what the old one signed is forgotten."""
+        self._ca = ca
+        self._minter = None
+        self._cache.clear()
+
     def configure(self, settings: TlsSettings) -> None:
         """Use other settings for contexts that are asked for from now on.
 
