@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from soth_mitm.cli.demo import content
+from soth_mitm.cli.demo.client import Ask, Persona, Site
+from soth_mitm.cli.demo.http2_link import Http2Link
 from soth_mitm.cli.demo.stage import Stage
 from soth_mitm.cli.demo.wire import Wire
 from tests.helpers.wire import eventually
@@ -115,3 +117,27 @@ async def test_a_client_that_leaves_in_the_middle_is_forgotten(stage: Stage) -> 
     assert (await wire.read()).startswith(b"HTTP/1.1 200 OK")
     wire.close()
     await eventually(lambda: not len(stage._serving), "the end of the connection")
+
+
+async def test_streams_of_one_http2_connection_are_answered_side_by_side(stage: Stage) -> None:
+    context = ssl.create_default_context(cafile=str(stage.roots))
+    context.set_alpn_protocols(["h2"])
+    wire = await Wire.connect(stage.resolver(content.API, 443)[0])
+    await wire.start_tls(context, content.API)
+    site = Site("https", content.API, 443)
+    link = Http2Link(site, wire)
+    await link.begin()
+    order = b'{"lines": [{"product": "p_0001", "quantity": 1}]}'
+    asks = [
+        *(Ask(site, "GET", f"/v1/products?page={page}") for page in range(1, 9)),
+        Ask(site, "POST", "/v1/orders", (("Content-Type", "application/json"),), order),
+        Ask(site, "GET", "/v1/exports/all.csv"),
+        Ask(site, "HEAD", "/v1/products"),
+        Ask(site, "GET", "/v1/exports/all.csv", leaves_after=1),
+    ]
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*(link.ask(ask, persona=Persona("test")) for ask in asks))
+    assert answers == [200] * 8 + [201, 200, 200, 200]
+    assert link.usable
+    await link.end()
+    assert not link.usable

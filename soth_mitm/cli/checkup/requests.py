@@ -28,6 +28,7 @@ _BODY: Final = b'{"messages": [{"role": "user", "content": "hello"}]}'
 _ASKS: Final = (
     ("HTTP", Ask(Site("http", content.STATUS, 80), "GET", "/health"), 200),
     ("HTTPS", Ask(Site("https", content.STATUS, 443), "GET", "/health"), 200),
+    ("HTTP/2", Ask(Site("https", content.STATUS, 443), "GET", "/health"), 200),
     ("tunnel", Ask(Site("https", content.TUNNELLED, 443), "GET", "/"), 0),
     ("stream", Ask(Site("https", content.LLM, 443), "POST", "/v1/messages", body=_BODY, leaves_after=1), 200),
 )
@@ -42,11 +43,6 @@ async def requests(config: Config) -> AsyncIterator[Check]:
     except Exception as error:
         said = printable(f"{type(error).__name__}: {error}", 400)
         yield Check("self-test", Health.FAILED, f"a proxy on loopback could not be started: {said}")
-    yield Check(
-        "HTTP/2",
-        Health.WARNING,
-        "is not decrypted by this version: clients are offered HTTP/1.1, others pass through",
-    )
     yield Check("WebSocket", Health.OK, "passes, shown as the bytes of an upgraded connection")
 
 
@@ -60,6 +56,7 @@ async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) 
     try:
         async with asyncio.timeout(PATIENCE):
             context = ssl.create_default_context(cafile=str(roots))
+            context.set_alpn_protocols(["h2", "http/1.1"] if name == "HTTP/2" else ["http/1.1"])
             link = await Link.open(ask.site, proxy=proxy.addresses[0], context=context)
             try:
                 status = await link.ask(ask, persona=Persona("soth-mitm doctor"))
@@ -73,8 +70,15 @@ async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) 
     shown = human_duration(round(took * 1e9))
     if wanted and status != wanted:
         return Check(name, Health.FAILED, f"the answer was {status} instead of {wanted}")
+    if name == "HTTP/2" and not link.shared:
+        return Check(name, Health.WARNING, "clients are offered HTTP/1.1 in its place", "remove no_h2")
     if name == "stream":
         health = Health.OK if took < PROMPT else Health.FAILED
         return Check(name, health, f"the first event came after {shown}, while the stream went on")
-    what = {"HTTP": "forwarded", "HTTPS": "decrypted with the CA", "tunnel": "passed without being decrypted"}
+    what = {
+        "HTTP": "forwarded",
+        "HTTPS": "decrypted with the CA",
+        "HTTP/2": "decrypted with the CA",
+        "tunnel": "passed without being decrypted",
+    }
     return Check(name, Health.OK, f"{what[name]}, {shown}")

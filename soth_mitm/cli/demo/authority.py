@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from soth_mitm.cli.demo.http2 import ALPN
+
 _DAY = timedelta(days=1)
 
 
@@ -59,7 +61,7 @@ class Authority:
         file.write_bytes(key + certificate.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols([ALPN, "http/1.1"])
         return context
 
     def _make_root(self) -> x509.Certificate:

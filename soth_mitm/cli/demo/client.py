@@ -1,4 +1,4 @@
-"""One client connection through the proxy, plain or TLS inside a CONNECT; h11 is its engine."""
+"""One client connection through the proxy, plain or TLS inside a CONNECT; h11 is its engine, or h2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import h11
 import msgspec
 
+from soth_mitm.cli.demo.http2 import ALPN
+from soth_mitm.cli.demo.http2_link import Http2Link
 from soth_mitm.cli.demo.message import Fields
 from soth_mitm.cli.demo.wire import Wire
 
@@ -30,6 +32,8 @@ class Persona(NamedTuple):
     """What it says in every request."""
     pins: bool = False
     """It trusts the sites' own authority only, as an app with pinned certificates does."""
+    http2: bool = False
+    """It offers HTTP/2 where it speaks TLS."""
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -57,6 +61,9 @@ class Refused(ConnectionError):
 class Link:
     """A connection to one site, for one request after the other."""
 
+    shared = False
+    """Whether several requests may be under way on it."""
+
     def __init__(self, site: Site, wire: Wire) -> None:
         self.site = site
         self._wire = wire
@@ -64,8 +71,8 @@ class Link:
         self.uses = 0
 
     @classmethod
-    async def open(cls, site: Site, *, proxy: Address, context: ssl.SSLContext) -> Link:
-        """Connect through the proxy.
+    async def open(cls, site: Site, *, proxy: Address, context: ssl.SSLContext) -> Link | Http2Link:
+        """Connect through the proxy; what the context offers by ALPN decides about HTTP/2.
 
         Raises:
             Refused: the proxy refuses the tunnel; ssl.SSLError: it is not trusted; OSError: it is gone.
@@ -81,7 +88,11 @@ class Link:
         except BaseException:
             wire.close()
             raise
-        return cls(site, wire)
+        if wire.protocol != ALPN:
+            return cls(site, wire)
+        link = Http2Link(site, wire)
+        await link.begin()
+        return link
 
     @property
     def usable(self) -> bool:

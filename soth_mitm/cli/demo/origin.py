@@ -1,4 +1,4 @@
-"""An HTTP/1.1 origin over real sockets; h11 is its engine."""
+"""An origin over real sockets: HTTP/1.1 with h11 as its engine, HTTP/2 where the client asks for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
+from soth_mitm.cli.demo import http2
 from soth_mitm.cli.demo.message import Answer, Request
 from soth_mitm.cli.demo.wire import Wire
 from soth_mitm.net.sockets import tune
@@ -60,7 +61,7 @@ class Origin:
             return  # the client has left already
         tune(sock)
         wire = Wire(sock)
-        connection = _Connection(wire, content=self._content, pace=self._pace)
+        connection = _Connection(wire, content=self._content, pace=self._pace, tasks=self._tasks)
         task = self._tasks.spawn(connection.serve(self._context), "demo origin connection")
         # A task that is cancelled before its first step runs no line of its own.
         task.add_done_callback(lambda _: wire.close())
@@ -69,8 +70,11 @@ class Origin:
 class _Connection:
     """One connection from a client, for as many requests as it sends."""
 
-    def __init__(self, wire: Wire, *, content: Callable[[Request], Answer], pace: float) -> None:
+    def __init__(
+        self, wire: Wire, *, content: Callable[[Request], Answer], pace: float, tasks: TaskGroup
+    ) -> None:
         self._wire = wire
+        self._tasks = tasks
         self._content = content
         self._pace = pace
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
@@ -81,7 +85,12 @@ class _Connection:
             if context is not None:
                 async with asyncio.timeout(_IDLE):
                     await self._wire.accept_tls(context)
-            await self._exchanges()
+            if self._wire.protocol == http2.ALPN:
+                await http2.Http2Server(
+                    self._wire, content=self._content, pace=self._pace, tasks=self._tasks
+                ).serve()
+            else:
+                await self._exchanges()
         except (OSError, h11.RemoteProtocolError):
             return  # the peer left, or does not speak HTTP
         await self._wire.end()

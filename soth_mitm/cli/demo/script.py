@@ -25,10 +25,12 @@ class Turn(NamedTuple):
 BROWSER = Persona(
     "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0",
     (("Accept-Language", "en,ja;q=0.7"), ("Accept-Encoding", "gzip, deflate, br"), ("DNT", "1")),
+    http2=True,
 )
 PHONE = Persona(
     "Shop/5.2.1 (iPhone; iOS 18.5; Scale/3.00)",
     (("accept", "application/json"), ("accept-encoding", "gzip"), ("x-app-build", "5210")),
+    http2=True,
 )
 ANDROID = Persona("okhttp/4.12.0", (("Accept-Encoding", "gzip"), ("Authorization", "Bearer demo_c2hvcA")))
 AGENT = Persona("shop-agent/1.3 python-httpx/0.28.1", (("x-api-key", "demo-key-1"), ("Accept", "*/*")))

@@ -14,6 +14,7 @@ import h11
 from soth_mitm.cli.demo.client import Address, Ask, Link, Persona, Site
 
 if TYPE_CHECKING:
+    from soth_mitm.cli.demo.http2_link import Http2Link
     from soth_mitm.cli.demo.script import Turn
     from soth_mitm.net.tasks import TaskGroup
 
@@ -43,11 +44,15 @@ class Traffic:
     ) -> None:
         self._turns = turns
         self._proxy = proxy
-        self._contexts = {False: _trusting(proxy_roots), True: _trusting(site_roots)}
+        self._contexts = {
+            (pins, http2): _trusting(site_roots if pins else proxy_roots, http2=http2)
+            for pins in (False, True)
+            for http2 in (False, True)
+        }
         self._rate = rate
         self._random = random
         self._tasks = tasks
-        self._idle: dict[tuple[Persona, Site], list[Link]] = {}
+        self._idle: dict[tuple[Persona, Site], list[Link | Http2Link]] = {}
         self.answered = 0
         """Requests that got a response, or were given up on purpose."""
         self.unanswered: list[tuple[Ask, str]] = []
@@ -93,16 +98,24 @@ class Traffic:
         self.answered += 1
         await self._put_back(persona, link)
 
-    async def _link(self, persona: Persona, site: Site) -> Link:
-        idle = self._idle.get((persona, site), [])
+    async def _link(self, persona: Persona, site: Site) -> Link | Http2Link:
+        idle = self._idle.setdefault((persona, site), [])
         while idle:
             link = idle.pop()
             if link.usable:
+                if link.shared:
+                    idle.append(link)
                 return link
             await link.end()
-        return await Link.open(site, proxy=self._proxy, context=self._contexts[persona.pins])
+        context = self._contexts[persona.pins, persona.http2]
+        link = await Link.open(site, proxy=self._proxy, context=context)
+        if link.shared:
+            idle.append(link)
+        return link
 
-    async def _put_back(self, persona: Persona, link: Link) -> None:
+    async def _put_back(self, persona: Persona, link: Link | Http2Link) -> None:
+        if link.shared:
+            return
         idle = self._idle.setdefault((persona, link.site), [])
         if link.usable and link.uses < _USES and len(idle) < _IDLE:
             idle.append(link)
@@ -110,8 +123,8 @@ class Traffic:
             await link.end()
 
 
-def _trusting(roots: Path) -> ssl.SSLContext:
+def _trusting(roots: Path, *, http2: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(roots)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     return context

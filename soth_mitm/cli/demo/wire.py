@@ -63,6 +63,11 @@ class Wire:
         await self._drive(self._tls.do_handshake)
 
     @property
+    def protocol(self) -> str:
+        """What was agreed on by ALPN; empty without TLS, and where nothing was."""
+        return (self._tls.selected_alpn_protocol() or "") if self._tls is not None else ""
+
+    @property
     def quiet(self) -> bool:
         """Whether it is open and nothing waits to be read, so that another request may go out."""
         try:
