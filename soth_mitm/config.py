@@ -122,7 +122,7 @@ class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`os`, `certifi` or a PEM file, in place of `upstream_roots`."""
 
 
-class UpstreamRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProxyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Through which proxy the hosts that match are reached; the first rule that matches decides."""
 
     match: str
@@ -145,7 +145,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections begin with a PROXY header, of every mode but `transparent`."""
     proxy_auth: str = ""
     """`user:password` that clients have to give; empty: anybody may use the proxy."""
-    upstream: tuple[UpstreamRule, ...] = ()
+    upstream: tuple[ProxyRule, ...] = ()
     no_proxy: tuple[str, ...] = ()
     """Hosts that are reached directly; `$NO_PROXY` stands for the variable of that name."""
     confdir: str = ""
@@ -219,7 +219,7 @@ def load(path: Path | None, **overrides: object) -> Config:
 
 
 _TABLES: dict[str, type[msgspec.Struct]] = {"limits": Limits, "tls": TlsSettings}
-_ROWS: dict[str, type[msgspec.Struct]] = {"rules": HostRule, "upstream": UpstreamRule}
+_ROWS: dict[str, type[msgspec.Struct]] = {"rules": HostRule, "upstream": ProxyRule}
 
 
 def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, where: str) -> None:

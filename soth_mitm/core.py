@@ -27,6 +27,7 @@ from soth_mitm.net.tls.roots import choice_of, system_trusts
 from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy import modes
 from soth_mitm.policy.decision import Policy
+from soth_mitm.policy.routes import Routes
 from soth_mitm.record.bus import Bus
 from soth_mitm.text import printable
 
@@ -79,7 +80,7 @@ class Proxy:
         config = self.config
         endpoints = modes.endpoints(config)
         for place in endpoints:
-            if place.mode.kind not in (modes.Kind.REGULAR, modes.Kind.UNIX):
+            if place.mode.kind in (modes.Kind.SOCKS5, modes.Kind.TRANSPARENT):
                 raise StartError(f"the mode {place.mode} is not in this version yet")
         shared = self._shared = Shared(config, self.bus, self._handler)
         soft, _ = raise_descriptor_limit()
@@ -174,11 +175,13 @@ class Proxy:
             self._shared.leaves.use(self.ca)
             self._tell_ca()
         if changed:
+            routes = Routes(config, os.environ)
             self._shared.leaves.configure(config.tls)
             self._shared.tls.configure(config.tls)
             self.config = self._shared.config = config
             self._shared.policy = Policy(config)
             self._shared.learning.learner.settings = config.tls
+            self._shared.routes = routes
             self.bus.publish(ConfigReloaded(changed))
         return changed
 

@@ -52,6 +52,8 @@ CONN: dict[type[e.Body], tuple[set[ConnState], ConnState | None]] = {
     e.DialFailed: ({_C.NEW}, _C.CLOSING),
     e.ConnOpened: ({_C.NEW}, _C.ACCEPTED),
     e.ConnectReceived: ({_C.ACCEPTED}, _C.CONNECT_PARSED),
+    e.TargetGiven: ({_C.ACCEPTED}, _C.CONNECT_PARSED),
+    e.ClientNamed: ({_C.ACCEPTED}, None),
     e.ConnectRefused: ({_C.ACCEPTED, _C.CONNECT_PARSED}, _C.CLOSING),
     e.HelloReceived: (_BEFORE_TLS, None),
     e.PolicyDecided: ({_C.ACCEPTED, _C.CONNECT_PARSED}, _C.POLICY_DECIDED),

@@ -130,10 +130,31 @@ DIAL: dict[str, tuple[str, str]] = {
         "upstream unreachable",
         "{site} cannot be reached from here: check that it is up, and network and VPN.",
     ),
+    "proxy_auth_required": (
+        "proxy wants credentials",
+        "The proxy at {site} wants a user and password: write them as http://USER:PASSWORD@HOST:PORT.",
+    ),
+    "proxy_refused": (
+        "proxy refused",
+        "The proxy at {site} does not lead there, for the reason shown: see its log and its rules.",
+    ),
+    "proxy_closed": (
+        "proxy hung up",
+        "{site} closed the connection: check that it is a proxy, of the kind that the settings name.",
+    ),
+    "proxy_timeout": (
+        "proxy timed out",
+        "The proxy at {site} does not answer: check that it is one, and that it can reach the target.",
+    ),
+    "proxy_reply_invalid": (
+        "no proxy's answer",
+        "{site} does not answer as a proxy of that kind: check scheme and port in the settings.",
+    ),
 }
-"""Words and hint per code of a failed dial; `{site}` is the upstream with its port."""
+"""Words and hint per code of a failed dial; `{site}` is the upstream with its port, or the proxy
+on the way where there is one."""
 
-_STAGE = {"resolve": "dns_failed", "connect": "connect_failed"}
+_STAGE = {"resolve": "dns_failed", "connect": "connect_failed", "proxy": "proxy_refused"}
 
 
 def tls_words(failure: TlsFailure) -> str:

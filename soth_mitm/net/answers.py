@@ -19,13 +19,13 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
+from soth_mitm.net.dial import DialError
 from soth_mitm.proto.connect import ConnectError, parse_absolute
 from soth_mitm.proto.http1.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
     from soth_mitm.errors import ProtocolError
     from soth_mitm.model.tls import TlsFailure
-    from soth_mitm.net.dial import DialError
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.net.session import ClientSession
     from soth_mitm.proto.http1 import Http1Error
@@ -62,6 +62,19 @@ def unreachable(exchange: Exchange, error: DialError) -> None:
     exchange.reply(error.status, error.code, text=str(error), hint=error.hint, reason=error.reason)
 
 
+def next_proxy_refused(exchange: Exchange) -> None:
+    """The proxy on the way wants credentials: of us, not of our client, who would be asked for nothing."""
+    place = exchange.place
+    known = place.via is not None and place.via.user
+    detail = f"407: the proxy {'refuses the' if known else 'wants a'} user and password"
+    unreachable(
+        exchange,
+        DialError(
+            place.host, place.port, stage="proxy", code="proxy_auth_required", detail=detail, via=place.via
+        ),
+    )
+
+
 def upstream_tls_failed(exchange: Exchange, why: TlsFailure) -> None:
     """TLS to the upstream failed: the 502 names the reason."""
     exchange.flow.emit(TlsFailed(Side.UPSTREAM, why))
@@ -84,7 +97,7 @@ def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> No
         with contextlib.suppress(ConnectError):
             _, (host, port), path = _parts(target)
     flow = session.shared.new_flow(session.life.number)
-    flow.emit(FlowOpened(FlowKind.FAILED, session.scheme, host, port, session.client, session.intercepted))
+    flow.emit(FlowOpened(FlowKind.FAILED, session.scheme, host, port, session.client, session.decrypted))
     if method:
         flow.emit(RequestHead(method, target, "", raw, path))
     flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, words.advice))

@@ -58,7 +58,7 @@ class ByteStream:
                 place.host,
                 place.port,
                 session.client,
-                session.intercepted,
+                session.decrypted,
                 not self._capture,
             )
         )

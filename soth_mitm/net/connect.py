@@ -47,12 +47,13 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.accepted import Accepted
     from soth_mitm.net.life import ConnLife, FlowLife
+    from soth_mitm.policy.routes import Hop
 
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
 
 
-class _Tunnelled(Exception):
+class Tunnelled(Exception):
     """This connection is passed through; `code` and `detail` say why."""
 
     def __init__(self, code: str, detail: str = "", *, rule: str = "") -> None:
@@ -83,8 +84,21 @@ class AsProxy:
         return b"".join(replies.error(status, code, text=text, hint=hint))
 
 
+class Silent:
+    """Nothing: the client did not ask a proxy, so there is no way to answer it."""
+
+    established = b""
+
+    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
+        """Return nothing; the connection is closed."""
+        return b""
+
+
 class Connect:
     """One connection to a named target, from then to the end of what follows."""
+
+    _named_by_client = True
+    """Whether the client itself has named the target, so that its SNI should name it as well."""
 
     def __init__(self, accepted: Accepted, greeting: Greeting) -> None:
         self._shared = accepted.shared
@@ -96,6 +110,8 @@ class Connect:
         self._info = accepted.info
         self._on_end = accepted.on_end
         self._greeting = greeting
+        self._hop = accepted.mode.hop
+        self._via: Hop | None = None
         self._host = ""
         self._port = 0
         self._hello: ClientHello | None = None
@@ -105,6 +121,7 @@ class Connect:
     async def serve(self, host: str, port: int) -> bool:
         """Serve it; return True when a session has taken over the socket and the conn."""
         self._host, self._port = host, port
+        self._via = self._shared.routes.choose(host, port, self._hop)
         early = self._policy.decide(host, port)
         if early.action is Action.BLOCK:
             self._decided(early)
@@ -121,7 +138,7 @@ class Connect:
             )
             return False
         try:
-            upstream_life, dialled = await upstream.dial(self._shared, host, port)
+            upstream_life, dialled = await upstream.dial(self._shared, host, port, via=self._via)
         except DialError as error:
             self._decided(early)
             self._unreachable(error)
@@ -140,6 +157,11 @@ class Connect:
                 upstream_life.close(CloseReason.CLIENT_CLOSED)
             raise
 
+    @property
+    def _sni(self) -> str:
+        """The name in the client's hello; empty where there is none."""
+        return (self._hello.sni or "") if self._hello is not None else ""
+
     async def _connected(self, upstream_life: ConnLife, dialled: Dialled) -> bool:
         await self._shared.loop.sock_sendall(self._sock, self._greeting.established)
         try:
@@ -153,12 +175,12 @@ class Connect:
                 return False
             if decision.action is Action.TUNNEL:
                 why = self._learned() if decision.reason == LEARNED else ""
-                raise _Tunnelled(decision.reason, why, rule=decision.rule)
+                raise Tunnelled(decision.reason, why, rule=decision.rule)
             if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
-                raise _Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
+                raise Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
             if scheme == "https":
                 self._check_nameable()
-        except _Tunnelled as cause:
+        except Tunnelled as cause:
             self._decided(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
             await self._tunnel(cause, upstream_life, dialled)
             return False
@@ -171,20 +193,20 @@ class Connect:
         """Return `https` or `http`; the hello is then known.
 
         Raises:
-            _Tunnelled: neither, or the server speaks first; PeerLeft, ConnectionError: the client left.
+            Tunnelled: neither, or the server speaks first; PeerLeft, ConnectionError: the client left.
         """
         limits = self._config.limits
         await self._who_speaks_first(server, limits.server_first_wait)
         try:
             first = await peek_until(self._sock, _sniff_needs, timeout=limits.peek_timeout, most=64)
         except PeekTimeout as error:
-            raise _Tunnelled("first_bytes_incomplete", f"{len(error.data)} bytes") from error
+            raise Tunnelled("first_bytes_incomplete", f"{len(error.data)} bytes") from error
         kind = sniff(first)
         if kind is Sniff.HTTP:
             return "http"
         if kind is not Sniff.TLS:
             what = "HTTP/2 without TLS" if kind is Sniff.HTTP2_PREFACE else "neither TLS nor HTTP"
-            raise _Tunnelled("not_http", what)
+            raise Tunnelled("not_http", what)
         await self._peek_hello()
         return "https"
 
@@ -227,7 +249,7 @@ class Connect:
         if who == "client" or peek_now(self._sock, 1) is not None:
             return
         detail = "the server spoke first" if who == "server" else f"no byte from the client within {wait:g} s"
-        raise _Tunnelled("server_first" if who == "server" else "client_silent", detail)
+        raise Tunnelled("server_first" if who == "server" else "client_silent", detail)
 
     async def _peek_hello(self) -> None:
         try:
@@ -236,18 +258,22 @@ class Connect:
             )
             hello = self._hello = client_hello.parse(data)
         except ClientHelloError as error:
-            raise _Tunnelled(error.code, error.detail) from error
+            raise Tunnelled(error.code, error.detail) from error
         except PeekTimeout as error:
-            raise _Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
+            raise Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
         self._life.emit(hello_event(hello))
-        if differs(self._host, hello.sni):
+        if self._named_by_client and differs(self._host, hello.sni):
             self._life.emit(Noted("sni_mismatch", f"CONNECT named {self._host}, the SNI {hello.sni}"))
+
+    def _called(self) -> str:
+        """Return the name that our certificate has to have for this client."""
+        return self._sni
 
     def _check_nameable(self) -> None:
         try:
             sans_of(self._host, None)
         except LeafError as error:
-            raise _Tunnelled("no_certificate", printable(str(error), 300)) from error
+            raise Tunnelled("no_certificate", printable(str(error), 300)) from error
 
     @staticmethod
     def _only_h2(hello: ClientHello) -> bool:
@@ -256,7 +282,7 @@ class Connect:
     # --- policy -----------------------------------------------------------------------------------
 
     def _decide(self) -> Decision:
-        sni = (self._hello.sni or "") if self._hello is not None else ""
+        sni = self._sni
         decision = self._policy.decide(self._host, self._port, sni)
         if self._hello is None or decision.action not in (Action.INTERCEPT, Action.METADATA_ONLY):
             return decision
@@ -315,6 +341,8 @@ class Connect:
 
     def _answer(self, status: int, code: str, *, text: str, hint: str) -> None:
         answer = self._greeting.refusal(status, code, text=text, hint=hint)
+        if not answer:
+            return
         try:
             self._sock.send(answer)
         except OSError:
@@ -325,8 +353,8 @@ class Connect:
     async def _intercept(
         self, scheme: str, decision: Decision, *, upstream_life: ConnLife, dialled: Dialled
     ) -> bool:
-        sni = (self._hello.sni or "") if self._hello is not None else ""
-        peer = Peer.of(scheme, self._host, self._port, decision=decision, sni=sni)
+        sni = self._sni
+        peer = Peer.of(scheme, self._host, self._port, decision=decision, sni=sni, via=self._via)
         conn: UpstreamConn | None = None
         why = None
         try:
@@ -364,7 +392,7 @@ class Connect:
 
     async def _shake_hands(self, session: ClientSession, sni: str, mirror: Mirror) -> None:
         shared, life = self._shared, self._life
-        leaf = shared.leaves.context_for(self._host, sni=sni or None, mirror=mirror)
+        leaf = shared.leaves.context_for(self._host, sni=self._called() or None, mirror=mirror)
         life.emit(
             CertificateIssued(self._host, leaf.sans, leaf.cached, mirror.common_name, len(mirror.names))
         )
@@ -381,7 +409,7 @@ class Connect:
             self._handshake_failed(error, sni)
             raise HandshakeFailed from error
 
-    async def _tunnel(self, cause: _Tunnelled, upstream_life: ConnLife, dialled: Dialled) -> None:
+    async def _tunnel(self, cause: Tunnelled, upstream_life: ConnLife, dialled: Dialled) -> None:
         flow = self._shared.new_flow(self._life.number)
         flow.emit(FlowOpened(FlowKind.TUNNEL, "tcp", self._host, self._port, self._client))
         if self._hello is not None:

@@ -8,18 +8,20 @@ import functools
 import ipaddress
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from soth_mitm.errors import SothError
 from soth_mitm.model.events import DialFailed, DialResolved, DialStarted
 from soth_mitm.model.outcomes import dial_hint
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import hops
 from soth_mitm.net.sockets import tune
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife
+    from soth_mitm.policy.routes import Hop
 
 Address = tuple[str, int]
 Override = Callable[[str, int], Sequence[Address] | None]
@@ -40,18 +42,26 @@ _WORDS = {
     "connect_reset": "the connection was reset",
     "upstream_host_full": "too many connections to it are open",
     "self_loop": "it is this proxy itself",
+    "proxy_auth_required": "that proxy wants other credentials",
+    "proxy_refused": "that proxy refused",
+    "proxy_closed": "that proxy hung up",
+    "proxy_timeout": "that proxy did not answer",
+    "proxy_reply_invalid": "that proxy's answer makes no sense",
 }
+
+Stage = Literal["resolve", "connect", "proxy"]
 
 
 class DialError(SothError):
     """An upstream could not be reached. `code` is stable; the text names host, stage and cause."""
 
     def __init__(
-        self, host: str, port: int, *, stage: Literal["resolve", "connect"], code: str, detail: str
+        self, host: str, port: int, *, stage: Stage, code: str, detail: str, via: Hop | None = None
     ) -> None:
         self.host = host
         self.port = port
-        self.stage: Literal["resolve", "connect"] = stage
+        self.via = via
+        self.stage: Stage = stage
         self.code = code
         self.detail = printable(detail, 300)
         self.status = {"upstream_host_full": 503, "self_loop": 508}.get(code, 502)
@@ -61,9 +71,11 @@ class DialError(SothError):
             "self_loop": CloseReason.SELF_LOOP,
         }.get(code, CloseReason.UPSTREAM_CONNECT_FAILED)
         """How the flow ends."""
-        self.hint = dial_hint(stage, code, printable(host, 255), port)
+        near, number = (host, port) if via is None else (via.host, via.port)
+        self.hint = dial_hint(stage, code, printable(near, 255), number)
+        through = "" if via is None else f" through {via}"
         super().__init__(
-            f"cannot reach {printable(host, 255)}:{port}: {_WORDS.get(code, code)} ({self.detail})"
+            f"cannot reach {printable(host, 255)}:{port}{through}: {_WORDS.get(code, code)} ({self.detail})"
         )
 
 
@@ -141,55 +153,83 @@ class Dialer:
             self._cache.popitem(last=False)
         return addresses
 
-    async def connect(self, life: ConnLife, host: str, port: int) -> Dialled:
+    async def connect(
+        self, life: ConnLife, host: str, port: int, *, via: Hop | None = None, tunnel: bool = True
+    ) -> Dialled:
         """Connect to `host`, publishing the phases as events of `life`; its terminal event is the caller's.
+
+        With `via`, through that proxy; without `tunnel`, only as far as it: it is sent whole requests.
 
         Raises:
             DialError: after the `DialFailed` event.
         """
         clock = life.bus.clock.monotonic_ns
-        started = life.emit(DialStarted(host, port))
+        started = life.emit(DialStarted(host, port, "" if via is None else str(via)))
+        near = (host, port) if via is None else (via.host, via.port)
         try:
-            addresses = await self.resolve(host, port)
+            addresses = await self.resolve(*near)
             resolved = life.emit(DialResolved(tuple(f"{ip}" for ip, _ in addresses)))
             try:
                 async with asyncio.timeout(self._timeout):
-                    sock, address = await self._race(addresses)
+                    if via is None or not tunnel:
+                        sock, address = await self._race(addresses, _attempt)
+                    else:
+                        sock, address = await self._through(via, addresses, host, port)
             except TimeoutError as error:
-                raise DialError(
-                    host,
-                    port,
-                    stage="connect",
-                    code="connect_timeout",
-                    detail=f"no answer in {self._timeout:g} s",
-                ) from error
+                detail = f"no answer in {self._timeout:g} s"
+                raise DialError(*near, stage="connect", code="connect_timeout", detail=detail) from error
+            except hops.HopError as error:
+                raise DialError(*near, stage="proxy", code=error.code, detail=error.detail) from error
             except OSError as error:
-                self._cache.pop((host, port), None)
-                raise DialError(
-                    host,
-                    port,
-                    stage="connect",
-                    code=_connect_code(error),
-                    detail=error.strerror or str(error),
-                ) from error
+                self._cache.pop(near, None)
+                code, detail = _connect_code(error), error.strerror or str(error)
+                raise DialError(*near, stage="connect", code=code, detail=detail) from error
         except DialError as error:
+            if via is not None:
+                error = DialError(
+                    host, port, stage=error.stage, code=error.code, detail=error.detail, via=via
+                )
             life.emit(DialFailed(error.stage, error.code, error.detail))
-            raise
+            raise error from error.__cause__
         return Dialled(sock, address, resolved - started, clock() - resolved)
 
-    async def _race(self, addresses: tuple[Address, ...]) -> tuple[socket.socket, Address]:
+    async def _through(
+        self, via: Hop, addresses: tuple[Address, ...], host: str, port: int
+    ) -> tuple[socket.socket, Address]:
+        """Connect to the proxy, and have it connect on."""
+        if via.speaks_http:
+            sock, address = await self._race(addresses, _attempt)
+            loop = asyncio.get_running_loop()
+            try:
+                await hops.open_tunnel(loop, sock, via, host=host, port=port, timeout=self._timeout)
+            except BaseException:
+                sock.close()
+                raise
+            return sock, address
+        if via.scheme == "socks5":  # an IPv4 address is what such a proxy most likely can reach
+            found = sorted(await self.resolve(host, port), key=lambda each: ":" in each[0])
+            host, port = found[0]
+
+        async def attempt(address: Address) -> socket.socket:
+            return await hops.socks(address, via, host=host, port=port, timeout=self._timeout)
+
+        return await self._race(addresses, attempt)
+
+    async def _race(
+        self, addresses: tuple[Address, ...], attempt: Callable[[Address], Coroutine[Any, Any, socket.socket]]
+    ) -> tuple[socket.socket, Address]:
         if len(addresses) == 1:
-            return await _attempt(addresses[0]), addresses[0]
+            return await attempt(addresses[0]), addresses[0]
         loop = asyncio.get_running_loop()
         waiting = list(addresses)
         running: dict[asyncio.Future[socket.socket], Address] = {}
-        first_error: OSError | None = None
+        first_error: OSError | hops.HopError | None = None
         winner: tuple[socket.socket, Address] | None = None
         try:
             while winner is None and (waiting or running):
                 if waiting:
                     address = waiting.pop(0)
-                    running[loop.create_task(_attempt(address), name=f"connect {address[0]}")] = address
+                    running[loop.create_task(attempt(address), name=f"connect {address[0]}")] = address
                 done, _ = await asyncio.wait(
                     running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -200,7 +240,7 @@ class Dialer:
                         winner = task.result(), address
                     elif error is None:
                         task.result().close()
-                    elif isinstance(error, OSError):
+                    elif isinstance(error, (OSError, hops.HopError)):
                         first_error = first_error or error
         finally:
             await _abandon(running)

@@ -12,9 +12,11 @@ from soth_mitm.net.accepted import Accepted
 from soth_mitm.net.connect import AsProxy, Connect, HandshakeFailed
 from soth_mitm.net.origin import ForwardOrigin
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, consume, peek_until
+from soth_mitm.net.reverse import Reverse
 from soth_mitm.net.session import ClientSession
 from soth_mitm.net.sockets import format_address, transport_of, tune
 from soth_mitm.policy.decision import Action, Decision
+from soth_mitm.policy.modes import Kind
 from soth_mitm.proto.connect import REASONS, ConnectError, head_end, parse_connect
 
 if TYPE_CHECKING:
@@ -73,6 +75,12 @@ class Entry:
                 accepted.on_end()
 
     async def _serve(self) -> None:
+        if self._accepted.mode.kind is Kind.REVERSE:
+            self._handed_over = await Reverse(self._accepted).run()
+        else:
+            await self._as_proxy()
+
+    async def _as_proxy(self) -> None:
         limits = self._shared.config.limits
         try:
             first = await peek_until(
@@ -104,7 +112,7 @@ class Entry:
             self._shared,
             self._life,
             client=self._accepted.client,
-            origin=ForwardOrigin(self._shared),
+            origin=ForwardOrigin(self._shared, self._accepted.mode.hop),
             decision=decision,
             scheme="http",
             info=self._accepted.info,

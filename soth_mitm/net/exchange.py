@@ -26,7 +26,7 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, replies, switched
+from soth_mitm.net import answers, hops, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
@@ -99,7 +99,7 @@ class Exchange:
                 place.host,
                 place.port,
                 session.client,
-                session.intercepted,
+                session.decrypted,
                 not self.capture,
             )
         )
@@ -166,6 +166,8 @@ class Exchange:
         self._reused = reused = conn.exchanges > 0
         conn.exchanges += 1
         conn.reader.begin(self.head.method)
+        if conn.peer.absolute and conn.peer.via is not None:  # its credentials are not for the recording
+            self._to_upstream[0] = hops.authorized(self._to_upstream[0], conn.peer.via)
         if not self.session.intercepted and _PERSONAL.search(self.head.raw):
             conn.personal = True
         phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
@@ -280,7 +282,8 @@ class Exchange:
                     self.flow.emit(ResponseInfo(item.status, item.raw))
                     self._interim_sent = True
                 elif self._head_arrived(item, out):
-                    self.response_items(items[position + 1 :])
+                    if not self.finished:
+                        self.response_items(items[position + 1 :])
                     return
                 out.append(item.raw)
         self._send(out, whole)
@@ -290,8 +293,12 @@ class Exchange:
     def _head_arrived(self, head: http1.ResponseHead, out: list[bytes]) -> bool:
         """Publish the final head; return True where what follows goes another way, after `out` was sent.
 
-        That is when a hook has to decide before the head goes on, and when it switches protocols.
+        That is when a hook has to decide before the head goes on, and when it switches protocols; and
+        when it is no answer to the client, but one to us.
         """
+        if head.status == 407 and self.conn is not None and self.conn.peer.absolute:
+            answers.next_proxy_refused(self)
+            return True
         self.response_head = head
         if head.status in (401, 407) and self.conn is not None and _PERSONAL.search(head.raw):
             self.conn.personal = True

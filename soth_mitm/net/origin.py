@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from soth_mitm.model.tls import TlsFailure
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
+    from soth_mitm.policy.routes import Hop
 
 
 class Place(NamedTuple):
@@ -29,6 +30,8 @@ class Place(NamedTuple):
     decision: Decision
     own: bool = False
     """For the proxy itself, not for an upstream."""
+    via: Hop | None = None
+    """The proxy on the way."""
 
 
 class Origin(Protocol):
@@ -40,6 +43,10 @@ class Origin(Protocol):
         Raises:
             ConnectError: it names nothing that can be reached through this connection.
         """
+        ...
+
+    def whole(self) -> Place:
+        """Return where a connection goes that turns out to carry no HTTP."""
         ...
 
     def ready(self, place: Place) -> UpstreamConn | None:
@@ -103,6 +110,11 @@ class FixedOrigin:
         peer = self._peer
         return Place(peer.scheme, peer.sni or peer.host, peer.port, path, head.raw, self._decision)
 
+    def whole(self) -> Place:
+        """Return the fixed upstream."""
+        peer = self._peer
+        return Place(peer.scheme, peer.sni or peer.host, peer.port, b"", b"", self._decision)
+
     def ready(self, place: Place) -> UpstreamConn | None:
         """Return the connection while it lives."""
         conn, self._conn = self._conn, None
@@ -145,58 +157,49 @@ class FixedOrigin:
             self._conn = None
 
 
-class ForwardOrigin:
-    """The upstreams of a plain forward proxy: each request names its own, connections are pooled.
+class PooledOrigin:
+    """Upstreams whose connections are pooled, as each request may go to another one.
 
-    One on which NTLM or Negotiate was spoken stands for a person, and stays with its client.
+    One on which NTLM or Negotiate was spoken stands for a person, and stays with its client. `hop` is
+    the proxy on the way where the settings name no other.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, hop: Hop | None = None) -> None:
         self._shared = shared
+        self._hop = hop
         self._own: UpstreamConn | None = None
         self._closed = False
 
-    def locate(self, head: RequestHead) -> Place:
-        """Read the absolute-form target; origin-form and the magic host mean the proxy itself."""
-        shared = self._shared
-        if head.method == b"CONNECT":
-            raise ConnectError("connect_not_first", "CONNECT must be the first request of its connection")
-        if head.target[:1] == b"/" or head.target == b"*":
-            host, port = shared.listening[0] if shared.listening else ("", 0)
-            return Place(
-                "http", host, port, head.target, head.raw, shared.policy.decide(host, port), own=True
-            )
-        target = parse_absolute(head.target)
-        if target.scheme != "http":
-            raise ConnectError(
-                "https_needs_connect",
-                "https:// was asked for in the clear; the client must use CONNECT for it",
-            )
-        host, port = target.authority.host, target.authority.port
-        own = host == shared.config.magic_host
-        raw = head.raw if own else rewrite.to_origin_form(head)
-        return Place("http", host, port, target.path, raw, shared.policy.decide(host, port), own=own)
-
     def _peer(self, place: Place) -> Peer:
-        return Peer.of(place.scheme, place.host, place.port, decision=place.decision)
+        absolute = place.via is not None and place.via.speaks_http and place.scheme == "http"
+        return Peer.of(
+            place.scheme,
+            place.host,
+            place.port,
+            decision=place.decision,
+            via=place.via,
+            absolute=absolute and bool(place.raw),
+        )
 
     def ready(self, place: Place) -> UpstreamConn | None:
-        """Return this client's own connection, or a pooled one."""
+        """Return this client's own connection, or a pooled one; none for what is no HTTP."""
+        peer = self._peer(place)
         own = self._own
-        if own is not None and own.peer == self._peer(place):
+        if own is not None and own.peer == peer:
             self._own = None
             if own.alive:
                 return own
-        addresses = self._shared.dialer.known(place.host, place.port)
-        return None if addresses is None else self._shared.pool.take(self._peer(place), addresses)
+        addresses = self._shared.dialer.known(*peer.near) if place.raw else None
+        return None if addresses is None else self._shared.pool.take(peer, addresses)
 
     async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
         """Dial, unless a pooled connection may be used and fits once the name is resolved."""
+        peer = self._peer(place)
         conn = None
-        if not fresh:
-            addresses = await self._shared.dialer.resolve(place.host, place.port)
-            conn = self._shared.pool.take(self._peer(place), addresses)
-        return conn or await open_upstream(self._shared, self._peer(place))
+        if not fresh and place.raw and peer.via is None:
+            addresses = await self._shared.dialer.resolve(*peer.near)
+            conn = self._shared.pool.take(peer, addresses)
+        return conn or await open_upstream(self._shared, peer)
 
     def release(self, conn: UpstreamConn, reusable: bool) -> None:
         """Give the connection to the pool, unless it stands for a person."""
@@ -221,3 +224,38 @@ class ForwardOrigin:
         if self._own is not None:
             self._own.close(CloseReason.COMPLETED)
             self._own = None
+
+
+class ForwardOrigin(PooledOrigin):
+    """The upstreams of a plain forward proxy: each request names its own."""
+
+    def locate(self, head: RequestHead) -> Place:
+        """Read the absolute-form target; origin-form and the magic host mean the proxy itself."""
+        shared = self._shared
+        if head.method == b"CONNECT":
+            raise ConnectError("connect_not_first", "CONNECT must be the first request of its connection")
+        if head.target[:1] == b"/" or head.target == b"*":
+            host, port = shared.listening[0] if shared.listening else ("", 0)
+            return Place(
+                "http", host, port, head.target, head.raw, shared.policy.decide(host, port), own=True
+            )
+        target = parse_absolute(head.target)
+        if target.scheme != "http":
+            raise ConnectError(
+                "https_needs_connect",
+                "https:// was asked for in the clear; the client must use CONNECT for it",
+            )
+        host, port = target.authority.host, target.authority.port
+        decision = shared.policy.decide(host, port)
+        if host == shared.config.magic_host:
+            return Place("http", host, port, target.path, head.raw, decision, own=True)
+        via = shared.routes.choose(host, port, self._hop)
+        if via is not None and via.speaks_http:
+            raw = rewrite.without_proxy_fields(head)
+        else:
+            raw = rewrite.to_origin_form(head)
+        return Place("http", host, port, target.path, raw, decision, via=via)
+
+    def whole(self) -> Place:
+        """Refuse: only requests name a target here."""
+        raise ConnectError("not_http", "bytes that are no HTTP name no target")

@@ -19,7 +19,6 @@ from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
-from soth_mitm.net.origin import Origin, Place
 from soth_mitm.net.tls import failure
 from soth_mitm.net.upstream import established
 from soth_mitm.policy.decision import Action, Decision
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.messages import ConnectionInfo
     from soth_mitm.net.life import ConnLife
+    from soth_mitm.net.origin import Origin, Place
     from soth_mitm.net.shared import Shared
 
 SUSPICIOUS = 2.0
@@ -53,6 +53,7 @@ class ClientSession(ClientTransport):
         scheme: str,
         host: str = "",
         port: int = 0,
+        pooled: bool = False,
         info: ConnectionInfo | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> None:
@@ -62,8 +63,10 @@ class ClientSession(ClientTransport):
         self.origin = origin
         self.decision = decision
         self.scheme = scheme
-        self.intercepted = bool(host)
+        self.intercepted = bool(host) and not pooled
         """Whether this is the inside of a CONNECT, with one fixed upstream."""
+        self.decrypted = self.intercepted or self.tls
+        """Whether the client spoke to its server, as it believes, and not to a proxy."""
         self.reader = RequestReader(max_head=self.config.limits.max_head_bytes, lenient=decision.lenient)
         self.exchange: Exchange | None = None
         self.stream: ByteStream | None = None
@@ -293,8 +296,7 @@ class ClientSession(ClientTransport):
             self._start_stream(b"")
 
     def _start_stream(self, first: bytes) -> None:
-        place = Place(self.scheme, self.host, self.port, b"", b"", self.decision)
-        self.stream = ByteStream(self, place)
+        self.stream = ByteStream(self, self.origin.whole())
         self.stream.start(first)
 
     def switch(self) -> None:

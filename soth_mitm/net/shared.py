@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
+from soth_mitm.policy.routes import Routes
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class Shared:
     def __init__(self, config: Config, bus: Bus, handler: Handler | None) -> None:
         self.config = config
         self.policy = Policy(config)
+        self.routes = Routes(config, os.environ)
         self.bus = bus
         self.hooks = HookSet(handler)
         self.counters = Counters()

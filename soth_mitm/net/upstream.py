@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
+    from soth_mitm.policy.routes import Hop
 
 SHUTDOWN_TIMEOUT = 60.0
 """Seconds that a TLS peer has to take the last bytes and answer the close_notify."""
@@ -46,9 +47,27 @@ class Peer(NamedTuple):
     tls: UpstreamRule = UpstreamRule()
     alpn: tuple[str, ...] = ("http/1.1",)
     lenient: bool = False
+    via: Hop | None = None
+    absolute: bool = False
+    """The proxy on the way gets whole requests, in absolute-form, instead of a CONNECT."""
+
+    @property
+    def near(self) -> tuple[str, int]:
+        """Host and port that are connected to: those of the proxy on the way, where there is one."""
+        return (self.host, self.port) if self.via is None else (self.via.host, self.via.port)
 
     @classmethod
-    def of(cls, scheme: str, host: str, port: int, *, decision: Decision, sni: str = "") -> Peer:
+    def of(
+        cls,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        decision: Decision,
+        sni: str = "",
+        via: Hop | None = None,
+        absolute: bool = False,
+    ) -> Peer:
         """Return the peer that a decision's overrides lead to."""
         tls = scheme == "https"
         return cls(
@@ -59,6 +78,8 @@ class Peer(NamedTuple):
             verify=not decision.insecure,
             tls=decision.tls if tls else UpstreamRule(),
             lenient=decision.lenient,
+            via=via,
+            absolute=absolute,
         )
 
 
@@ -330,8 +351,10 @@ def _count_in(shared: Shared, life: ConnLife, host: str, port: int) -> None:
     life.on_end = ended
 
 
-async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]:
-    """Connect to an upstream's socket, as a new conn.
+async def dial(
+    shared: Shared, host: str, port: int, *, via: Hop | None = None, tunnel: bool = True
+) -> tuple[ConnLife, Dialled]:
+    """Connect to an upstream's socket, as a new conn; `via` and `tunnel` as for `Dialer.connect`.
 
     Raises:
         DialError: after the events that tell it; the conn has ended.
@@ -339,7 +362,7 @@ async def dial(shared: Shared, host: str, port: int) -> tuple[ConnLife, Dialled]
     life = shared.new_conn()
     _count_in(shared, life, host, port)
     try:
-        dialled = await shared.dialer.connect(life, host, port)
+        dialled = await shared.dialer.connect(life, host, port, via=via, tunnel=tunnel)
     except DialError as error:
         life.close(error.reason, error.code)
         raise
@@ -375,5 +398,5 @@ async def open_upstream(shared: Shared, peer: Peer) -> UpstreamConn:
     Raises:
         DialError, UpstreamTlsError: after the events that tell it.
     """
-    life, dialled = await dial(shared, peer.host, peer.port)
+    life, dialled = await dial(shared, peer.host, peer.port, via=peer.via, tunnel=not peer.absolute)
     return await start(shared, life, peer=peer, dialled=dialled)

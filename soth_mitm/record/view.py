@@ -82,6 +82,8 @@ class ConnView(msgspec.Struct):
     conn: int
     opened: e.ConnOpened | None = None
     connect: e.ConnectReceived | None = None
+    target: e.TargetGiven | None = None
+    named: e.ClientNamed | None = None
     refused: e.ConnectRefused | None = None
     policy: e.PolicyDecided | None = None
     hello: e.HelloReceived | None = None

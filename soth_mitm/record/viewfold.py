@@ -297,6 +297,8 @@ def _conn_noted(conn: ConnView, event: e.Event, body: e.Noted) -> None:
 _CONN_STEPS: dict[type[e.Body], _ConnStep] = {
     e.ConnOpened: _kept("opened"),
     e.ConnectReceived: _kept("connect"),
+    e.TargetGiven: _kept("target"),
+    e.ClientNamed: _kept("named"),
     e.ConnectRefused: _kept("refused"),
     e.PolicyDecided: _kept("policy"),
     e.HelloReceived: _kept("hello"),

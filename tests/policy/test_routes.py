@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soth_mitm.config import Config, UpstreamRule
+from soth_mitm.config import Config, ProxyRule
 from soth_mitm.errors import ConfigError
 from soth_mitm.policy.routes import Hop, Routes, past
 
@@ -12,7 +12,7 @@ MINE = Hop("http", "mine.test", 3128)
 
 
 def routes(*rules: tuple[str, str], no_proxy: tuple[str, ...] = (), **environment: str) -> Routes:
-    upstream = tuple(UpstreamRule(match=match, via=via) for match, via in rules)
+    upstream = tuple(ProxyRule(match=match, via=via) for match, via in rules)
     return Routes(Config(upstream=upstream, no_proxy=no_proxy), environment)
 
 

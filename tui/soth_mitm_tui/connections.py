@@ -23,6 +23,8 @@ def client_lines(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
     """Return the section of the client's connection."""
     lines = _conn("Client", "client", view.client, now_wall_ns, fallback=row.client)
     process = getattr(row, "process", "")
+    if lines and view.client is not None and view.client.named is not None:
+        lines.insert(2, fact("for", printable(view.client.named.client)))
     if lines and process:
         lines.insert(2, fact("process", printable(process)))
     return lines
@@ -36,6 +38,9 @@ def upstream_lines(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
         return []
     if row.reused:
         lines.insert(1, fact("reused", "it had carried a flow before"))
+    dial = view.upstream.dial if view.upstream else None
+    if dial is not None and dial.via:
+        lines.insert(2, fact("through", printable(dial.via)))
     resolved = view.upstream.resolved if view.upstream else None
     if resolved is not None and resolved.addresses:
         lines.insert(2, fact("resolved to", printable(", ".join(resolved.addresses), 300)))

@@ -19,6 +19,7 @@ import msgspec
 from soth_mitm.model.events.base import SCHEMA as SCHEMA
 from soth_mitm.model.events.base import Body as Body
 from soth_mitm.model.events.conn import CertificateIssued as CertificateIssued
+from soth_mitm.model.events.conn import ClientNamed as ClientNamed
 from soth_mitm.model.events.conn import ConnClosed as ConnClosed
 from soth_mitm.model.events.conn import ConnectReceived as ConnectReceived
 from soth_mitm.model.events.conn import ConnectRefused as ConnectRefused
@@ -28,6 +29,7 @@ from soth_mitm.model.events.conn import DialResolved as DialResolved
 from soth_mitm.model.events.conn import DialStarted as DialStarted
 from soth_mitm.model.events.conn import HelloReceived as HelloReceived
 from soth_mitm.model.events.conn import PolicyDecided as PolicyDecided
+from soth_mitm.model.events.conn import TargetGiven as TargetGiven
 from soth_mitm.model.events.conn import TlsEstablished as TlsEstablished
 from soth_mitm.model.events.conn import TlsFailed as TlsFailed
 from soth_mitm.model.events.conn import TlsLearningAudit as TlsLearningAudit

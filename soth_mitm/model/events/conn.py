@@ -149,9 +149,29 @@ class DialFailed(Body, frozen=True):
     """The upstream could not be resolved or reached; the terminal event follows."""
 
     KIND = 0x020C
-    stage: Literal["resolve", "connect"]
+    stage: Literal["resolve", "connect", "proxy"]
     code: str
     detail: str
+
+
+class TargetGiven(Body, frozen=True):
+    """The target of a client's connection is known without a CONNECT."""
+
+    KIND = 0x021B
+    how: Literal["socks5", "reverse", "transparent"]
+    host: str
+    port: int
+    user: str = ""
+    """Who asked, of a SOCKS request with a user and password."""
+
+
+class ClientNamed(Body, frozen=True):
+    """A PROXY header told whom a connection comes from, and where that client had connected to."""
+
+    KIND = 0x021C
+    client: str
+    destination: str
+    version: int
 
 
 class ConnClosed(Body, frozen=True):

@@ -20,6 +20,7 @@ _START = re.compile(rb"[^\n]*\n")
 _OWS = b" \t\r\n"
 _FOR_THIS_PROXY = (b"proxy-connection", b"proxy-authorization")
 _MENTIONS_PROXY = re.compile(rb"\n[Pp][Rr][Oo][Xx][Yy]-")
+_HOST = re.compile(rb"(\n[Hh][Oo][Ss][Tt]:[ \t]*)[^\r\n]*?([ \t]*\r?\n)")
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*+://[^/?#]*+")
 
 
@@ -88,9 +89,7 @@ def to_origin_form(head: RequestHead) -> bytes:
     An absolute-form target becomes its path (`/` where it has none, `*` for OPTIONS without path and
     query); the fields meant for this proxy go. Everything else stays as it came.
     """
-    raw = head.raw
-    if _MENTIONS_PROXY.search(raw):
-        raw = drop_fields(raw, _FOR_THIS_PROXY)
+    raw = without_proxy_fields(head)
     match = _AUTHORITY.match(head.target)
     if match is None:
         return raw
@@ -100,6 +99,23 @@ def to_origin_form(head: RequestHead) -> bytes:
     elif not path.startswith(b"/"):
         path = b"/" + path
     return set_target(raw, path)
+
+
+def without_proxy_fields(head: RequestHead) -> bytes:
+    """Return the head without the fields that are meant for this proxy."""
+    if _MENTIONS_PROXY.search(head.raw):
+        return drop_fields(head.raw, _FOR_THIS_PROXY)
+    return head.raw
+
+
+def to_absolute_form(raw: bytes, target: bytes, authority: bytes) -> bytes:
+    """Return a head in origin-form as an HTTP proxy gets it; `*` becomes the bare authority."""
+    return set_target(raw, b"http://" + authority + (b"" if target == b"*" else target))
+
+
+def set_host(raw: bytes, host: bytes) -> bytes:
+    """Give the Host field another value; a head without one stays without."""
+    return _HOST.sub(lambda match: match[1] + host + match[2], raw, count=1)
 
 
 def _fields_start(raw: bytes) -> int:
