@@ -128,7 +128,7 @@ async def test_a_kill_while_dialling_ends_the_flow(lab: Lab) -> None:
     never = asyncio.Event()
     proxy = await lab.start()
 
-    async def hang(life: object, host: str, port: int) -> object:
+    async def hang(*_: object, **__: object) -> object:
         await never.wait()
         raise AssertionError
 

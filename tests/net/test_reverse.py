@@ -145,7 +145,7 @@ async def test_a_malformed_request_is_refused_and_its_row_names_the_server(lab: 
     assert (await wire.rest()).startswith(b"HTTP/1.1 400 ")
     opened = await lab.one(FlowOpened)
     assert (opened.host, opened.port) == (SITE, origin.port)
-    assert await lab.one(GuardTripped)
+    assert (await lab.one(GuardTripped)).code == "invalid_field_name"
 
 
 async def test_a_server_that_is_down_is_a_502(lab: Lab) -> None:
