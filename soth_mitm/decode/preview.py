@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from soth_mitm.decode.sniff import looks_like_text
+from soth_mitm.decode.sniff import JSON_START, looks_like_text
 from soth_mitm.text import SafeText, printable
 
 HEX_BYTES = 8
@@ -42,7 +42,7 @@ def preview(data: bytes, limit: int, *, whole: bool = True) -> Preview:
         return Preview("bytes", SafeText(f"{digits}  {shown}{more}"))
     text = head.decode("utf-8", "ignore" if not whole else "backslashreplace").removeprefix("\ufeff")
     more = "" if whole else "…"
-    if text.lstrip()[:1] in ("{", "["):
+    if JSON_START.match(head):
         return Preview("json", printable(_ROOM.sub(_squeezed, text) + more, limit))
     return Preview("text", printable(_LINE_ENDS.sub(LINE_END, text).replace("\t", " ") + more, limit))
 

@@ -27,7 +27,8 @@ _MARKUP_START = re.compile(rb"\s*<(?:\?xml|!doctype|!--|html|[A-Za-z][\w:.-]*[\s
 _FORM = b"application/x-www-form-urlencoded"
 _NO_TYPE = {b"", b"application/octet-stream", b"binary/octet-stream", b"*/*"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_JSON_START = re.compile(rb"\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[\]{\"\d-]|true|false|null|$))")
+JSON_START = re.compile(rb"\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[\]{\"\d-]|true|false|null|$))")
+"""How JSON begins that is an object or an array."""
 
 
 class Choice(NamedTuple):
@@ -73,7 +74,7 @@ def choose(data: bytes, content_type: bytes) -> Choice:
 def _by_looks(data: bytes, what: str) -> Choice:
     if not looks_like_text(data):
         return Choice("hex")
-    if _JSON_START.match(data[:LOOK]):
+    if JSON_START.match(data[:LOOK]):
         return Choice("json", f"{what}: looks like JSON")
     return Choice("text", f"{what}: looks like text")
 

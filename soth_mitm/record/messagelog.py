@@ -62,7 +62,7 @@ class Detail(NamedTuple):
     position: int
     head: SeenHead
     beginning: bytes
-    """At most `BEGINNING` bytes of the payload; empty where nothing of it was recorded."""
+    """The payload, or how it begins; empty where nothing of it was recorded."""
     captured: int
     """Bytes of it that can be read back."""
 
@@ -148,12 +148,15 @@ class MessageLog:
 
     # --- what a message holds ---------------------------------------------------------------------
 
-    async def details(self, positions: Iterable[int]) -> list[Detail]:
-        """Return the details of some messages, a screenful at a time; those that are gone are left out."""
-        found = await self.located(positions)
-        return await in_thread(lambda: list(self._read_details(found)))
+    async def details(self, positions: Iterable[int], *, most: int = BEGINNING) -> list[Detail]:
+        """Return the details of some messages, a screenful at a time; those that are gone are left out.
 
-    def _read_details(self, located: list[Located]) -> Iterator[Detail]:
+        With them come up to `most` bytes of each payload.
+        """
+        found = await self.located(positions)
+        return await in_thread(lambda: list(self._read_details(found, most)))
+
+    def _read_details(self, located: list[Located], most: int) -> Iterator[Detail]:
         blocks: dict[int, bytes | None] = {}
 
         def block_of(number: int) -> bytes:
@@ -175,9 +178,9 @@ class MessageLog:
             beginning, captured = bytearray(), 0
             with contextlib.suppress(DumpError):
                 for each in slices:
-                    if len(beginning) < BEGINNING or each.stop == WHOLE:
+                    if len(beginning) < most or each.stop == WHOLE:
                         data = next(read_slices([each], block_of))
-                        beginning += data[: BEGINNING - len(beginning)]
+                        beginning += data[: most - len(beginning)]
                         captured += len(data)
                     else:
                         captured += each.stop - each.start

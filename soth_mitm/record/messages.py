@@ -13,8 +13,16 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from soth_mitm.model.events import Direction, MessageChunk, MessageSeen, MessagesStarted, MessagesStopped
+from soth_mitm.model.events import (
+    Direction,
+    MessageChunk,
+    MessageForm,
+    MessageSeen,
+    MessagesStarted,
+    MessagesStopped,
+)
 from soth_mitm.model.messageflags import COMPRESSED, CUT, ORIGIN_SHIFT, ORIGINS, PARTED, REQUEST, origin_of
+from soth_mitm.proto.websocket.turns import Turn, TurnEnd, Turns
 from soth_mitm.record.bodies import BodyRef, BodyRefs
 from soth_mitm.record.frames import Frame, chunk_span, decode_frame
 from soth_mitm.text import printable
@@ -199,6 +207,11 @@ class MessageTable:
             origin_of(flags),
         )
 
+    def size(self, position: int) -> int:
+        """Return the payload bytes of a message; 0 where there is none at this position."""
+        at = position - self.dropped
+        return self._sizes[at] if 0 <= at < len(self._sizes) else 0
+
     def place(self, position: int) -> Place:
         """Return where a message and its payload lie; raises IndexError like `entry`."""
         at = self._at(position)
@@ -299,6 +312,9 @@ class MessageFold:
         self.table = MessageTable(most)
         self.facts = MessageFacts()
         self.seq = 0
+        self.turn: Turn | None = None
+        """The turn of a WebSocket that goes on, or the last one."""
+        self._turns = Turns()
         self._parts: dict[int, BodyRefs] = {}
         self._coming: dict[str, int] = {}
 
@@ -350,9 +366,19 @@ class MessageFold:
             facts.origins[head.origin] = facts.origins.get(head.origin, 0) + 1
         if head.note:
             facts.last_note[head.direction] = head.note
-        if head.label == "close" and facts.close is None and facts.form == "ws":
-            facts.close = head.direction, head.note
+        if facts.form == MessageForm.WEBSOCKET:
+            self._websocket(head, frame.mono_ns)
         facts.last_ns = frame.mono_ns
+
+    def _websocket(self, head: SeenHead, mono_ns: int) -> None:
+        if head.label in ("text", "binary"):
+            direction = Direction.REQUEST if head.direction == "request" else Direction.RESPONSE
+            self._turns.message(direction, head.number, size=head.size, at_ns=mono_ns)
+            self.turn = self._turns.open
+        elif head.label == "close":
+            self.turn = self._turns.finish(TurnEnd.CLOSE) or self.turn
+            if self.facts.close is None:
+                self.facts.close = head.direction, head.note
 
     @property
     def coming(self) -> list[Coming]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.errors import DumpError
@@ -68,7 +68,7 @@ class PayloadRefs:
         return len(self.slices)
 
 
-def read_slices(slices: list[Slice], read_block: Callable[[int], bytes]) -> Iterator[bytes]:
+def read_slices(slices: Sequence[Slice], read_block: Callable[[int], bytes]) -> Iterator[bytes]:
     """Yield the bytes of slices in order; each block in a row is read once. Not on a loop.
 
     Raises:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from soth_mitm.decode.unpacking import Unpacker
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import BodyChunk, Direction, RequestHead, ResponseHead
+from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.frames import Frame, decode_frame, frames_in
+from soth_mitm.record.payloads import Slice, read_slices
 from soth_mitm.record.reader import read_payload
 from soth_mitm.record.serving import SLICE_SECONDS, Job
 from soth_mitm.record.spool import Scratch
@@ -124,6 +126,35 @@ class Probing:
                 started = perf_counter()
             found.append((candidate.flow, tuple(asking.answers)))
         return found
+
+    def payloads(self, terms: Sequence[Term], items: Sequence[Sequence[Slice]], most_bytes: int) -> Job:
+        """Ask the terms about the payloads of messages; returns their answers, in the order of `items`."""
+        answers: list[Answers] = []
+        held = (NO_BLOCK, b"")
+
+        def block_of(number: int) -> bytes:
+            nonlocal held
+            if number != held[0]:
+                payload = self._payload(number)
+                if payload is None:
+                    raise DumpError(f"block {number} is gone")
+                held = number, payload
+            return held[1]
+
+        started = perf_counter()
+        for slices in items:
+            data = bytearray()
+            try:
+                for piece in read_slices(slices, block_of):
+                    data += piece[: most_bytes - len(data)]
+            except DumpError:
+                data.clear()  # what is gone matches nothing
+            whole = bytes(data)
+            answers.append(tuple(term.matches_body(whole) for term in terms))
+            if perf_counter() - started > SLICE_SECONDS:
+                yield None
+                started = perf_counter()
+        return answers
 
     def _steps(self, asking: _Asking, candidate: Candidate) -> Iterator[None]:
         """Answer about one flow, in steps of a few milliseconds at most."""

@@ -18,7 +18,7 @@ from soth_mitm.decode.preview import LINE_END, preview
         (b"one\r\ntwo\n\tthree", "text", f"one{LINE_END}two{LINE_END} three"),
         (b"\x0a\x05hello\x10\x01", "bytes", "0a 05 68 65 6c 6c 6f 10  ..hello.."),
         ("価格は千円".encode(), "text", "価格は千円"),
-        (b"\xef\xbb\xbf{}", "json", "{}"),
+        (b"[b] no JSON", "text", "[b] no JSON"),
     ],
 )
 def test_a_payload_is_one_line(data: bytes, kind: str, text: str) -> None:

@@ -70,6 +70,20 @@ def test_the_facts_count_both_directions_and_keep_the_last_id_and_who_closed() -
     assert (facts.form, facts.started["request"].detail) == ("ws", "chat")
 
 
+def test_the_turns_of_a_websocket_are_counted() -> None:
+    talk = Talk(Stream(), WS)
+    for direction, label in ((UP, "text"), (DOWN, "text"), (DOWN, "ping"), (UP, "pong"), (DOWN, "text")):
+        talk.say(direction, b"x", label)
+    turn = folded(talk).turn
+    assert turn is not None
+    assert (turn.number, turn.client_messages, turn.server_messages, turn.end) == (1, 1, 2, None)
+    talk.say(UP, b"again", "binary")
+    talk.say(UP, b"", "close")
+    turn = folded(talk).turn
+    assert turn is not None
+    assert (turn.number, turn.client_messages, turn.client_bytes, turn.end) == (2, 1, 5, "close_frame")
+
+
 def test_beyond_the_limit_the_oldest_are_dropped_and_counted() -> None:
     talk = Talk(Stream(), SSE)
     for number in range(100 + DROP_AT_ONCE):

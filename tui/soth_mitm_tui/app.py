@@ -26,6 +26,7 @@ from soth_mitm_tui.desks.general import General
 from soth_mitm_tui.desks.jumping import Jumping
 from soth_mitm_tui.desks.leaving import Leaving
 from soth_mitm_tui.desks.marking import Marking
+from soth_mitm_tui.desks.messages import Messages
 from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saved import SavedDesk
 from soth_mitm_tui.desks.saving import Saving
@@ -184,6 +185,7 @@ class SothApp(App[None]):
         self.leaving = Leaving(self)
         self.copying = Copying(self)
         self.saving = Saving(self)
+        self.messages = Messages(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -194,6 +196,7 @@ class SothApp(App[None]):
             Run(self),
             Jumping(self),
             Viewing(self),
+            self.messages,
             Marking(self),
             Cells(self),
             General(self),
@@ -247,6 +250,7 @@ class SothApp(App[None]):
             clock=self.clock,
             title=self._product,
             state=self.state,
+            ask=self.messages.ask,
             reading=self._reading,
         )
 
@@ -364,6 +368,10 @@ class SothApp(App[None]):
         """A double click opens or closes what a line stands for."""
         if not self.reason_against("detail.fold"):
             self.perform("detail.fold")
+
+    def on_message_list_opened(self) -> None:
+        """A double click looks at a message."""
+        self.perform("messages.open")
 
     def on_filter_bar_accepted(self) -> None:
         """Enter keeps the filter."""

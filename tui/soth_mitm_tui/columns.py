@@ -146,8 +146,8 @@ def _path(row: Row) -> tuple[Span, ...]:
     return ((outcome, tone), (f"  {row.path}" if row.path else "", "muted"))
 
 
-def fit(spans: tuple[Span, ...], width: int, *, right: bool = False) -> list[Span]:
-    """Cut or pad spans to exactly `width` cells; what is cut ends in an ellipsis."""
+def fit(spans: tuple[Span, ...], width: int, *, right: bool = False, cut: str = "…") -> list[Span]:
+    """Cut or pad spans to exactly `width` cells; what is cut ends in an ellipsis, or in `cut`."""
     out: list[Span] = []
     left = width
     for text, tone in spans:
@@ -158,7 +158,7 @@ def fit(spans: tuple[Span, ...], width: int, *, right: bool = False) -> list[Spa
             left -= length
             continue
         if left > 0:
-            out.append((set_cell_size(text, left - 1) + "…", tone))
+            out.append((set_cell_size(text, left - len(cut)) + cut, tone))
             left = 0
         break
     if left:

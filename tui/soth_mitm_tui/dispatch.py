@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import named
+from soth_mitm_tui.screens.main import IN_DETAIL
 from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Dispatcher:
             return
         action = named(action_id)
         pane = self._pane(action.pane)
-        if action.pane == "detail" and self.focused_pane != "detail" and action.verb != "back":
+        if action.pane == "detail" and self.focused_pane not in IN_DETAIL and action.verb != "back":
             app.main.show_detail()
         deed = self._deed(action_id) or getattr(pane, f"action_{action.verb}")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
@@ -72,8 +72,21 @@ def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
 # --- where there is one --------------------------------------------------------------------------
 
 
+class Shown(Protocol):
+    """What is said about a body, or about the payload of one message."""
+
+    @property
+    def body_bytes(self) -> int: ...
+    @property
+    def captured_bytes(self) -> int: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def content_type(self) -> bytes: ...
+
+
 def body_heading(
-    message: MessageView, info: DocumentInfo, mode: str, *, as_it_came: bool = False
+    message: Shown, info: DocumentInfo, mode: str, *, as_it_came: bool = False, title: str = "Body"
 ) -> list[Line]:
     """Return the line over the body, and the notices about it."""
     size = (
@@ -84,11 +97,14 @@ def body_heading(
     if not message.complete:
         size += " so far"
     notes = [info.kind if mode == "auto" or as_it_came else mode, size]
-    notes += [] if as_it_came else info.notes
+    # A message has no type of its own, so that its absence is nothing to tell.
+    notes += (
+        [] if as_it_came else [each for each in info.notes if title == "Body" or "no type given" not in each]
+    )
     if not info.settled:
         part = info.taken_bytes / max(message.captured_bytes, 1)
         notes.append(f"reading, {min(part, 0.99):.0%}")
-    lines = [heading("Body", " · ".join(notes))]
+    lines = [heading(title, " · ".join(notes))]
     if info.error:
         lines.append(line((f"  ▲ {info.error}", "warn"), indent=4))
     if info.truncated:
@@ -102,7 +118,7 @@ def body_heading(
     return lines
 
 
-def body_end(message: MessageView, info: DocumentInfo) -> list[Line]:
+def body_end(message: Shown, info: DocumentInfo) -> list[Line]:
     """Return what follows the body as shown: a word where it goes on."""
     if info.truncated or message.body_bytes > message.captured_bytes:
         return [line(("  ▲ it goes on; the rest is not shown", "warn"), indent=4)]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from soth_mitm.model.events import Direction
+    from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.view import FlowView
 
 
@@ -17,6 +18,7 @@ class FlowStore(BlockSource, Protocol):
     """What the detail needs of the record's store."""
 
     def view(self, flow: int, /) -> Awaitable[FlowView | None]: ...
+    def messages(self, flow: int, /) -> MessageLog: ...
     def body(
         self, flow: int, direction: Direction, /, start: int = 0, length: int = 65536
     ) -> Awaitable[bytes]: ...

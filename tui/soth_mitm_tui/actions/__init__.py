@@ -24,6 +24,7 @@ from soth_mitm_tui.actions.flows import (
     PROMPT_ACTIONS,
 )
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, PAGE_ACTIONS, SETUP_ACTIONS
+from soth_mitm_tui.actions.messages import MESSAGE_ACTIONS, MESSAGES_ACTIONS, SIFT_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
 from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
@@ -35,6 +36,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
     *SEARCH_ACTIONS,
+    *MESSAGES_ACTIONS,
+    *MESSAGE_ACTIONS,
+    *SIFT_ACTIONS,
     *SAVED_ACTIONS,
     *COPY_ACTIONS,
     *SAVE_ACTIONS,
@@ -53,6 +57,9 @@ PANES: Final = {
     "filter": "Filter",
     "detail": "Flow",
     "search": "Search",
+    "messages": "Messages of a flow",
+    "message": "One message",
+    "sift": "Filter over messages",
     "saved": "Saved filters",
     "copy": "Copy",
     "save": "Save",

@@ -27,6 +27,7 @@ DETAIL_ACTIONS: Final[tuple[Action, ...]] = (
     Action("detail.response", "3", "response", "Show the response.", VIEW),
     Action("detail.timing", "4", "timing", "Show when things happened, and how the bodies came.", VIEW),
     Action("detail.raw", "5", "raw", "Show heads and bodies as they came.", VIEW),
+    Action("detail.messages", "6", "messages", "Show the messages within a stream, as they come.", VIEW),
     Action(
         "detail.search",
         "slash",

@@ -101,6 +101,7 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.overview", "1", "overview", "Show the overview in the detail.", VIEW),
     Action("list.request", "2", "request", "Show the request in the detail.", VIEW),
     Action("list.response", "3", "response", "Show the response in the detail.", VIEW),
+    Action("list.messages", "6", "messages", "Show the messages within a stream in the detail.", VIEW),
 )
 
 COLUMNS_ACTIONS: Final[tuple[Action, ...]] = (

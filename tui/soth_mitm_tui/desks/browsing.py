@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.desks.viewing import NO_MESSAGES
 from soth_mitm_tui.screens.columns import ColumnsScreen
+from soth_mitm_tui.viewers.pages import MESSAGES
 
 if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
@@ -22,6 +24,7 @@ class Browsing(Desk):
             "list.overview": lambda: self._tab(0),
             "list.request": lambda: self._tab(1),
             "list.response": lambda: self._tab(2),
+            "list.messages": lambda: self._tab(MESSAGES),
             "detail.back": self._back,
             "detail.leave": self._leave,
             "detail.zoom": lambda: self.main.zoom(),
@@ -33,6 +36,8 @@ class Browsing(Desk):
         """Say why there is nothing to open."""
         if action_id == "list.open" and not self.main.list.cursor:
             return "No flow is selected"
+        if action_id == "list.messages" and not self.main.detail.has_messages:
+            return NO_MESSAGES
         return ""
 
     def _open(self) -> None:

@@ -35,6 +35,13 @@ class DeepRun:
         self._failure = ""
 
     @property
+    def search(self) -> DeepSearch:
+        """What asks; its process starts with the first question."""
+        if self._search is None:
+            self._search = DeepSearch(self._app.store, limits=self._app.config.limits)
+        return self._search
+
+    @property
     def running(self) -> bool:
         """Whether anything is being asked, or will be in a moment."""
         wanted = self._wanted
@@ -77,11 +84,9 @@ class DeepRun:
             self._job = self._app.run_worker(self._run(wanted), exit_on_error=False)
 
     async def _run(self, wanted: DeepFilter) -> None:
-        if self._search is None:
-            self._search = DeepSearch(self._app.store, limits=self._app.config.limits)
         try:
             while wanted is self._wanted and (flows := wanted.take(AT_ONCE)):
-                async with aclosing(self._search.search(flows, wanted.filter.deep)) as stream:
+                async with aclosing(self.search.search(flows, wanted.filter.deep)) as stream:
                     async for progress in stream:
                         if wanted is not self._wanted or wanted.stopped:
                             return

@@ -9,9 +9,10 @@ from soth_mitm.errors import SothError
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui import paths
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.messages.writing import message_scopes, time_shift
 from soth_mitm_tui.scopes import Saved, Scope, body_scopes, flow_scopes, text_scope
 from soth_mitm_tui.screens.save import SaveScreen
-from soth_mitm_tui.viewers.pages import TABS
+from soth_mitm_tui.viewers.pages import MESSAGES, REQUEST, RESPONSE, TABS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +34,8 @@ class Saving(Desk):
         self._job: Worker[None] | None = None
         self._part = 0.0
         self.deeds = {
-            "list.save": self._open,
-            "flow.save": self._open,
+            "list.save": self.open,
+            "flow.save": self.open,
             "save.save": self._save,
             "save.complete": self._complete,
             "save.down": lambda: self._step(1),
@@ -57,7 +58,8 @@ class Saving(Desk):
 
     # --- opening
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
+        """Show what can be saved of what is looked at."""
         main, store = self.main, self.app.store
         flow = main.current_flow
         model = main.model
@@ -72,16 +74,38 @@ class Saving(Desk):
         view = await store.view(flow) if flow else None
         if view is not None:
             scopes += body_scopes(store, view)
+        scopes = [*self._messages(), *scopes]
         self._show(scopes, self._first(scopes))
+
+    def _messages(self) -> list[Scope]:
+        """Return the scopes of the messages that are looked at."""
+        detail = self.main.detail
+        pane = detail.messages
+        if (
+            not self.main.focus_in_detail
+            or not detail.in_messages
+            or pane.message_log is None
+            or pane.list.row is None
+        ):
+            return []
+        model = pane.list.model
+        return message_scopes(
+            pane.message_log,
+            position=pane.list.cursor,
+            shown=model.positions() if model is not None else (),
+            shift=time_shift(pane.list.row),
+            worker=self.app.worker,
+        )
 
     def _first(self, scopes: list[Scope]) -> int:
         """Return the scope that is meant first: the body that is looked at, else the shown flows."""
         names = [scope.id for scope in scopes if not scope.reason]
-        in_detail = self.main.pane_of(self.main.focused) is self.main.detail
-        tab = TABS[self.main.detail.tab].lower()
+        in_detail, tab = self.main.focus_in_detail, self.main.detail.tab
         wanted = ["flow"] if in_detail else ["shown", "all"]
-        if in_detail and tab in ("request", "response"):
-            wanted.insert(0, f"{tab}-body")
+        if in_detail and tab in (REQUEST, RESPONSE):
+            wanted.insert(0, f"{TABS[tab].lower()}-body")
+        elif in_detail and tab == MESSAGES:
+            wanted.insert(0, "payload" if self.main.detail.message >= 0 else "messages")
         name = next((name for name in wanted if name in names), "all")
         return next(at for at, scope in enumerate(scopes) if scope.id == name)
 

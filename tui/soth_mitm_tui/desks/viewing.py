@@ -6,13 +6,24 @@ from typing import TYPE_CHECKING
 
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.viewers.bodies import MODES
-from soth_mitm_tui.viewers.pages import TABS, WITH_BODY
+from soth_mitm_tui.viewers.pages import MESSAGES_TAB, TABS, WITH_BODY
 
 if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.desks.desk import Deed
     from soth_mitm_tui.viewers.viewer import Viewer
     from soth_mitm_tui.widgets.detail import Detail
+
+NO_MESSAGES = "This flow has no messages"
+
+_IN_TEXT = frozenset(
+    f"detail.{verb}"
+    for verb in (
+        "search", "next-match", "previous-match", "mode", "fold", "fold-all", "force", "wrap", "left",
+        "right", "sort", "secrets", "select", "select-down", "select-up", "next-section", "previous-section",
+    )
+)  # fmt: skip
+"""What is done in the viewer, which the list of messages takes the place of."""
 
 WRAPPED = "Long lines are wrapped: w lets them run to the side"
 
@@ -23,7 +34,7 @@ class Viewing(Desk):
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
         self.deeds = {
-            **{f"detail.{name.lower()}": self._tab(number) for number, name in enumerate(TABS)},
+            **{f"detail.{name.lower()}": self._tab(tab) for tab, name in enumerate((*TABS, MESSAGES_TAB))},
             "detail.next-tab": lambda: self._turn(1),
             "detail.previous-tab": lambda: self._turn(-1),
             "detail.down": lambda: self.text.move_cursor(1),
@@ -71,6 +82,10 @@ class Viewing(Desk):
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work on what is shown."""
         detail = self.detail
+        if action_id == "detail.messages" and not detail.has_messages:
+            return NO_MESSAGES
+        if detail.messages.display and action_id in _IN_TEXT:
+            return "Open a message first: enter does"
         if action_id == "detail.mode" and detail.tab not in WITH_BODY:
             return f"This tab has one view only; bodies have {len(MODES)}"
         if action_id in ("detail.sort", "detail.secrets") and detail.tab not in WITH_BODY:
@@ -91,7 +106,7 @@ class Viewing(Desk):
         return lambda: self.detail.show_tab(number)
 
     def _turn(self, by: int) -> None:
-        self.detail.show_tab((self.detail.tab + by) % len(TABS))
+        self.detail.show_tab((self.detail.tab + by) % self.detail.tab_count)
 
     def _section(self, by: int) -> None:
         lines, at = self.text.lines, self.text.cursor + by

@@ -20,6 +20,12 @@ from soth_mitm_tui.widgets.flow_list import FlowList
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 from soth_mitm_tui.widgets.setup_card import SetupCard
 
+IN_DETAIL = ("detail", "search", "messages", "message", "sift")
+"""Panes of the detail."""
+
+TYPING = ("filter", "search", "sift")
+"""Panes in which text is typed."""
+
 NARROW = 100
 """Widths below this have room for one pane only."""
 
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.worker import Worker
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.lines import Line, Span
+    from soth_mitm_tui.messages.model import Ask
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.source import FlowStore
     from soth_mitm_tui.state import State
@@ -55,6 +62,7 @@ class MainScreen(Screen[None]):
         clock: Clock,
         title: str,
         state: State,
+        ask: Ask,
         reading: Reading | None = None,
     ) -> None:
         super().__init__()
@@ -71,7 +79,9 @@ class MainScreen(Screen[None]):
         self.list = FlowList(self.model, state, id="list")
         self.heads = ColumnHeads(self.list, id="heads")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
-        self.detail = Detail(store, documents, worker, row_of=self.model.row_of, clock=clock, id="detail")
+        self.detail = Detail(
+            store, documents, worker, row_of=self.model.row_of, clock=clock, ask=ask, id="detail"
+        )
         self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")
         self.panes: dict[str, Widget] = {
@@ -79,6 +89,9 @@ class MainScreen(Screen[None]):
             "filter": self.filter,
             "detail": self.detail,
             "search": self.detail.search,
+            "messages": self.detail.messages.list,
+            "message": self.detail.frame,
+            "sift": self.detail.messages.bar,
             "setup": self.card,
         }
         """What carries out the actions of a pane, wherever the focus is."""
@@ -177,17 +190,21 @@ class MainScreen(Screen[None]):
             if (action.show or not rivals.isdisjoint(action.shown_keys)) and not reason(action.id)
         ]
         here = [action for action in usable if action.show]
+        if name in ("messages", "message"):
+            own = frozenset(key for action in registry.of_pane(name) for key in action.shown_keys)
+            behind = (each for each in registry.shown("detail") if own.isdisjoint(each.shown_keys))
+            here += [action for action in behind if action.pane == "detail" and not reason(action.id)]
         taken = frozenset(key for action in usable if name != "app" for key in action.shown_keys)
-        self.key_bar.show_actions(here, everywhere, typing=name in ("filter", "search"), taken=taken)
+        self.key_bar.show_actions(here, everywhere, typing=name in TYPING, taken=taken)
         self.list_title.set_bright(name in ("list", "setup"))
-        self.detail.heading.set_bright(name in ("detail", "search"))
+        self.detail.heading.set_bright(name in IN_DETAIL)
 
     @staticmethod
     def pane_of(widget: Widget | None) -> Widget | None:
         """Return the pane that a widget belongs to."""
         node: object = widget
         while isinstance(node, Widget):
-            if hasattr(node, "PANE"):
+            if getattr(node, "PANE", ""):
                 return node
             node = node.parent
         return None
@@ -205,7 +222,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Where there is room for one pane only, it is the one with the focus."""
-        self._in_detail = self._focus_in_detail
+        self._in_detail = self.focus_in_detail
         self._arrange()
 
     @property
@@ -243,7 +260,7 @@ class MainScreen(Screen[None]):
 
     def on_detail_turned(self) -> None:
         """The key bar has the keys of the tab, and the next run begins with it."""
-        self.soth.state.set("detail", "tab", self.detail.tab or None)
+        self.soth.state.set("detail", "tab", self.detail.plain_tab or None)
         self._refresh_keys()
 
     def on_flow_list_laid(self) -> None:
@@ -276,17 +293,18 @@ class MainScreen(Screen[None]):
     @property
     def current_flow(self) -> int:
         """The flow that an action is about: that of the pane with the focus; 0 for none."""
-        return self.detail.flow if self._focus_in_detail else self.list.selected
+        return self.detail.flow if self.focus_in_detail else self.list.selected
 
     @property
-    def _focus_in_detail(self) -> bool:
+    def focus_in_detail(self) -> bool:
+        """Whether the detail has the focus."""
         return self.focused is not None and self.detail in self.focused.ancestors_with_self
 
     def show_detail(self) -> None:
         """Give the detail the focus, and the screen where there is room for one pane only."""
         self._in_detail = True
         self._arrange()
-        self.detail.text.focus()
+        self.detail.front.focus()
 
     def open(self) -> None:
         """Go into the selected flow."""

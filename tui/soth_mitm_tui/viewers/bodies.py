@@ -15,16 +15,21 @@ from soth_mitm_tui.viewers.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from soth_mitm.model.events import Direction
     from soth_mitm.record.bodies import BodyRefs
-    from soth_mitm.record.document import Document, Documents, Mode
+    from soth_mitm.record.document import BodyOf, Document, Documents, Mode
     from soth_mitm.record.view import MessageView
+    from soth_mitm_tui.message import Shown
+    from soth_mitm_tui.messages.page import PayloadBody
     from soth_mitm_tui.viewers.content import Part
 
 MODES: Final[tuple[Mode, ...]] = ("auto", "pretty", "raw", "hex")
 
 PATIENCE: Final = 0.15
 """Seconds that a page waits for its body before it is shown without."""
+
+
+_Key = tuple[str, int]
+"""A direction and whether codings are left alone, or `message` and its position."""
 
 
 class AsItCame(NamedTuple):
@@ -60,7 +65,7 @@ class Bodies:
     ) -> None:
         self._documents = documents
         self._start, self._changed = start, changed
-        self._open: dict[tuple[Direction, bool], _Open] = {}
+        self._open: dict[_Key, _Open] = {}
         self._used: list[Window] = []
         self._waiting = False
         self.force = False
@@ -72,7 +77,7 @@ class Bodies:
         for key in list(self._open):
             self._drop(key)
 
-    def _drop(self, key: tuple[Direction, bool]) -> None:
+    def _drop(self, key: _Key) -> None:
         for window in self._open.pop(key).result:
             if isinstance(window, Window):
                 self._start(_close(window.document))
@@ -101,7 +106,20 @@ class Bodies:
         way; asked again, it is there.
         """
         body = AsItCame(message.refs, message.body_bytes, message.complete) if as_it_came else message
-        opened = self._opened((message.direction, as_it_came), body, mode)
+        return await self._parts((message.direction, as_it_came), body, message, mode, title="Body")
+
+    async def payload(self, body: PayloadBody, position: int, mode: Mode) -> list[Part | list[Line]]:
+        """Return the payload of a message, like a body; that of another one is let go of."""
+        key: _Key = ("message", position)
+        for other in [each for each in self._open if each[0] == "message" and each != key]:
+            self._drop(other)
+        return await self._parts(key, body, body, mode, title="Payload")
+
+    async def _parts(
+        self, key: _Key, body: BodyOf, message: Shown, mode: Mode, *, title: str
+    ) -> list[Part | list[Line]]:
+        as_it_came = isinstance(body, AsItCame)
+        opened = self._opened(key, body, mode)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(opened.done.wait(), PATIENCE)
         window = opened.result[0] if opened.result else None
@@ -112,19 +130,19 @@ class Bodies:
             window = printable(str(error))
         if window is None:
             self._waiting = True
-            return [[heading("Body", "reading…")], [], []]
+            return [[heading(title, "reading…")], [], []]
         if not isinstance(window, Window):
-            return [[heading("Body"), line((f"  ✕ {window}", "bad"), indent=4)], [], []]
+            return [[heading(title), line((f"  ✕ {window}", "bad"), indent=4)], [], []]
         self._used.append(window)
         info = window.document.info
         window.tint = tint_for(info.kind, message.content_type)
         return [
-            body_heading(message, info, mode, as_it_came=as_it_came),
+            body_heading(message, info, mode, as_it_came=as_it_came, title=title),
             window,
             body_end(message, info),
         ]
 
-    def _opened(self, key: tuple[Direction, bool], body: MessageView | AsItCame, mode: Mode) -> _Open:
+    def _opened(self, key: _Key, body: BodyOf, mode: Mode) -> _Open:
         known = self._open.get(key)
         if known is not None and known[:2] == (mode, self.force):
             return known
@@ -134,9 +152,7 @@ class Bodies:
         self._start(self._do_open(key, body, opened))
         return opened
 
-    async def _do_open(
-        self, key: tuple[Direction, bool], body: MessageView | AsItCame, opened: _Open
-    ) -> None:
+    async def _do_open(self, key: _Key, body: BodyOf, opened: _Open) -> None:
         result: Window | str
         try:
             document = await self._documents.open(body, mode=opened.mode, force=opened.force)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from soth_mitm.model.events import Direction
 from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.message import absence, no_message
+from soth_mitm_tui.messages.page import GONE, PayloadBody, content_type_of, message_head
 from soth_mitm_tui.overview import overview
 from soth_mitm_tui.timing import timing_page
 from soth_mitm_tui.viewers.choices import Choices
@@ -16,18 +17,24 @@ from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 if TYPE_CHECKING:
     from soth_mitm.clock import Clock
     from soth_mitm.record.document import Mode
+    from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
     from soth_mitm_tui.viewers.bodies import Bodies
     from soth_mitm_tui.viewers.content import Part
 
 TABS: Final = ("Overview", "Request", "Response", "Timing", "Raw")
-OVERVIEW, REQUEST, RESPONSE, TIMING, RAW = range(5)
+"""Those of every flow."""
+
+MESSAGES_TAB: Final = "Messages"
+"""The last tab, of flows that have messages."""
+
+OVERVIEW, REQUEST, RESPONSE, TIMING, RAW, MESSAGES = range(6)
 
 MADE_TO_MEASURE: Final = frozenset({OVERVIEW, TIMING})
 """Tabs that are made for one width."""
 
-WITH_BODY: Final = frozenset({REQUEST, RESPONSE, RAW})
+WITH_BODY: Final = frozenset({REQUEST, RESPONSE, RAW, MESSAGES})
 
 
 class Wanted(NamedTuple):
@@ -36,6 +43,8 @@ class Wanted(NamedTuple):
     flow: int
     tab: int
     mode: Mode
+    message: int = -1
+    """The position of the message that is open in its tab; -1 for none."""
 
 
 class Pages:
@@ -67,6 +76,23 @@ class Pages:
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
         return Joined(head, *await self.bodies.parts(message, wanted.mode), tail)
+
+    async def message(self, wanted: Wanted, log: MessageLog, row: Row) -> Joined:
+        """Return the page of one message."""
+        self.bodies.begin()
+        position = wanted.message
+        try:
+            entry = log.table.entry(position)
+        except IndexError:
+            return Joined([BLANK, line((f"  {GONE}", "muted"))])
+        (detail,) = await log.details((position,))
+        head = message_head(log, entry, detail, row)
+        if not entry.size:
+            return Joined([*head, heading("Payload", "empty")])
+        if not detail.captured:
+            return Joined([*head, heading("Payload", "not recorded, or no longer in the record")])
+        body = PayloadBody(await log.refs(position), entry.size, content_type_of(log.facts.form, entry.label))
+        return Joined(head, *await self.bodies.payload(body, position, wanted.mode))
 
     # --- as it came
 

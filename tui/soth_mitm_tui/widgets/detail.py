@@ -1,30 +1,24 @@
-"""The detail of one flow: five tabs over one viewer, and a search in what it shows."""
+"""The detail of one flow: tabs over one viewer or the list of messages, and a search in what is shown."""
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.containers import Vertical
 from textual.message import Message
 
-from soth_mitm.record.document import WorkerError
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import columns
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.lines import BLANK, Line, Span, line
+from soth_mitm_tui.lines import BLANK, Span, line
 from soth_mitm_tui.overview import url
 from soth_mitm_tui.viewers.bodies import MODES, Bodies
 from soth_mitm_tui.viewers.content import EMPTY, Joined
 from soth_mitm_tui.viewers.layout import TOP, Place
-from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, TABS, Pages, Wanted
-from soth_mitm_tui.viewers.searching import Searching
-from soth_mitm_tui.viewers.selection import COPY_LIMIT, piece_of
-from soth_mitm_tui.viewers.viewer import Viewer
-from soth_mitm_tui.viewers.window import Window
-from soth_mitm_tui.widgets.guarded import Guarded
+from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, MESSAGES, MESSAGES_TAB, TABS, Pages, Wanted
+from soth_mitm_tui.widgets.detail_lines import DetailLines
+from soth_mitm_tui.widgets.message_frame import MessageFrame
+from soth_mitm_tui.widgets.message_pane import MessagePane
 from soth_mitm_tui.widgets.pane_title import PaneTitle
-from soth_mitm_tui.widgets.search_bar import SearchBar
 from soth_mitm_tui.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
@@ -33,12 +27,14 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
+    from textual.widget import Widget
 
     from soth_mitm.clock import Clock
     from soth_mitm.record.document import Documents
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView
     from soth_mitm.record.worker import Worker
+    from soth_mitm_tui.messages.model import Ask
     from soth_mitm_tui.source import FlowStore
 
 DEBOUNCE: Final = 0.07
@@ -51,7 +47,7 @@ def _state_of(row: Row) -> tuple[object, ...]:
     return row.last_mono_ns, row.state, row.repeats, row.mark, row.comment, row.colour
 
 
-class Detail(Guarded, Vertical):
+class Detail(DetailLines):
     """Follows the selected flow a moment later, and what it shows grows with the flow."""
 
     class Turned(Message):
@@ -69,14 +65,15 @@ class Detail(Guarded, Vertical):
         *,
         row_of: Callable[[int], Row | None],
         clock: Clock,
+        ask: Ask,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(worker, id=id)
         self.heading = PaneTitle("No flow", id="detail-title")
         self.tabs = Tabs(TABS, id="detail-tabs")
-        self.text = Viewer(id="detail-text")
-        self.search = SearchBar(id="search")
-        self.searching = Searching(self.text, self.search, worker)
+        self.frame = MessageFrame(self.text, self.search, id="detail-frame")
+        self.messages = MessagePane(clock, ask, log_of=store.messages, id="detail-messages")
+        self.messages.display = False
         self._store = store
         self._row_of, self._clock = row_of, clock
         bodies = Bodies(documents, start=self._start, changed=self._come)
@@ -84,6 +81,15 @@ class Detail(Guarded, Vertical):
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
+        self.message = -1
+        """The position of the message that is looked at; -1 for none."""
+        self.has_messages = False
+        """Whether the flow that is shown has messages, and with them one more tab."""
+        self.plain_tab = 0
+        """The tab of flows without messages."""
+        self._message_tab = MESSAGES
+        self._arrived = self._chosen = False
+        """Whether the flow was shown since it was selected; whether its tab is the person's choice."""
         self.mode = 0
         self._seen: tuple[object, ...] = ()
         self._shown: Wanted | None = None
@@ -92,15 +98,14 @@ class Detail(Guarded, Vertical):
         self._busy = False
         self._stale = False
         self._width = 0
-        self._path = (-1, "")
         self._sizes: tuple[Span, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the tabs, the viewer and the search under it."""
         yield self.heading
         yield self.tabs
-        yield self.text
-        yield self.search
+        yield self.frame
+        yield self.messages
 
     def fail(self, error: Exception) -> None:
         """Show the card in the viewer, which has the room for it."""
@@ -114,7 +119,19 @@ class Detail(Guarded, Vertical):
     @property
     def loading_now(self) -> bool:
         """Whether something is being read that is not shown yet."""
-        return self._busy or self._stale or self.pages.bodies.unsettled or self.pages.bodies.busy
+        bodies = self.pages.bodies
+        listed = self.in_messages and self.messages.unsettled
+        return self._busy or self._stale or bodies.unsettled or bodies.busy or listed
+
+    @property
+    def in_messages(self) -> bool:
+        """Whether the messages, or one of them, are what is looked at."""
+        return self.tab == MESSAGES
+
+    @property
+    def front(self) -> Widget:
+        """What has the focus when the detail has it."""
+        return self.messages.list if self.messages.display else self.text
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self.run_worker(work, group="lines", exit_on_error=False)
@@ -130,6 +147,8 @@ class Detail(Guarded, Vertical):
         if flow == self.flow:
             return
         self.flow = flow
+        self.message = -1
+        self._arrived = self._chosen = False
         self.pages.bodies.forget()
         self._places.clear()
         if self._timer is not None:
@@ -152,6 +171,8 @@ class Detail(Guarded, Vertical):
         row = self._row_of(self.flow) if self.flow else None
         if row is None or not self._in_sight:
             return
+        if self.in_messages and self.showing == self.flow:
+            self.messages.tick()
         seen = _state_of(row)
         if (seen != self._seen or self.pages.bodies.unsettled) and self.showing == self.flow:
             self._seen = seen
@@ -168,6 +189,7 @@ class Detail(Guarded, Vertical):
         if not self._in_sight:
             self._shown = None
             self.text.show(EMPTY)
+            self.messages.forget()
             return
         if self._busy:
             self._stale = True
@@ -186,7 +208,7 @@ class Detail(Guarded, Vertical):
                 self._load()
 
     def _wanted(self) -> Wanted:
-        return Wanted(self.flow, self.tab, MODES[self.mode])
+        return Wanted(self.flow, self.tab, MODES[self.mode], self.message)
 
     async def _read(self) -> None:
         wanted = self._wanted()
@@ -198,9 +220,19 @@ class Detail(Guarded, Vertical):
         view = await self._store.view(wanted.flow)
         if wanted.flow != self.flow or view is None:
             return
+        self._choose_tab(view)
+        wanted = self._wanted()
         self._set_title(row, view)
-        width = self.text.scrollable_content_region.width
-        content = await self.pages.page(wanted, view, row, width=width)
+        if wanted.tab == MESSAGES:
+            self.messages.show(view, row)
+            if wanted.message < 0 or self.messages.message_log is None:
+                self._seen, self._shown = seen, wanted
+                self._arrange()
+                return
+            content = await self.pages.message(wanted, self.messages.message_log, row)
+        else:
+            width = self.text.scrollable_content_region.width
+            content = await self.pages.page(wanted, view, row, width=width)
         if wanted != self._wanted():
             self._stale = True
             return
@@ -209,17 +241,51 @@ class Detail(Guarded, Vertical):
 
     def _show(self, wanted: Wanted, content: Joined) -> None:
         before, self._shown = self._shown, wanted
+        self._arrange()
         if before == wanted:
             self.text.extend(content)
             self.searching.grown()
             return
-        same = before is not None and before.flow == wanted.flow and before.tab == wanted.tab
+        same = before is not None and before[:2] == wanted[:2] and before.message == wanted.message
         place = self.text.place if same else self._places.get(wanted.tab, TOP)
         self.text.show(content, place=place)
         self.searching.again()
 
+    def _choose_tab(self, view: FlowView) -> None:
+        """Show the messages first where there are any, unless the person wants another tab for such flows."""
+        had, self.has_messages = self.has_messages, bool(view.framing)
+        # Of a flow whose messages begin while it is looked at, nobody chose the tab.
+        begun = self.has_messages and not had and not self.front.has_focus
+        if not self._chosen and (begun or not self._arrived):
+            self._arrived = True
+            self._turn_to(self._message_tab if self.has_messages else self.plain_tab)
+        elif self.tab == MESSAGES and not self.has_messages:
+            self._turn_to(self.plain_tab)
+
+    def _turn_to(self, tab: int) -> None:
+        if tab != self.tab:
+            self.tab = tab
+            self.post_message(self.Turned())
+
+    def _arrange(self) -> None:
+        """Show the list of messages or the viewer, and let the focus go along."""
+        listing = self.tab == MESSAGES and self.message < 0 and self.has_messages
+        active = self.tab == MESSAGES and self.message >= 0
+        if (listing, active) == (self.messages.display, self.frame.active):
+            return
+        focused = self.has_focus_within
+        self.frame.active = active
+        self.messages.display, self.frame.display = listing, not listing
+        if focused:
+            self.front.focus()
+        self.post_message(self.Turned())
+
     def _empty(self, flow: int) -> None:
         self._shown = None
+        self.has_messages, self.message = False, -1
+        self.tabs.set_names(TABS)
+        self.messages.forget()
+        self._arrange()
         words = (
             "This flow is no longer kept: the oldest are dropped first."
             if flow
@@ -238,9 +304,11 @@ class Detail(Guarded, Vertical):
         self.heading.set(title, self._state(row))
         sizes = f"{human_size(row.request_bytes)} ↑ {human_size(row.response_bytes)} ↓"
         self._sizes = ((f"{sizes} {human_duration(row.duration_ns)}", "muted"),)
-        self._set_note()
+        self.tabs.set_names((*TABS, MESSAGES_TAB) if self.has_messages else TABS)
+        self.tabs.choose(self.tab)
+        self.set_note()
 
-    def _set_note(self) -> None:
+    def set_note(self) -> None:
         """Say at the right of the tabs what is selected, where the line stands, or how large it all is."""
         chosen, path = self.text.selection, self.current_path()
         if chosen is not None and not chosen.empty:
@@ -253,21 +321,6 @@ class Detail(Guarded, Vertical):
             self.tabs.set_note(((shown, "key"),))
         else:
             self.tabs.set_note(self._sizes)
-
-    def on_viewer_moved(self, event: Viewer.Moved) -> None:
-        """Say where the current line stands."""
-        event.stop()
-        self._path = (-1, "")
-        self._set_note()
-        at = self.current_window
-        if at is not None:
-            self.run_worker(self._find_path(*at), group="path", exclusive=True, exit_on_error=False)
-
-    async def _find_path(self, window: Window, row: int) -> None:
-        line = self.text.cursor
-        with contextlib.suppress(WorkerError):  # the line itself says what is wrong
-            self._path = line, await window.path_at(row)
-            self._set_note()
 
     @staticmethod
     def _state(row: Row) -> tuple[Span, ...]:
@@ -282,9 +335,17 @@ class Detail(Guarded, Vertical):
 
     def show_tab(self, tab: int) -> None:
         """Show another tab, at the place where it was left."""
+        self.message = -1
+        if self.has_messages:
+            self._message_tab = tab
+        else:
+            self.plain_tab = tab
+        self._chosen = True
         if tab == self.tab:
+            self._load()
             return
-        self._places[self.tab] = self.text.place
+        if not self.in_messages:
+            self._places[self.tab] = self.text.place
         self.tab = tab
         self.tabs.choose(tab)
         self._load()
@@ -294,107 +355,36 @@ class Detail(Guarded, Vertical):
         """A click on a tab shows it."""
         event.stop()
         self.show_tab(event.number)
-        self.text.focus()
+        self.front.focus()
+
+    @property
+    def tab_count(self) -> int:
+        """How many tabs there are for this flow."""
+        return len(self.tabs.names)
+
+    def open_message(self, position: int) -> None:
+        """Look at one message; keys that follow at once are for it."""
+        if self.message < 0:
+            self.text.show(EMPTY)
+        self.message = position
+        self._arrange()
+        self._load()
 
     def next_mode(self) -> None:
         """Show bodies in the next of their views."""
         self.mode = (self.mode + 1) % len(MODES)
         self._load()
 
-    # --- what is looked at, for others
-
-    @property
-    def current_line(self) -> Line | None:
-        """The line under the cursor."""
-        return self.text.current_line
-
-    @property
-    def current_window(self) -> tuple[Window, int] | None:
-        """The JSON that the current line is in, and its row there; None where it is in none."""
-        lines = self.text.lines
-        if not lines:
-            return None
-        part, row = lines.place_of(self.text.cursor)
-        window = lines.parts[part] if part < len(lines.parts) else None
-        return (window, row) if isinstance(window, Window) and window.is_json else None
-
-    @property
-    def document(self) -> Window | None:
-        """The JSON of this tab; None where it has none."""
-        at = self.current_window
-        parts = self.text.lines.parts
-        found = (part for part in parts if isinstance(part, Window) and part.is_json)
-        return at[0] if at is not None else next(found, None)
-
-    def fold_changed(self, window: Window, line: int) -> None:
-        """Show a document of which something was folded or opened; one of its lines is the current one."""
-        content = Joined(*self.text.lines.parts)
-        self.text.extend(content)
-        self.searching.grown()
-        part = next(number for number, each in enumerate(content.parts) if each is window)
-        self.text.set_cursor(content.start_of(part) + window.folding.row_of(line))
-
-    def current_value(self) -> tuple[str, str] | None:
-        """Return the name and the value of the current line; None where it is about nothing.
-
-        Of JSON it is the scalar on the line; `whole_value` has objects and arrays.
-        """
-        at = self.current_line
-        if at is None:
-            return None
-        about = at.subject
-        if about is not None:
-            name = self.current_path() if self.current_window is not None else about.what
-            return (name or about.what, about.value) if about.value else None
-        text = at.text[at.lead :].strip()
-        return ("Line", text) if text else None
-
-    async def whole_value(self) -> tuple[str, str] | None:
-        """Return the name and the whole value of the current line; of JSON, all of an object or array.
-
-        Raises:
-            WorkerError: it is larger than 1 MiB, or has no end yet.
-        """
-        at = self.current_window
-        if at is None:
-            return self.current_value()
-        return await at[0].path_at(at[1]), await at[0].value_at(at[1])
-
-    def current_filter(self) -> str:
-        """Return the filter for all flows that have the same value; empty where there is none."""
-        about = self.current_line.subject if self.current_line is not None else None
-        return about.filter if about is not None else ""
-
-    def current_path(self) -> str:
-        """Return where the current line stands in its document; empty where it is in none."""
-        line, path = self._path
-        return path if line == self.text.cursor else ""
-
-    def selected_text(self) -> str:
-        """Return what is selected by keys or the mouse, as far as its lines have been read."""
-        return self.text.selected_text()
-
-    async def whole_selection(self) -> str:
-        """Return what is selected, and read what of it is still to come; at most `COPY_LIMIT` characters."""
-        chosen, lines = self.text.selection, self.text.lines
-        if chosen is None:
-            return ""
-        parts: list[str] = []
-        size = 0
-        for number in range(chosen.first.line, min(chosen.last.line + 1, len(lines))):
-            if lines[number] is None:
-                part, row = lines.place_of(number)
-                window = lines.parts[part]
-                if isinstance(window, Window):
-                    await window.fetch(row)
-            parts.append(piece_of(lines, chosen, number))
-            size += len(parts[-1])
-            if size > COPY_LIMIT:
-                break
-        return "".join(parts)[:COPY_LIMIT]
-
     def step_out(self) -> bool:
         """Leave what is transient, the selection first, then the search; False where nothing is."""
+        if self.messages.display:
+            return self.messages.clear_filter()
         if self.text.selection is not None:
             return self.text.clear_selection()
-        return self.searching.leave()
+        if self.searching.leave():
+            return True
+        if self.message < 0:
+            return False
+        self.message = -1
+        self._load()
+        return True

@@ -27,11 +27,12 @@ class SearchBar(Guarded, Horizontal):
     PANE: ClassVar[str] = "search"
     BINDINGS = bindings("search")
     title = "The search"
+    placeholder: ClassVar[str] = "Search in this page · ^r regex"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.field = Input(
-            placeholder="Search in this page · ^r regex",
+            placeholder=self.placeholder,
             compact=True,
             select_on_focus=False,
             id="search-input",
@@ -55,6 +56,12 @@ class SearchBar(Guarded, Horizontal):
     def is_open(self) -> bool:
         """Whether it is shown."""
         return self.has_class("-open")
+
+    def set_text(self, text: str) -> None:
+        """Put a text into the field without a word to anyone; an empty one hides the bar."""
+        self.set_class(bool(text), "-open")
+        with self.prevent(Input.Changed):
+            self.field.value = text
 
     def open(self, *, regex: bool) -> None:
         """Show the bar and put the cursor in it."""

@@ -40,6 +40,12 @@ class Tabs(Toned):
         self.chosen = number
         self.refresh()
 
+    def set_names(self, names: tuple[str, ...]) -> None:
+        """Show other tabs."""
+        if names != self.names:
+            self.names = names
+            self.refresh()
+
     def set_note(self, note: tuple[Span, ...]) -> None:
         """Change the note at the right."""
         if note != self._note:
