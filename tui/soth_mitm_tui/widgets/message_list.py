@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.lines import TONE_CLASSES, line
+from soth_mitm_tui.lines import line
 from soth_mitm_tui.messages.rows import Shape, row_spans, shape_of
 from soth_mitm_tui.screens.jump import Target
 from soth_mitm_tui.widgets.line_scroll import LineScroll
@@ -31,7 +31,6 @@ class MessageList(LineScroll):
     PANE: ClassVar[str] = "messages"
     BINDINGS = bindings("messages")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *TONE_CLASSES,
         "message-list--cursor",
         "message-list--resting",
     }
