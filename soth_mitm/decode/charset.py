@@ -17,6 +17,8 @@ _MARKS = (
 # Codecs of Python that are no character sets of the net: they escape, or take time that grows with
 # the square of the input.
 _UNFIT = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined", "mbcs", "oem"}
+# Without a byte order mark, the lower byte comes first (the Encoding standard, section 4.2).
+_UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 _LONGEST_CHARACTER = 4
 
 
@@ -51,8 +53,8 @@ def incremental(name: str, errors: str) -> codecs.IncrementalDecoder | None:
         info = codecs.lookup(name)
         if info.name.replace("_", "-") in _UNFIT:
             return None
-        b"".decode(name)  # refuses what does not give text, such as base64
-        return codecs.getincrementaldecoder(name)(errors)
+        b"x".decode(name, "replace")  # refuses what does not give text, such as base64
+        return codecs.getincrementaldecoder(_UNMARKED.get(info.name, name))(errors)
     except (LookupError, ValueError):
         return None
 

@@ -1,43 +1,19 @@
-"""Bodies as text while they come: character sets, line ends, forms and hex, piece by piece.
-
-Each view takes the next bytes and returns the next safe text, whose lines end in LF. Cut differently,
-the same bytes give the same text.
-"""
+"""Bodies as text while they come: character sets, line ends and forms, piece by piece."""
 
 from __future__ import annotations
 
 import codecs
-from typing import Final, Protocol
+from typing import Final
 
 from soth_mitm.decode.charset import charset_of, incremental, mark_of
 from soth_mitm.decode.form_view import form_line
+from soth_mitm.decode.views import ReadAs, View
 from soth_mitm.text import SafeText, printable_block
 
 TAB: Final = 4
 
 _FIELD_BYTES: Final = 1024 * 1024
 """A form's field that is longer is shown in parts."""
-
-
-class ReadAs(Exception):
-    """The body must be read from its start again, as another character set than thought."""
-
-    def __init__(self, charset: str, note: str) -> None:
-        super().__init__(note)
-        self.charset = charset
-        self.note = note
-
-
-class View(Protocol):
-    """A body on its way to text."""
-
-    def feed(self, data: bytes, *, final: bool = False) -> SafeText:
-        """Return the text of the next bytes; `final` says that no more come.
-
-        Raises:
-            ReadAs: it is not in the character set that it seemed to be in.
-        """
-        ...
 
 
 class Characters:
@@ -92,17 +68,17 @@ class Characters:
         return text
 
 
-class TextView:
+class TextView(View):
     """Text as it stands: line ends become LF, tabs become spaces, what a terminal obeys is escaped."""
 
     def __init__(self, characters: Characters) -> None:
-        self._characters = characters
+        self.characters: Characters = characters
         self._column = 0
         self._held = ""
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`."""
-        text = self._held + self._characters.feed(data, final=final)
+        text = self._held + self.characters.feed(data, final=final)
         self._held = ""
         if text.endswith("\r") and not final:
             text, self._held = text[:-1], "\r"
@@ -115,7 +91,7 @@ class TextView:
         return printable_block(text)
 
 
-class FormView:
+class FormView(View):
     """URL-encoded fields, one a line."""
 
     def __init__(self) -> None:

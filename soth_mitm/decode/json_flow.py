@@ -1,79 +1,44 @@
 """JSON laid out as it comes, without changing one of its tokens, and what can be folded of it.
 
-As `json_view` does for text that is all there: large numbers, duplicate keys and the order stay as
-they were written. What is wrong is found on the way; what is unfinished is shown as far as it goes.
+Reading and writing values would round large numbers, merge duplicate keys and lose the order; here
+only the white space between tokens changes. What stands between two scalars repeats all the time
+(`, `, `: `, `}, {`), so its layout is kept; that makes this fast. What is wrong is found on the way;
+what is unfinished is shown as far as it goes.
 """
 
 from __future__ import annotations
 
 import re
-from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from soth_mitm.decode.json_view import DEEPEST_INDENT, INDENT
+from soth_mitm.decode.folds import CLOSE, COMMA, DEEPEST_INDENT, INDENT, OPEN, Folds
+from soth_mitm.decode.views import NotThis, View
 from soth_mitm.text import SafeText, printable_block
 
 if TYPE_CHECKING:
     from soth_mitm.decode.flowing import Characters
 
-MOST_FOLDS: Final = 1_000_000
-"""Objects and arrays beyond this many cannot be folded."""
-
 _SCALAR = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\s{}\[\],:"]+)', re.DOTALL)
 _REST = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_ESCAPES = re.compile(r'[^\\]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^\\]*)*')
+_CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _MEMO_ENTRIES: Final = 4096
 _MEMO_KEY: Final = 64
 _MEMO_DEPTH: Final = 4
 _LONGEST_WORD: Final = 64 * 1024
 
 _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _NEXT, _DONE = range(7)
-_EXPECTED = ("a value", "a value or ']'", "a key", "a key or '}'", "':'", "',' or an end", "nothing more")
-_OPEN, _CLOSE, _COMMA = range(3)
+_EXPECTED = (
+    "a value", "a value or ']'", "a key in double quotes", "a key in double quotes or '}'",
+    "':' after the key", "", "nothing more",
+)  # fmt: skip
+_ENDS: Final = {"{": "}", "[": "]"}
 
 
-class NotJson(Exception):
+class NotJson(NotThis):
     """The text breaks the rules of JSON; the message says where and how."""
-
-
-class Folds:
-    """Objects and arrays that are not empty, in the order of their first lines; columns of numbers."""
-
-    def __init__(self) -> None:
-        self.opens = array("I")
-        self.ends = array("I")
-        """The line of the closing bracket; 0 while there is none."""
-        self.counts = array("I")
-        self.parents = array("i")
-        self.ordinals = array("I")
-        """Which child of its parent it is, from 0."""
-        self._open: list[int] = []
-        self._commas: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self.opens)
-
-    def apply(self, step: int, line: int) -> None:
-        """Note a bracket or a comma at a line."""
-        commas = self._commas
-        if step == _COMMA:
-            commas[-1] += 1
-            return
-        if step == _OPEN:
-            number = len(self.opens) if len(self.opens) < MOST_FOLDS else -1
-            if number >= 0:
-                self.opens.append(line)
-                self.ends.append(0)
-                self.counts.append(0)
-                self.parents.append(self._open[-1] if self._open else -1)
-                self.ordinals.append(commas[-1] if commas else 0)
-            self._open.append(number)
-            commas.append(0)
-            return
-        number, children = self._open.pop(), commas.pop() + 1
-        if number >= 0:
-            self.ends[number] = line
-            self.counts[number] = children
 
 
 class _Effect(NamedTuple):
@@ -110,11 +75,10 @@ class JsonFlow:
         """
         source, self._held = self._held + text, ""
         out: list[str] = []
-        at = self._string_rest(source, out, final=final) if self._in_string else 0
+        at = self._string_rest(source, out) if self._in_string else 0
         if not self._in_string:
             parts = _SCALAR.split(source[at:] if at else source)
-            if not final:
-                self._hold_back(parts)
+            self._hold_back(parts, final=final)
             self._lay_out(parts, out, at)
         self._count(source, len(source) - len(self._held))
         if final and (self._phase != _DONE or self._in_string):
@@ -129,33 +93,37 @@ class JsonFlow:
             self._line_start = self._read + source.rindex("\n", 0, length) + 1
         self._read += length
 
-    def _string_rest(self, source: str, out: list[str], *, final: bool) -> int:
+    def _string_rest(self, source: str, out: list[str]) -> int:
         """Go on with a string that an earlier piece began; return where what follows it begins."""
         match = _REST.match(source)
         end = match.end() if match else 0
         if end < len(source) and source[end] == '"':
             self._in_string = False
             end += 1
-        elif not final:
+        else:
+            end = _before_escape(source)
             self._held = source[end:]
+        flaw = _flaw(source[:end])
+        if flaw is not None:
+            raise self._flawed(source[: flaw[0]], flaw[1])
         out.append(source[:end])
         return end
 
-    def _hold_back(self, parts: list[str]) -> None:
+    def _hold_back(self, parts: list[str], *, final: bool) -> None:
         """Keep what cannot be judged before more has come: the end of a word, an opening bracket."""
         if parts[-1]:
             trailing = parts[-1].rstrip()
-            if trailing[-1:] in ("{", "["):
+            if trailing[-1:] in ("{", "[") and not final:
                 self._held, parts[-1] = trailing[-1], trailing[:-1]
         elif len(parts) > 1:
             last = parts[-2]
             if last[0] != '"':
-                if len(last) < _LONGEST_WORD:
+                if len(last) < _LONGEST_WORD and not final:
                     self._held = last
                     del parts[-2:]
             elif not _is_whole(last):
-                if _odd_backslashes(last, len(last)):
-                    self._held, parts[-2] = "\\", last[:-1]
+                end = _before_escape(last)
+                self._held, parts[-2] = last[end:], last[:end]
                 self._in_string = True
 
     def _lay_out(self, parts: list[str], out: list[str], at: int) -> None:
@@ -187,13 +155,22 @@ class JsonFlow:
                     self._phase = _COLON
                 else:
                     raise self._wrong(parts, number + 1, at)
+                if "\\" in scalar or not scalar.isprintable():
+                    flaw = _flaw(scalar)
+                    if flaw is not None:
+                        before = "".join(parts[: number + 1]) + scalar[: flaw[0]]
+                        raise self._flawed(" " * at + before, flaw[1])
                 out.append(scalar)
 
     def _wrong(self, parts: list[str], number: int, at: int, place: int = 0) -> NotJson:
         before = "".join((*parts[:number], parts[number][:place]))
-        self._count(" " * at + before, at + len(before))
+        expected = f"',' or '{_ENDS[self._stack[-1]]}'" if self._phase == _NEXT else _EXPECTED[self._phase]
+        return self._flawed(" " * at + before, f"expected {expected}")
+
+    def _flawed(self, before: str, words: str) -> NotJson:
+        self._count(before, len(before))
         where = f"line {self._source_line:,}, column {self._read - self._line_start + 1:,}"
-        return NotJson(f"not valid JSON at {where}: expected {_EXPECTED[self._phase]}")
+        return NotJson(f"not valid JSON at {where}: {words}")
 
     def _run(
         self, run: str, key: tuple[str, int, int, str], parts: list[str], number: int, at: int
@@ -210,7 +187,7 @@ class JsonFlow:
             if char in "{[":
                 if pending:
                     texts.append(_new_line(len(stack)))
-                    steps.append((_OPEN, lines))
+                    steps.append((OPEN, lines))
                     lines += 1
                 texts.append(char)
                 stack.append(char)
@@ -221,20 +198,20 @@ class JsonFlow:
                 if not pending:
                     texts.append(_new_line(len(stack)))
                     lines += 1
-                    steps.append((_CLOSE, lines))
+                    steps.append((CLOSE, lines))
                 texts.append(char)
                 pending, self._phase = False, _NEXT if stack else _DONE
             elif char == ",":
                 texts.append("," + _new_line(len(stack)))
                 lines += 1
-                steps.append((_COMMA, lines))
+                steps.append((COMMA, lines))
                 self._phase = _KEY if stack[-1] == "{" else _VALUE
             else:
                 texts.append(": ")
                 self._phase = _VALUE
         if pending:
             texts.append(_new_line(len(stack)))
-            steps.append((_OPEN, lines))
+            steps.append((OPEN, lines))
             lines += 1
         effect = _Effect(
             "".join(texts), lines, tuple(steps), before - lowest, tuple(stack[lowest:]), self._phase
@@ -273,27 +250,35 @@ def _odd_backslashes(string: str, end: int) -> bool:
     return (end - at) % 2 == 1
 
 
+def _before_escape(string: str) -> int:
+    """Return where the escape begins that a string is cut in; its length where it is not."""
+    cut = _CUT_ESCAPE.search(string)
+    return cut.start() if cut is not None and not _odd_backslashes(string, cut.start()) else len(string)
+
+
+def _flaw(string: str) -> tuple[int, str] | None:
+    """Return where and how a string, or a part of one, breaks the rules; None where it does not."""
+    bare = _CONTROL.search(string)
+    found = _ESCAPES.match(string)
+    escape = found.end() if found else 0
+    if bare is not None and bare.start() < escape:
+        return bare.start(), "a control character in a string must be escaped"
+    return (escape, "JSON has no such escape") if escape < len(string) else None
+
+
 def _new_line(depth: int) -> str:
     return "\n" + INDENT * min(depth, DEEPEST_INDENT)
 
 
-class JsonView:
+class JsonView(View):
     """A `View` of JSON; `folds` counts lines as they end in LF."""
 
     def __init__(self, characters: Characters) -> None:
-        self._characters = characters
+        self.characters: Characters = characters
         self._flow = JsonFlow()
-
-    @property
-    def folds(self) -> Folds:
-        """What can be folded so far."""
-        return self._flow.folds
+        self.folds = self._flow.folds
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
-        """See `View`.
-
-        Raises:
-            NotJson: as `JsonFlow.feed`.
-        """
-        text = self._characters.feed(data, final=final)
+        """See `View`; raises `NotJson`."""
+        text = self.characters.feed(data, final=final)
         return printable_block(self._flow.feed(text, final=final), as_json=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.decode.views import View
 from soth_mitm.text import SafeText, printable_block
 
 if TYPE_CHECKING:
@@ -185,14 +186,14 @@ def _end_of_tag(source: str, at: int) -> int:
     return -1
 
 
-class MarkupView:
+class MarkupView(View):
     """A `View` of XML or HTML."""
 
     def __init__(self, characters: Characters, *, html: bool) -> None:
-        self._characters = characters
+        self.characters: Characters = characters
         self._flow = MarkupFlow(html=html)
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`."""
-        text = self._flow.feed(self._characters.feed(data, final=final), final=final)
+        text = self._flow.feed(self.characters.feed(data, final=final), final=final)
         return printable_block(text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))

@@ -1,4 +1,4 @@
-"""From the bytes of a body to the lines that a person reads."""
+"""From the bytes of a body, as many as there are, to the lines that a person reads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Literal
 
 import msgspec
 
-from soth_mitm.decode import sniff
-from soth_mitm.decode.charset import decode_text
+from soth_mitm.decode import registry
+from soth_mitm.decode.about import About
 from soth_mitm.decode.coding import Decoded, undo
-from soth_mitm.decode.form_view import form_lines
 from soth_mitm.decode.hex_view import hex_lines
-from soth_mitm.decode.json_view import lay_out
-from soth_mitm.text import SafeText, human_size, printable, printable_lines
+from soth_mitm.decode.image_view import image_lines
+from soth_mitm.decode.registry import Choice, Decoder, Given
+from soth_mitm.decode.sniff import LOOK
+from soth_mitm.decode.views import NotThis, ReadAs, View
+from soth_mitm.text import SafeText, human_size, printable
 
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
@@ -20,14 +22,13 @@ MAX_OUTPUT = 2 * 1024 * 1024
 """How many decoded bytes are shown at most, unless asked otherwise."""
 
 _MOST_LINES = 200_000
-_TEXT_KINDS = ("json", "text", "form")
 
 
 class Rendered(msgspec.Struct, frozen=True):
     """A body as lines."""
 
     kind: str
-    """What the lines show: `empty`, `json`, `form`, `text` or `hex`."""
+    """What the lines show: the name of a decoder."""
     lines: list[SafeText]
     notes: tuple[str, ...] = ()
     """What was done to get there, such as `gzip 4.5k → 18k`."""
@@ -45,41 +46,40 @@ def render(
     mode: Mode = "auto",
     complete: bool = True,
     max_output: int = MAX_OUTPUT,
+    about: About | None = None,
+    decoder: str = "",
 ) -> Rendered:
     """Return `data`, the body bytes as they passed, as lines.
 
     `auto` goes by the type and the looks; `pretty` lays out even what its type does not announce;
     `raw` is the decoded text as it stands; `hex` shows the bytes as they passed, nothing undone.
-    `complete` says whether more may come. Output is about `max_output` characters at most, five times
-    that in hex. Never raises for any input.
+    `about` says more than the content type, `decoder` names what a person has chosen. `complete` says
+    whether more may come. Output is about `max_output` characters at most, five times that in hex.
+    Never raises for any input.
     """
     if mode == "hex":
         return _hex(data[:max_output], truncated=len(data) > max_output)
-    decoded = undo(data, content_encoding, limit=max_output)
-    notes, error = _judge(decoded, len(data), complete=complete)
-    body = decoded.data[:max_output]
-    truncated = decoded.truncated or len(decoded.data) > max_output
-    choice = _choose(body, content_type, mode)
+    about = about or About(content_type)
+    undone = undo(data, content_encoding, limit=max_output)
+    notes, error = _judge(undone, len(data), complete=complete)
+    body = undone.data[:max_output]
+    truncated = undone.truncated or len(undone.data) > max_output
+    ended = complete and not truncated and undone.ended and not undone.error
+    head = body[:LOOK]
+    whole = ended and len(head) == len(body)
+    if mode == "raw":
+        choice = registry.as_it_stands(head, about)
+    else:
+        choice = registry.choose(head, about, whole=whole, wanted=decoder, bold=mode == "pretty")
     if choice.reason:
         notes.append(choice.reason)
-    if choice.kind == "hex":
-        shown = _hex(body, truncated=truncated)
-    elif choice.kind in _TEXT_KINDS:
-        whole = complete and not truncated and decoded.ended and not decoded.error
-        shown = _text(body, choice.kind, content_type, whole=whole, truncated=truncated, limit=max_output)
-    else:
-        shown = Rendered("empty", [])
-    return msgspec.structs.replace(shown, notes=(*notes, *shown.notes), error=printable(error or shown.error))
-
-
-def _choose(body: bytes, content_type: bytes, mode: Mode) -> sniff.Choice:
-    choice = sniff.choose(body, content_type)
-    if mode == "raw" and choice.kind in _TEXT_KINDS:
-        return sniff.Choice("text")
-    if mode == "pretty" and choice.kind == "text":
-        again = sniff.choose(body, b"")
-        return again if again.kind == "json" else choice
-    return choice
+    shown = _show(body, choice, about, ended=ended, limit=max_output)
+    return msgspec.structs.replace(
+        shown,
+        notes=(*notes, *shown.notes),
+        error=printable(error or shown.error),
+        truncated=truncated or shown.truncated,
+    )
 
 
 def _judge(decoded: Decoded, passed: int, *, complete: bool) -> tuple[list[str], str]:
@@ -95,36 +95,59 @@ def _judge(decoded: Decoded, passed: int, *, complete: bool) -> tuple[list[str],
     return notes, error
 
 
+def _show(body: bytes, choice: Choice, about: About, *, ended: bool, limit: int) -> Rendered:
+    """Return a body as a decoder shows it, or as another does where that one cannot."""
+    decoder, charset, refusal = choice.decoder, "", ""
+    notes: tuple[str, ...] = ()
+    while decoder.make is not None:
+        view = decoder.make(Given(about, body[:LOOK], charset))
+        try:
+            text, cut = _text_of(view, body, ended=ended, limit=limit)
+        except ReadAs as again:
+            charset, notes = again.charset, (again.note,)
+        except NotThis as error:
+            refusal = str(error)
+            decoder = registry.instead_of(decoder, body[:LOOK])
+        else:
+            if not notes and view.characters is not None and view.characters.note:
+                notes = (view.characters.note,)
+            shown = _lines(decoder, text, truncated=cut)
+            return msgspec.structs.replace(shown, notes=(*view.notes, *notes), error=refusal or view.error)
+    if decoder.name == "image":
+        return Rendered("image", image_lines(body, len(body)))
+    return msgspec.structs.replace(_hex(body, truncated=False), error=refusal)
+
+
+def _text_of(view: View, body: bytes, *, ended: bool, limit: int) -> tuple[str, bool]:
+    """Return the text of a view, about `limit` characters at most, and whether there is more."""
+    parts: list[str] = []
+    size = 0
+    for start in range(0, max(len(body), 1), view.step):
+        final = ended and start + view.step >= len(body)
+        text: str = view.feed(body[start : start + view.step], final=final)
+        while True:
+            parts.append(text)
+            size += len(text)
+            if size > limit:
+                whole = "".join(parts)
+                return whole[:limit], True
+            if not view.busy:
+                break
+            text = view.go_on()
+    if not ended:
+        parts.append(view.stop())
+        while view.busy:
+            parts.append(view.go_on())
+    return "".join(parts), False
+
+
 def _hex(data: bytes, *, truncated: bool) -> Rendered:
     return Rendered("hex" if data else "empty", hex_lines(data), truncated=truncated)
 
 
-def _text(
-    body: bytes, kind: str, content_type: bytes, *, whole: bool, truncated: bool, limit: int
-) -> Rendered:
-    if kind == "form":
-        return Rendered("form", form_lines(body), truncated=truncated)
-    text, _, note = decode_text(body, content_type)
-    notes = (note,) if note else ()
-    error = ""
-    if kind == "json":
-        laid = lay_out(text, limit=limit)
-        error = laid.error or ("" if laid.finished or not whole else _ends_early(laid.text, limit))
-        if not error:
-            cut = not laid.finished and len(laid.text) > limit
-            return _lines("json", laid.text, notes, truncated=truncated or cut)
-    return msgspec.structs.replace(_lines("text", text, notes, truncated=truncated), error=error)
-
-
-def _ends_early(laid_out: str, limit: int) -> str:
-    return "" if len(laid_out) > limit else "not valid JSON: it ends too early"
-
-
-def _lines(kind: str, text: str, notes: tuple[str, ...], *, truncated: bool) -> Rendered:
-    pieces = text.split("\n", _MOST_LINES)
-    if len(pieces) > _MOST_LINES:
-        text, truncated = "\n".join(pieces[:_MOST_LINES]), True
-    joined = "".join(pieces)
-    if joined.isascii() and joined.isprintable() and not truncated:
-        return Rendered(kind, [SafeText(piece) for piece in pieces], notes)
-    return Rendered(kind, printable_lines(text), notes, truncated)
+def _lines(decoder: Decoder, text: str, *, truncated: bool) -> Rendered:
+    lines = [SafeText(line) for line in text.split("\n", _MOST_LINES)] if text else []
+    if len(lines) > _MOST_LINES:
+        del lines[_MOST_LINES:]
+        truncated = True
+    return Rendered(decoder.name, lines, truncated=truncated)

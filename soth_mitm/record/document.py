@@ -24,6 +24,7 @@ import itertools
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from soth_mitm.decode.about import About
 from soth_mitm.model.limits import DEFAULTS
 from soth_mitm.record.folding import Fold
 from soth_mitm.record.lane import DEADLINE, Lane, LaneDied, WorkerError
@@ -92,21 +93,31 @@ class Documents:
         """Start the process now, so that no body waits for it."""
         await self.lane.warm()
 
-    async def open(self, message: BodyOf, *, mode: Mode = "auto", force: bool = False) -> Document:
+    async def open(
+        self,
+        message: BodyOf,
+        *,
+        mode: Mode = "auto",
+        force: bool = False,
+        about: About | None = None,
+        decoder: str = "",
+    ) -> Document:
         """Return a document of the body of `message` as far as it was recorded, with its first lines.
 
         `auto` goes by the type and the looks; `pretty` lays out even what its type does not announce;
         `raw` is the decoded text as it stands; `hex` shows the bytes as they passed, nothing undone.
-        Above `pretty_bytes`, JSON and markup are laid out only with `force`; a note says so.
+        Above `pretty_bytes`, what takes long to lay out is so only with `force`; a note says so. `about`
+        says what is known besides the content type; `decoder` names what a person has chosen.
         """
         order = Order(
-            message.content_type,
+            about or About(message.content_type),
             message.content_encoding,
             mode,
             force,
             most_bytes=self.most_bytes,
             pretty_bytes=self.pretty_bytes,
             expected_bytes=0 if message.content_encoding else message.refs.captured,
+            decoder=decoder,
         )
         document = Document(self, order, message)
         await document.follow(message)
@@ -160,18 +171,18 @@ class Document:
         return line
 
     async def fold_at(self, line: int) -> Fold | None:
-        """Return the object or array that opens at a line of JSON; None where none does, or it is empty.
+        """Return the object or array that opens at a line; None where none does, or it is empty.
 
-        This and the next three are for `info.kind` `json`; the first two answer nothing for others.
+        This and the next three are for what `has_folds`; the first two answer nothing for others.
         """
-        if self.info.kind != "json":
+        if not self.info.has_folds:
             return None
         fold: Fold | None = await self._ask("fold_at", line)
         return fold
 
     async def folds(self, start: int, count: int) -> list[Fold]:
         """Return what opens in `count` lines from `start` on, 10,000 at most, in order."""
-        if self.info.kind != "json":
+        if not self.info.has_folds:
             return []
         folds: list[Fold] = await self._ask("folds", start, count)
         return folds
@@ -180,7 +191,7 @@ class Document:
         """Return the path of the value at a line, such as `$.items[3].name`.
 
         Raises:
-            WorkerError: this is not JSON that is laid out, or the process died.
+            WorkerError: this is not laid out as a tree, or the process died.
         """
         path: SafeText = await self._ask("path_at", line)
         return path

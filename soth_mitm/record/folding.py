@@ -1,4 +1,4 @@
-"""The structure of JSON that is laid out: what folds, where a line lies in it, and the value there."""
+"""The structure of what is laid out as a tree: what folds, where a line lies in it, and the value there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from soth_mitm.decode.json_flow import Folds, JsonView
+from soth_mitm.decode.outline import NAMED, NOTE
 from soth_mitm.record.serving import Refused
 from soth_mitm.record.spool import CUT
 from soth_mitm.text import SafeText, human_size
 
 if TYPE_CHECKING:
+    from soth_mitm.decode.folds import Folds
     from soth_mitm.record.sheet import Sheet
 
 VALUE_BYTES: Final = 1024 * 1024
@@ -20,29 +21,30 @@ VALUE_BYTES: Final = 1024 * 1024
 MOST_AT_ONCE: Final = 10_000
 
 _KEY = re.compile(r'("(?:[^"\\]|\\.)*"): ')
-_NAME = re.compile(r'"([A-Za-z_$][\w$]*)"', re.ASCII)
+_NAME = re.compile(r'"?([A-Za-z_$][\w$]*)"?', re.ASCII)
 _PATH_PARTS: Final = 200
 
 
 class Fold(NamedTuple):
-    """An object or array that is not empty."""
+    """An object, an array or a section that is not empty."""
 
     line: int
-    """Where its bracket opens."""
+    """Where it begins."""
     end: int
-    """Where its bracket closes; -1 where that has not come yet."""
+    """Its last line; -1 where that has not come yet."""
     children: int
     """Its children; 0 while it has no end."""
 
 
 class Structure:
-    """Answers about the JSON of a sheet. Lines are those that a person sees."""
+    """Answers about the tree of a sheet. Lines are those that a person sees."""
 
     def __init__(self, sheet: Sheet) -> None:
-        view = sheet.view
-        if not isinstance(view, JsonView):
-            raise Refused("only JSON that is laid out has paths and values; press p to lay it out")
-        self._folds: Folds = view.folds
+        folds = sheet.view.folds if sheet.view is not None else None
+        if folds is None:
+            raise Refused("only what is laid out as a tree has paths and values; press p to lay it out")
+        self._folds: Folds = folds
+        self._notes = sheet.decoder.look == "tree"
         self._lines = sheet.lines
 
     def fold_at(self, line: int) -> Fold | None:
@@ -69,18 +71,26 @@ class Structure:
     def path_at(self, line: int) -> SafeText:
         """Return the path of the value at a line, such as `$.items[3].name`."""
         at = self._lines.logical(line)
+        folds = self._folds
         number, own = self._around(at)
-        steps: list[str] = []
-        if not own and number >= 0:
-            steps.append(self._step(at, number))
-        while number >= 0 and self._folds.parents[number] >= 0:
+        if number < 0:
+            return SafeText("$")
+        steps = [] if own else [self._step(at, number)]
+        while number >= 0:
             if len(steps) >= _PATH_PARTS:
-                steps.append("…")
+                steps.append("$…")
                 break
-            parent = self._folds.parents[number]
-            steps.append(self._step(self._folds.opens[number], parent))
+            parent = folds.parents[number]
+            if number in folds.names:
+                steps.append(folds.names[number] + (" " if steps and steps[-1] else ""))
+            elif parent in folds.names:
+                steps.append("$")
+            elif parent < 0:
+                steps.append(f"$[{folds.ordinals[number]}]" if folds.roots > 0 else "$")
+            else:
+                steps.append(self._step(folds.opens[number], parent))
             number = parent
-        return SafeText("$" + "".join(reversed(steps)))
+        return SafeText("".join(reversed(steps)))
 
     def _around(self, at: int) -> tuple[int, bool]:
         """Return the fold that a logical line lies in, -1 for none, and whether it is one of its brackets."""
@@ -90,14 +100,20 @@ class Structure:
             number = folds.parents[number]
         if number < 0:
             return -1, False
-        return number, at in (folds.opens[number], folds.ends[number])
+        bracket = at == folds.ends[number] and number not in folds.names
+        return number, bracket or at == folds.opens[number]
 
     def _step(self, at: int, parent: int) -> str:
-        key = _KEY.match(self._text(at))
-        if key is not None and self._text(self._folds.opens[parent]).endswith("{"):
+        if parent in self._folds.names:
+            return ""
+        key = self._key(self._text(at))
+        if key is not None and NOTE.sub("", self._text(self._folds.opens[parent])).endswith("{"):
             name = _NAME.fullmatch(key[1])
             return f".{name[1]}" if name else f"[{key[1]}]"
         return f"[{self._ordinal(at, parent)}]"
+
+    def _key(self, text: str) -> re.Match[str] | None:
+        return (NAMED if self._notes else _KEY).match(text)
 
     def _ordinal(self, at: int, parent: int) -> int:
         folds = self._folds
@@ -138,5 +154,6 @@ class Structure:
         text = lines.read(start, stop - start).decode("utf-8", "replace").replace(CUT, "").rstrip("\n")
         indent = len(text) - len(text.lstrip(" "))
         text = "\n".join(each[indent:] for each in text.split("\n"))
-        key = _KEY.match(text)
-        return (text[key.end() :] if key else text).removesuffix(",")
+        key = self._key(text)
+        text = text[key.end() :] if key else text
+        return (NOTE.sub("", text) if self._notes else text).removesuffix(",")

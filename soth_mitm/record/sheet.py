@@ -12,28 +12,33 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from soth_mitm.decode import flowing, sniff
+from soth_mitm.decode import registry, sniff
 from soth_mitm.decode.hex_view import WIDTH, hex_lines
-from soth_mitm.decode.image_view import LOOK, image_lines, image_of, svg_facts
-from soth_mitm.decode.json_flow import JsonView, NotJson
-from soth_mitm.decode.markup_flow import MarkupView
+from soth_mitm.decode.image_view import LOOK, image_lines, svg_facts
+from soth_mitm.decode.registry import Choice, Given, Look
 from soth_mitm.decode.unpacking import Unpacker
+from soth_mitm.decode.views import NotThis, ReadAs, View
 from soth_mitm.record.serving import SLICE_SECONDS
 from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
 from soth_mitm.text import SafeText, human_size, printable
 
+if TYPE_CHECKING:
+    from soth_mitm.decode.about import About
+
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
-_STEP: Final = 64 * 1024
+LARGEST_TEXT: Final = 8
+"""How much larger the lines may be than the most bytes that are shown."""
+
 _HEX_LINE: Final = 80
 
 
 class Order(NamedTuple):
     """What is to be made of a body."""
 
-    content_type: bytes
+    about: About
     content_encoding: bytes
     mode: Mode
     force: bool
@@ -44,13 +49,15 @@ class Order(NamedTuple):
     """Decoded bytes up to which structure is laid out."""
     expected_bytes: int = 0
     """How many bytes the body has at least, as far as that is known."""
+    decoder: str = ""
+    """The decoder that a person has chosen; empty where the type and the looks decide."""
 
 
 class DocumentInfo(NamedTuple):
     """How far a document has come."""
 
     kind: str
-    """What the lines show: `empty`, `json`, `markup`, `form`, `image`, `text` or `hex`."""
+    """What the lines show: the name of a decoder."""
     lines: int
     """Lines so far; the last may still grow."""
     notes: tuple[SafeText, ...]
@@ -69,6 +76,16 @@ class DocumentInfo(NamedTuple):
     """All that has been recorded is in the lines."""
     version: int
     """Raised when earlier lines changed: what was read of them is out of date."""
+    look: Look = "plain"
+    """How the lines are to be coloured and folded."""
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether there are folds, paths and values."""
+        return self.look in ("json", "tree")
+
+
+_NOTHING: Final = Choice(registry.DECODERS["empty"])
 
 
 class Sheet:
@@ -77,7 +94,7 @@ class Sheet:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.lines = LineSpool()
-        self.kind = "empty"
+        self.decoder = _NOTHING.decoder
         self._body = Scratch()
         self._unpacker = Unpacker(b"" if order.mode == "hex" else order.content_encoding)
         self._sources: deque[Iterator[bytes]] = deque()
@@ -86,16 +103,16 @@ class Sheet:
         self._truncated = False
         self._complete = False
         self._drained = False
+        self._said_all = False
         self._over = False
         self._busy = False
         self._gap = ""
-        self._choice = sniff.Choice("empty")
-        self.view: flowing.View | None = None
+        self._choice = _NOTHING
+        self.view: View | None = None
         """What makes text of the bytes; None for hex."""
-        self._not_json = ""
+        self._refusal = ""
         self._too_large = False
-        self._read_as: flowing.ReadAs | None = None
-        self._characters: flowing.Characters | None = None
+        self._read_as: ReadAs | None = None
         self._rendered = 0
         self._version = 0
         # How many lines there were when so many bytes had been rendered.
@@ -156,93 +173,93 @@ class Sheet:
         """Make lines of the next bytes; return whether there was something to do."""
         if self._rendered <= sniff.LOOK and self._rendered < self.decoded_bytes:
             self._choose()
-        if self.view is None:
+        view = self.view
+        if view is None or self._over:
             return False
-        if isinstance(self.view, JsonView | MarkupView) and not self._may_lay_out():
+        if not (view.busy or self.decoder.cheap or self._may_lay_out()):
             self._begin()
-        data = self.body(self._rendered, _STEP)
-        ended = self._drained and not (self._truncated or self._gap)
-        final = ended and self._rendered + len(data) == self.decoded_bytes
-        if self._over or not (data or final):
-            return False
+            return True
         try:
-            text = self.view.feed(data, final=final)
-        except flowing.ReadAs as again:
+            return self._write(view)
+        except ReadAs as again:
             self._read_as = again
-            self._begin()
+        except NotThis as error:
+            self._refusal = str(error)
+        self._begin()
+        return True
+
+    def _write(self, view: View) -> bool:
+        """Write the next lines of a view."""
+        if view.busy:
+            self.lines.write(view.go_on())
+            self._over = self._said_all and not view.busy
             return True
-        except NotJson as error:
-            self._not_json = str(error)
-            self._begin()
-            return True
-        self.lines.write(text)
+        data = self.body(self._rendered, view.step)
+        last = self._drained and self._rendered + len(data) == self.decoded_bytes
+        cut = self._truncated or bool(self._gap)
+        if not (data or last):
+            return False
+        if data or not cut:
+            self.lines.write(view.feed(data, final=last and not cut))
+        else:
+            self.lines.write(view.stop())
         self._rendered += len(data)
-        self._over = final
+        self._said_all = last and not (cut and data)
+        if self.lines.size > self.order.most_bytes * LARGEST_TEXT:
+            self._truncated = self._said_all = True
+            self._over = True
+        self._over |= self._said_all and not view.busy
         self._offsets.append(self._rendered)
         self._counts.append(self.lines.ended_lines)
         return True
 
     def _choose(self) -> None:
         """Choose how to show the body by its beginning; begin again where that changed it."""
-        choice = self._chosen(self.body(0, sniff.LOOK))
-        if choice != self._choice or self.kind == "empty":
+        beginning = self.body(0, sniff.LOOK)
+        choice = self._chosen(beginning)
+        if choice != self._choice:
             self._choice = choice
             self._read_as = None
-            self._not_json = ""
+            self._refusal = ""
             self._begin()
 
-    def _chosen(self, beginning: bytes) -> sniff.Choice:
-        mode, content_type = self.order.mode, self.order.content_type
-        if mode == "hex":
-            return sniff.Choice("hex")
-        choice = sniff.choose(beginning, content_type)
-        if mode != "raw" and choice.kind == "hex" and image_of(beginning) is not None:
-            return sniff.Choice("image", choice.reason)
-        if mode == "raw" and choice.kind not in ("empty", "hex"):
-            return sniff.Choice("text")
-        if choice.kind == "text" and mode != "raw":
-            if mode == "pretty" and sniff.choose(beginning, b"").kind == "json":
-                return sniff.choose(beginning, b"")
-            if sniff.markup_of(beginning, b"" if mode == "pretty" else content_type):
-                return sniff.Choice("markup", choice.reason)
-            if sniff.markup_of(beginning, content_type):
-                return sniff.Choice("markup", choice.reason)
-        return choice
+    def _chosen(self, beginning: bytes) -> Choice:
+        order = self.order
+        if order.mode == "hex":
+            return Choice(registry.HEX)
+        whole = self._drained and not self._truncated and self.decoded_bytes <= len(beginning)
+        if order.mode == "raw":
+            return registry.as_it_stands(beginning, order.about)
+        bold = order.mode == "pretty"
+        return registry.choose(beginning, order.about, whole=whole, wanted=order.decoder, bold=bold)
 
     def _begin(self) -> None:
         if self._rendered:
             self._version += 1
         self.lines.clear()
         self._rendered = 0
-        self._over = False
+        self._over = self._said_all = False
         self._offsets, self._counts = array("Q", [0]), array("Q", [0])
-        self.kind = self._choice.kind
-        self._characters = None
-        self.view = self._make_view()
-
-    def _make_view(self) -> flowing.View | None:
-        kind = self._choice.kind
-        if kind in ("hex", "empty", "image"):
-            return None
-        if kind == "form":
-            return flowing.FormView()
-        again = self._read_as.charset if self._read_as else ""
-        self._characters = flowing.Characters(self.body(0, 4), self.order.content_type, charset=again)
-        if kind == "json" and self._may_lay_out():
-            return JsonView(self._characters)
-        if kind == "markup" and self._may_lay_out():
-            html = sniff.markup_of(self.body(0, sniff.LOOK), self.order.content_type) == "html"
-            return MarkupView(self._characters, html=html)
-        self.kind = "text"
-        return flowing.TextView(self._characters)
+        self.decoder = self._choice.decoder
+        if not (self.decoder.cheap or self._may_lay_out()):
+            self.decoder = registry.instead_of(self.decoder, self.body(0, sniff.LOOK))
+        make = self.decoder.make
+        charset = self._read_as.charset if self._read_as else ""
+        given = Given(self.order.about, self.body(0, sniff.LOOK), charset)
+        self.view = make(given) if make is not None else None
 
     def _may_lay_out(self) -> bool:
         most = self.order.pretty_bytes
         if not self.order.force and max(self.decoded_bytes, self.order.expected_bytes) > most:
             self._too_large = True
-        return not (self._not_json or self._too_large)
+        return not (self._refusal or self._too_large)
 
     # --- what comes out ---------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """The name of the decoder that is used by now."""
+        return self.decoder.name
 
     @property
     def decoded_bytes(self) -> int:
@@ -275,6 +292,7 @@ class Sheet:
             self.decoded_bytes if hexed else self._rendered,
             not self._busy,
             self._version,
+            self.decoder.look,
         )
 
     def _notes(self) -> Iterator[str]:
@@ -285,14 +303,17 @@ class Sheet:
             yield f"{names} {human_size(self._taken)} → {first}{human_size(self.decoded_bytes)}"
         if self._choice.reason:
             yield self._choice.reason
-        if sniff.essence(self.order.content_type) == b"image/svg+xml":
+        if self.order.about.media_type == b"image/svg+xml":
             yield svg_facts(self.body(0, sniff.LOOK)) or "SVG, but no svg tag near its beginning"
         if self._too_large:
             yield f"larger than {human_size(self.order.pretty_bytes)}: shown as it is; press p to lay it out"
+        if self.view is not None:
+            yield from self.view.notes
+        characters = self.view.characters if self.view is not None else None
         if self._read_as:
             yield self._read_as.note
-        elif self._characters is not None and self._characters.note:
-            yield self._characters.note
+        elif characters is not None and characters.note:
+            yield characters.note
         if self._gap:
             yield self._gap
 
@@ -301,7 +322,7 @@ class Sheet:
         missing = self._unpacker.missing
         if not error and missing and self._drained and not self._truncated and not self._gap:
             error = f"{missing} ends too early"
-        return error or self._not_json
+        return error or self._refusal or (self.view.error if self.view is not None else "")
 
     def lines_from(self, start: int, count: int) -> list[SafeText]:
         """Return up to `count` lines, fewer where they would be more than `LINES_BYTES`."""

@@ -33,10 +33,10 @@ def shown(rendered: Rendered) -> str:
         (b"Application/JSON", b"1", "json"),
         (b"application/x-ndjson", b'{"a":1}\n{"a":2}\n', "text"),
         (b"text/event-stream", b"data: {}\n\n", "text"),
-        (b"text/html", b"<p>", "text"),
-        (b"image/svg+xml", b"<svg/>", "text"),
+        (b"text/html", b"<p>", "markup"),
+        (b"image/svg+xml", b"<svg/>", "markup"),
         (b"application/x-www-form-urlencoded", b"a=1", "form"),
-        (b"image/png", b"\x89PNG\r\n\x1a\n", "hex"),
+        (b"image/png", b"\x89PNG\r\n\x1a\n", "image"),
         (b"image/png", b"only text", "hex"),
         (b"", b'{"a": 1}', "json"),
         (b"", b"[1, 2]", "json"),
@@ -47,6 +47,13 @@ def shown(rendered: Rendered) -> str:
         (b"application/vnd.thing", b'{"a": 1}', "json"),
         (b"text/plain", bytes(64), "hex"),
         (b"text/plain; charset=utf-16-le", "hi".encode("utf-16-le"), "text"),
+        (b"text/plain; charset=utf-16", "hi".encode("utf-16-le"), "text"),
+        (b"application/msgpack", b"\x01", "msgpack"),
+        (b"application/vnd.thing+msgpack", b"\x01", "msgpack"),
+        (b"application/octet-stream", b"\x82\xa1a\x01\xa1b\x02", "msgpack"),
+        (b"application/octet-stream", b"\x82\xa1a\x01\xa1b", "hex"),
+        (b"application/octet-stream", b"\x82\x01\x01\x02\x02", "hex"),
+        (b"video/mp4", b"\x82\xa1a\x01\xa1b\x02", "hex"),
         (b"text/plain", b"", "empty"),
     ],
 )
@@ -119,7 +126,7 @@ def test_hex_lines_have_offset_bytes_and_ascii() -> None:
         (b"text/plain; charset=nope", b"hi", "hi", "charset nope is not known: read as UTF-8"),
         (b"text/plain; charset=rot13", b"hi", "hi", "charset rot13 is not known: read as UTF-8"),
         (b"text/plain; charset=utf-8", b"a\xffb", "a�b", "not UTF-8 from byte 1 on"),
-        (b"text/plain", "größe"[:3].encode()[:-1], "gr", None),
+        (b"text/plain", b"caf\xe9", "café", "not UTF-8: read as Latin-1"),
     ],
 )
 def test_text_is_decoded_by_mark_parameter_or_looks(
@@ -128,6 +135,11 @@ def test_text_is_decoded_by_mark_parameter_or_looks(
     rendered = render(body, content_type=content_type)
     assert rendered.lines == [text]
     assert rendered.notes == ((note,) if note else ())
+
+
+def test_a_character_that_is_still_on_its_way_is_left_out() -> None:
+    rendered = render("größe"[:3].encode()[:-1], content_type=b"text/plain", complete=False)
+    assert (rendered.lines, rendered.notes) == (["gr"], ())
 
 
 def test_forms_are_one_field_a_line() -> None:

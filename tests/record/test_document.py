@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from time import perf_counter
 
+import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from soth_mitm.config import Limits
@@ -234,6 +235,47 @@ async def test_json_folds_and_every_line_has_a_path_and_a_value(opened: Opened) 
     assert await document.fold_at(paths["$.n"]) is None
 
 
+async def test_messagepack_has_folds_paths_and_values_like_json(opened: Opened) -> None:
+    value = {"items": [{"id": 1, 7: b"\xff\x00" * 10}, {"id": 2, "tags": ["a", "b"]}], "n": 1.5}
+    data = msgpack.packb(value) + msgpack.packb(["second"]) + b"\x2a"
+    document = await opened.open(Body(data, content_type=b"application/msgpack"))
+    lines = await all_lines(document)
+    assert (document.info.kind, document.info.has_folds) == ("msgpack", True)
+    paths: dict[str, int] = {await document.path_at(at): at for at in reversed(range(len(lines)))}
+    assert lines[paths["$[0].items"]] == '  "items": ['
+    assert (await document.value_at(paths["$[0].items[0][7]"])).startswith("h'ff 00 ff")
+    assert json.loads(await document.value_at(paths["$[0].items[1]"])) == {"id": 2, "tags": ["a", "b"]}
+    assert await document.value_at(paths["$[1][0]"]) == '"second"'
+    folds = await document.folds(0, len(lines))
+    assert [fold.children for fold in folds] == [2, 2, 2, 2, 2, 1]
+    assert [lines[fold.end].strip(" ,") for fold in folds] == ["}", "]", "}", "}", "]", "]"]
+
+
+async def test_a_decoder_that_was_chosen_is_used_whatever_the_type_says(opened: Opened) -> None:
+    body = Body(msgpack.packb({"a": 1}), content_type=b"text/plain")
+    documents = opened.over(body)
+    document = await documents.open(body, decoder="msgpack")
+    assert await all_lines(document) == ["{", '  "a": 1', "}"]
+    assert "chosen by hand" in document.info.notes
+    body = Body(b"\xc1 no")
+    document = await opened.over(body).open(body, decoder="msgpack")
+    assert (await all_lines(document))[0].startswith("00000000  c1 20")
+    assert document.info.error == "not MessagePack: 0xc1 is never used"
+
+
+async def test_growing_messagepack_is_shown_as_far_as_it_goes(opened: Opened) -> None:
+    data = msgpack.packb({"a": [1, 2], "b": "text"})
+    body = Body(data[:-3], content_type=b"application/msgpack", complete=False)
+    document = await opened.open(body)
+    assert (await all_lines(document))[-1] == "  ]"
+    body.grow(data[-3:], complete=True)
+    await document.follow(body)
+    assert (await all_lines(document))[-2:] == ['  "b": "text"', "}"]
+    cut = await opened.open(Body(data[:-3], content_type=b"application/msgpack"))
+    assert (await all_lines(cut))[-1].startswith("0000000")
+    assert cut.info.error == "not complete: it ends at byte 10, in a value inside a map, 1 entry too early"
+
+
 async def test_growing_json_is_laid_out_as_far_as_it_goes(opened: Opened) -> None:
     body = Body(b'{"a": [1, 2', content_type=b"application/json", complete=False)
     document = await opened.open(body)
@@ -248,8 +290,8 @@ async def test_what_is_not_json_is_shown_as_it_is_and_why(opened: Opened) -> Non
     document = await opened.open(Body(b'{"a": 1,\n}', content_type=b"application/json"))
     assert await all_lines(document) == ['{"a": 1,', "}"]
     assert document.info.kind == "text"
-    assert document.info.error == "not valid JSON at line 2, column 1: expected a key"
-    with pytest.raises(WorkerError, match="only JSON that is laid out"):
+    assert document.info.error == "not valid JSON at line 2, column 1: expected a key in double quotes"
+    with pytest.raises(WorkerError, match="only what is laid out as a tree"):
         await document.path_at(0)
 
 

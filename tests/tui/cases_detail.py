@@ -197,7 +197,7 @@ def some_json(script: Script) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
     await staged.press(key)
-    assert "no JSON to fold" in toasts(staged)
+    assert "nothing to fold" in toasts(staged)
     await staged.press("3", key)
     shown = staged.shown(staged.main.detail)
     assert "2 items ]" in shown

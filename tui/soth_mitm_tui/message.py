@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from soth_mitm.decode.registry import DECODERS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
-from soth_mitm_tui.tint import form_tint, hex_tint, json_tint, line_tint, markup_tint, stream_tint
+from soth_mitm_tui.tint import (
+    form_tint,
+    hex_tint,
+    json_tint,
+    line_tint,
+    markup_tint,
+    stream_tint,
+    tree_tint,
+)
 from soth_mitm_tui.viewers.content import Tint, plain
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ _TINTS: Final[dict[str, Tint]] = {
     "json": json_tint,
     "form": form_tint,
     "markup": markup_tint,
+    "tree": tree_tint,
 }
 
 
@@ -126,8 +136,8 @@ def body_end(message: Shown, info: DocumentInfo) -> list[Line]:
 
 
 def tint_for(kind: str, content_type: bytes) -> Tint:
-    """Choose the colours for a body."""
-    tint = _TINTS.get(kind)
+    """Choose the colours for a body that a decoder shows."""
+    tint = _TINTS.get(DECODERS[kind].look)
     if tint is not None:
         return tint
     essence = content_type.partition(b";")[0].strip().lower()

@@ -1,10 +1,12 @@
-"""Colours for lines of JSON, hex and event streams, made line by line as they come into sight."""
+"""Colours for lines of trees, hex, markup and streams, made line by line as they come into sight."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from soth_mitm.decode.outline import NAMED, NOTE
 
 if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
@@ -38,6 +40,42 @@ def json_tint(text: str) -> tuple[Span, ...]:
             spans.append((match.group(), "number" if match["number"] is not None else "word"))
     if at < len(text):
         spans.append((text[at:], "text"))
+    return tuple(spans)
+
+
+_VALUE: Final = re.compile(
+    r"(?P<string>[hb]?'[^']*'?|b?\"(?:[^\"\\]|\\.)*\"?)|(?P<number>-?\b\d[\w.:+-]*)"
+    r"|(?P<word>-?\b(?:true|false|null|undefined|NaN|Infinity)\b)|(?P<punct>[{}\[\](),:]+)"
+)
+_TONES: Final = {"string": "string", "number": "number", "word": "word", "punct": "muted"}
+
+
+@lru_cache(maxsize=1024)
+def tree_tint(text: str) -> tuple[Span, ...]:
+    """Colour names, values and notes of a tree that is laid out like JSON."""
+    rest = text.lstrip(" ")
+    if rest.startswith("# "):
+        return ((text, "muted"),)
+    spans: list[Span] = []
+    lead = text[: len(text) - len(rest)]
+    name = NAMED.match(rest)
+    if name is not None:
+        spans += [(lead + name[1], "key"), (": ", "muted")]
+        rest = rest[name.end() :]
+    elif lead:
+        spans.append((lead, "text"))
+    note = NOTE.search(rest)
+    end = note.start() if note is not None else len(rest)
+    at = 0
+    for match in _VALUE.finditer(rest, 0, end):
+        if match.start() > at:
+            spans.append((rest[at : match.start()], "text"))
+        at = match.end()
+        spans.append((match.group(), _TONES[match.lastgroup or "punct"]))
+    if at < end:
+        spans.append((rest[at:end], "text"))
+    if note is not None:
+        spans.append((note.group(), "muted"))
     return tuple(spans)
 
 

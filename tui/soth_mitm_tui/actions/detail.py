@@ -44,7 +44,7 @@ DETAIL_ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "detail.fold", "enter,z", "fold", "Open or close what the current line stands for.", TEXT, show=True
     ),
-    Action("detail.fold-all", "Z", "fold all", "Close all below the top of JSON, or open it all.", TEXT),
+    Action("detail.fold-all", "Z", "fold all", "Close all below the top of a tree, or open it all.", TEXT),
     Action("detail.force", "p", "force pretty", "Lay out even a body that is too large for it.", VIEW),
     Action("detail.wrap", "w", "wrap", "Let long lines go on below, or run to the side.", VIEW),
     Action("detail.left", "h,left", "left", "Go to the left, where lines are not wrapped.", MOVE),

@@ -95,7 +95,7 @@ class Viewing(Desk):
         if action_id == "detail.fold" and not self._foldable() and detail.current_window is None:
             return "There is nothing to fold on this line"
         if action_id == "detail.fold-all" and detail.document is None:
-            return "There is no JSON to fold in this tab"
+            return "There is nothing to fold in this tab"
         if action_id == "detail.force" and detail.tab not in WITH_BODY:
             return "There is no body in this tab"
         if action_id in ("detail.next-match", "detail.previous-match", "search.next", "search.previous"):

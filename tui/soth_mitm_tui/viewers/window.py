@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.cache import LRUCache
 
+from soth_mitm.decode.outline import NAMED, NOTE
 from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
 from soth_mitm_tui.lines import Subject, line
@@ -50,6 +51,12 @@ PIECE: Final = 4000
 """A line of so many characters goes on in the next one."""
 
 
+class _Kept(NamedTuple):
+    text: SafeText
+    opens: bool
+    """Something begins here that can be folded."""
+
+
 class Window:
     """Reads lines when they are wanted, nearest first, and calls `changed` when some have come."""
 
@@ -64,7 +71,7 @@ class Window:
         self.tint: Tint = plain
         self._start, self._changed = start, changed
         self.folding = Folding()
-        self._kept: LRUCache[int, SafeText] = LRUCache(KEPT_LINES)
+        self._kept: LRUCache[int, _Kept] = LRUCache(KEPT_LINES)
         self._version = 0
         self._count = 0
         self._captured = 0
@@ -81,30 +88,42 @@ class Window:
 
     def __getitem__(self, row: int) -> Line | None:
         number = self.folding.line_of(row)
-        text = self._kept.get(number)
-        if text is None:
+        kept = self._kept.get(number)
+        if kept is None:
             return line((f"  ✕ {self.trouble}", "bad"), indent=4) if self.trouble else None
-        if self.is_json and text[-1:] in _ENDS:
-            return self._bracket(number, text)
+        text = kept.text
+        if kept.opens:
+            return self._opening(number, text)
         made = tinted(text, self.tint)
-        if self.is_json:
-            made = made._replace(subject=Subject("Value", scalar(text.strip())))
+        if self.is_tree:
+            value = scalar(text.strip(), notes=self._look == "tree")
+            made = made._replace(subject=Subject("Value", value))
         return made._replace(goes_on=True) if len(text) == PIECE else made
 
-    def _bracket(self, number: int, text: SafeText) -> Line:
+    def _opening(self, number: int, text: SafeText) -> Line:
         """Return a line on which something opens that can be folded."""
         fold = self.folding.closed_at(number)
         if fold is None:
             return tinted(text, self.tint, OPEN)
         made = tinted(text, self.tint, SHUT)
-        count = f"{fold.children:,} {_THINGS[text[-1]]}{'' if fold.children == 1 else 's'}"
-        rest: tuple[Span, ...] = ((f" {count} ", "accent"), (_ENDS[text[-1]], "muted"))
+        bracket = NOTE.sub("", text)[-1:]
+        rest: tuple[Span, ...]
+        if bracket in _ENDS:
+            count = f"{fold.children:,} {_THINGS[bracket]}{'' if fold.children == 1 else 's'}"
+            rest = ((f" {count} ", "accent"), (_ENDS[bracket], "muted"))
+        else:
+            hidden = fold.end - fold.line
+            rest = ((f"  {hidden:,} line{'' if hidden == 1 else 's'}", "accent"),)
         return made._replace(spans=(*made.spans, *rest))
 
     @property
-    def is_json(self) -> bool:
-        """Whether it has folds and paths."""
-        return self.document.info.kind == "json"
+    def _look(self) -> str:
+        return self.document.info.look
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it has folds, paths and values."""
+        return self.document.info.has_folds
 
     # --- how far it is
 
@@ -171,12 +190,16 @@ class Window:
             version = self._version
             async with self._lock:
                 lines = await self.document.lines(first, stop - first)
+                opens: set[int] = set()
+                if self._look == "tree":
+                    opens = {fold.line for fold in await self.document.folds(first, len(lines))}
             if version != self._version:
                 return True
             if not lines:
                 return False
+            brackets = self._look == "json"
             for number, text in enumerate(lines, first):
-                self._kept[number] = text
+                self._kept[number] = _Kept(text, number in opens or (brackets and text[-1:] in _ENDS))
             first += len(lines)
         return True
 
@@ -209,7 +232,11 @@ class Window:
         if len(self.folding):
             self.folding.open_all()
             return
-        at, inside = 1, self._count
+        async with self._lock:
+            outermost = await self.document.fold_at(0)
+        at, inside = 0, self._count
+        if outermost is not None and not 0 <= outermost.end < inside - 1:
+            at = 1
         while at < inside and len(self.folding) < MOST_CLOSED:
             async with self._lock:
                 folds = await self.document.folds(at, FOLDS_AT_ONCE)
@@ -225,7 +252,7 @@ class Window:
 
     async def path_at(self, row: int) -> str:
         """Return where a row stands in the document; empty where that is nothing to say."""
-        if not self.is_json:
+        if not self.is_tree:
             return ""
         async with self._lock:
             return await self.document.path_at(self.folding.line_of(row))
@@ -256,8 +283,17 @@ class Window:
 _MEMBER: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*": )?(.*?),?')
 
 
-def scalar(text: str) -> str:
-    """Return the value on a line of laid out JSON, without its name; empty for one that goes on below."""
-    match = _MEMBER.fullmatch(text)
-    value = match[1] if match else ""
+def scalar(text: str, *, notes: bool = False) -> str:
+    """Return the value on a line of a tree, without its name; empty for one that goes on below.
+
+    `notes` says that it is no JSON, but a tree whose names may be anything and whose lines have notes.
+    """
+    if notes:
+        text = NOTE.sub("", text)
+        name = NAMED.match(text)
+        value = text[name.end() :] if name else text
+        value = value.removesuffix(",")
+    else:
+        match = _MEMBER.fullmatch(text)
+        value = match[1] if match else ""
     return "" if value[-1:] in _ENDS or value[:1] in ("}", "]") else value

@@ -56,20 +56,20 @@ class DetailLines(Guarded, Vertical):
 
     @property
     def current_window(self) -> tuple[Window, int] | None:
-        """The JSON that the current line is in, and its row there; None where it is in none."""
+        """The tree that the current line is in, and its row there; None where it is in none."""
         lines = self.text.lines
         if not lines:
             return None
         part, row = lines.place_of(self.text.cursor)
         window = lines.parts[part] if part < len(lines.parts) else None
-        return (window, row) if isinstance(window, Window) and window.is_json else None
+        return (window, row) if isinstance(window, Window) and window.is_tree else None
 
     @property
     def document(self) -> Window | None:
-        """The JSON of this tab; None where it has none."""
+        """The first tree of this tab; None where it has none."""
         at = self.current_window
         parts = self.text.lines.parts
-        found = (part for part in parts if isinstance(part, Window) and part.is_json)
+        found = (part for part in parts if isinstance(part, Window) and part.is_tree)
         return at[0] if at is not None else next(found, None)
 
     def fold_changed(self, window: Window, line: int) -> None:
@@ -83,7 +83,7 @@ class DetailLines(Guarded, Vertical):
     def current_value(self) -> tuple[str, str] | None:
         """Return the name and the value of the current line; None where it is about nothing.
 
-        Of JSON it is the scalar on the line; `whole_value` has objects and arrays.
+        Of a tree it is the scalar on the line; `whole_value` has objects and arrays.
         """
         at = self.current_line
         if at is None:
@@ -96,7 +96,7 @@ class DetailLines(Guarded, Vertical):
         return ("Line", text) if text else None
 
     async def whole_value(self) -> tuple[str, str] | None:
-        """Return the name and the whole value of the current line; of JSON, all of an object or array.
+        """Return the name and the whole value of the current line; of a tree, all of an object or array.
 
         Raises:
             WorkerError: it is larger than 1 MiB, or has no end yet.

@@ -1,0 +1,184 @@
+"""Every decoder: its name, what it is for, how its lines look; and which one a payload is shown by.
+
+A person's choice comes first, then the media type, then what the bytes look like. Whatever did not
+follow from the type alone has a reason that can be shown. To add a format: write a `View` in a module
+of its own and give it an entry here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from soth_mitm.decode import looks, sniff
+from soth_mitm.decode.flowing import Characters, FormView, TextView
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.decode.about import About
+    from soth_mitm.decode.views import View
+
+Look = Literal["plain", "json", "tree", "markup", "form", "hex"]
+"""How lines are to be coloured and folded: `json` and `tree` have folds, paths and values."""
+
+
+class Given(NamedTuple):
+    """What a view is made with."""
+
+    about: About
+    beginning: bytes
+    """The first bytes, as many as there are by now, `sniff.LOOK` at most."""
+    charset: str = ""
+    """The character set that the text turned out to be in; empty for the one that it seems to be in."""
+
+    def characters(self) -> Characters:
+        """Return what makes text of the bytes."""
+        return Characters(self.beginning[:4], self.about.content_type, charset=self.charset)
+
+
+class Decoder(NamedTuple):
+    """One way to show a payload."""
+
+    name: str
+    """What a person, a note and `state.toml` call it."""
+    title: str
+    """What it is for, in a list of all."""
+    look: Look
+    make: Callable[[Given], View] | None
+    """Makes a view; None for what is no text: hex, images, nothing at all."""
+    types: tuple[str, ...] = ()
+    """Media types, as expressions that match all of one."""
+    text: bool = False
+    """It is made of characters: bytes that are none are shown as hex."""
+    cheap: bool = False
+    """It costs no more than to show the bytes as they are, so that any size is laid out."""
+
+
+class Choice(NamedTuple):
+    """How to show a payload, and why where that is not plain."""
+
+    decoder: Decoder
+    reason: str = ""
+
+
+# --- the decoders; what they need is loaded when the first payload of their kind is shown -------------
+
+
+def _json(given: Given) -> View:
+    from soth_mitm.decode.json_flow import JsonView
+
+    return JsonView(given.characters())
+
+
+def _markup(given: Given) -> View:
+    from soth_mitm.decode.markup_flow import MarkupView
+
+    html = sniff.markup_of(given.beginning, given.about.content_type) == "html"
+    return MarkupView(given.characters(), html=html)
+
+
+def _text(given: Given) -> View:
+    return TextView(given.characters())
+
+
+def _form(given: Given) -> View:
+    return FormView()
+
+
+def _msgpack(given: Given) -> View:
+    from soth_mitm.decode.msgpack_view import MsgpackView
+
+    return MsgpackView()
+
+
+_ALL: Final = (
+    Decoder("json", "JSON", "json", _json, (r"(application|text)/([\w.+-]+\+)?json",), text=True),
+    Decoder(
+        "markup",
+        "XML or HTML",
+        "markup",
+        _markup,
+        (r"(application|text)/([\w.+-]+\+)?(xml|html)", r"image/svg\+xml"),
+        text=True,
+    ),
+    Decoder("form", "URL-encoded form", "form", _form, (r"application/x-www-form-urlencoded",), text=True),
+    Decoder(
+        "msgpack",
+        "MessagePack",
+        "tree",
+        _msgpack,
+        (r"application/(x-|vnd\.)?(msgpack|messagepack)", r"application/[\w.+-]+\+msgpack"),
+    ),
+    Decoder("image", "facts about an image", "plain", None, cheap=True),
+    Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
+    Decoder("hex", "bytes as hex", "hex", None, cheap=True),
+    Decoder("empty", "nothing", "plain", None, cheap=True),
+)
+
+DECODERS: Final[dict[str, Decoder]] = {decoder.name: decoder for decoder in _ALL}
+
+OFFERED: Final[tuple[Decoder, ...]] = tuple(each for each in _ALL if each.make or each.name == "hex")
+"""Those that a person may choose."""
+
+TEXT: Final = DECODERS["text"]
+HEX: Final = DECODERS["hex"]
+
+_BY_TYPE: Final = tuple((re.compile(kind), decoder) for decoder in _ALL for kind in decoder.types)
+
+
+def by_type(media_type: bytes) -> Decoder | None:
+    """Return the decoder for a media type without parameters."""
+    named = media_type.decode("latin-1")
+    return next((decoder for kind, decoder in _BY_TYPE if kind.fullmatch(named)), None)
+
+
+def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bool = False) -> Choice:
+    """Choose for a payload that begins with `data`, its content codings undone.
+
+    `wanted` is the name of the decoder that a person has chosen; `bold` goes by the looks even where
+    the type says that it is plain text; `whole` says that `data` is all of the payload.
+    """
+    if not data:
+        return Choice(DECODERS["empty"])
+    decoder = DECODERS.get(wanted)
+    if decoder is not None and decoder in OFFERED:
+        return Choice(decoder, "chosen by hand")
+    plain = sniff.choose(data, about.content_type)
+    decoder = by_type(about.media_type)
+    if decoder is not None and not decoder.text:
+        return Choice(decoder, printable(about.media_type, 80))
+    if plain.kind == "hex":
+        return _binary(data, about, plain, whole=whole)
+    if decoder is not None:
+        return Choice(decoder, plain.reason)
+    if plain.kind == "json":
+        return Choice(DECODERS["json"], plain.reason)
+    return _by_looks(data, about, plain, bold=bold)
+
+
+def _binary(data: bytes, about: About, plain: sniff.Choice, *, whole: bool) -> Choice:
+    name, reason = looks.of_bytes(data, about.media_type, whole=whole)
+    if name:
+        return Choice(DECODERS[name], reason or plain.reason)
+    return Choice(HEX, plain.reason)
+
+
+def _by_looks(data: bytes, about: About, plain: sniff.Choice, *, bold: bool) -> Choice:
+    content_type = b"" if bold else about.content_type
+    if bold and sniff.choose(data, b"").kind == "json":
+        return Choice(DECODERS["json"], "looks like JSON")
+    if sniff.markup_of(data, content_type):
+        return Choice(DECODERS["markup"], plain.reason)
+    return Choice(TEXT, plain.reason)
+
+
+def as_it_stands(data: bytes, about: About) -> Choice:
+    """Choose for a payload that is to be shown as text, or as bytes where it is none."""
+    plain = sniff.choose(data, about.content_type)
+    return Choice(HEX if plain.kind == "hex" else TEXT, plain.reason)
+
+
+def instead_of(decoder: Decoder, data: bytes) -> Decoder:
+    """Return what shows a payload that a decoder could not: the text as it stands, or bytes."""
+    return TEXT if decoder.text or sniff.looks_like_text(data) else HEX
