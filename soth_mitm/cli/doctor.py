@@ -1,4 +1,4 @@
-"""`soth-mitm doctor`: check what the proxy needs, and send requests through one."""
+"""`soth-mitm doctor`: check what the proxy needs, and send requests through one; or look at a server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from soth_mitm.model.checks import Check, Health
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import AsyncIterator
 
     from soth_mitm.config import Config
 
@@ -23,14 +24,22 @@ _SIGNS: Final = {Health.OK: "✓", Health.WARNING: "▲", Health.FAILED: "✕"}
 def command(arguments: argparse.Namespace) -> int:
     """Print each check as it is done; return 1 where one failed."""
     config = settings.of(arguments)
-    return run(_main(config, as_json=arguments.format == "json"))
+    return run(_main(_source(config, arguments.probe), as_json=arguments.format == "json"))
 
 
-async def _main(config: Config, *, as_json: bool) -> int:
+def _source(config: Config, probed: str | None) -> AsyncIterator[Check]:
+    if probed is not None:
+        from soth_mitm.cli.checkup.probing import probing, target_of
+
+        return probing(config, *target_of(probed))
     from soth_mitm.cli.checkup.checkup import checkup
 
+    return checkup(config)
+
+
+async def _main(source: AsyncIterator[Check], *, as_json: bool) -> int:
     checks: list[Check] = []
-    async for check in checkup(config):
+    async for check in source:
         checks.append(check)
         if not as_json:
             sys.stdout.write(text_of(check))

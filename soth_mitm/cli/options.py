@@ -225,6 +225,11 @@ def _doctor(parser: Parser) -> None:
     _directory(parser)
     parser.add_argument("--config", metavar="FILE", help="settings to check with (config.toml)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is found (text)")
+    parser.add_argument(
+        "--probe",
+        metavar="HOST",
+        help="look at a server instead: trust, chain, OCSP staple, transparency (host, host:port or URL)",
+    )
 
 
 def _demo(parser: Parser) -> None:

@@ -53,6 +53,7 @@ async def serve(
 ) -> int:
     """Run a proxy under the app, inside what `around` makes of it; the port is bound before the screen."""
     from soth_mitm.cli.checkup.checkup import checkup
+    from soth_mitm.cli.checkup.probing import probing
     from soth_mitm_tui.app import run_app
 
     prepared = Prepared(arguments, config, log=False)
@@ -69,7 +70,14 @@ async def serve(
         async with prepared.run(resolver) as running, around(running):
             _offer_crashed(prepared.bus)
             remember, proxy = not getattr(arguments, "forget", False), running.proxy
-            opened = run_app(store, proxy.control, config=proxy.config, doctor=checkup, remember=remember)
+            opened = run_app(
+                store,
+                proxy.control,
+                config=proxy.config,
+                doctor=checkup,
+                probe=probing,
+                remember=remember,
+            )
             app = start(opened, "app")
             stop = start(running.stop.wait(), "stop")
             await asyncio.wait([app, stop], return_when=asyncio.FIRST_COMPLETED)

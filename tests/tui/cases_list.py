@@ -70,6 +70,17 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.control.forgotten == ["pinned.test", "pinned.test"]
 
 
+@case("flow.probe")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    staged.script.exchange("api.shop.test", "GET", "/", 200, "OK")
+    await staged.settle()
+    await staged.press("G", key)
+    await staged.until(lambda: "1 checks went well" in staged.shown())
+    assert "api.shop.test port 443 is met with TLSv1.3" in staged.shown()
+    await staged.press("escape")
+    assert staged.screen is staged.main
+
+
 @case("list.sort")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)

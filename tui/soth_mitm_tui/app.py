@@ -117,6 +117,10 @@ Doctor = Callable[["Config"], "AsyncIterator[Check]"]
 """Checks the installation with some settings, and yields each check when it is done."""
 
 
+Probe = Callable[["Config", str, int], "AsyncIterator[Check]"]
+"""Asks a server, by host and port, what it offers and proves, and yields each check when it is done."""
+
+
 class Outcome(NamedTuple):
     """How the app ended."""
 
@@ -152,6 +156,7 @@ class SothApp(App[None]):
         local_clipboard: bool | None = None,
         reading: Reading | None = None,
         doctor: Doctor | None = None,
+        probe: Probe | None = None,
         warm_up: bool = False,
     ) -> None:
         self._theme_in_use: tuple[str, Theme] | None = None
@@ -163,6 +168,8 @@ class SothApp(App[None]):
         self.config = config
         self.doctor = doctor
         """Checks the installation; None where that is not offered."""
+        self.probe = probe
+        """Asks a server for its proofs; None where that is not offered."""
         self._product = title
         self.clock: Clock = clock or SystemClock()
         self.state = state or State()
@@ -417,6 +424,7 @@ async def run_app(
     reading: Reading | None = None,
     remember: bool = True,
     doctor: Doctor | None = None,
+    probe: Probe | None = None,
 ) -> Outcome:
     """Run the app on the caller's loop until it ends; never raises for a fault of the app.
 
@@ -436,6 +444,7 @@ async def run_app(
         keymap=keymap,
         reading=reading,
         doctor=doctor,
+        probe=probe,
         warm_up=True,
     )
     try:

@@ -16,6 +16,9 @@ is loaded where it is first used, so that `--version` and `--help` stay quick.
 - `upstream`  client contexts for the upstream side, cached, with session resumption
 - `roots`     where trust in upstream certificates comes from
 - `chain`     the peer's certificates, and what one of them says
+- `probe`     what a server sends that `ssl` does not hand out, asked for once, in a thread
+- `evidence`  what certificates and stapled answers prove
+- `rotation`  a new CA in the place of the old one
 - `failure`   why a handshake failed, from an exception to a hint
 """
 

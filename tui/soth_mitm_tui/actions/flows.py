@@ -27,6 +27,13 @@ FLOW_ACTIONS: Final[tuple[Action, ...]] = (
         "Intercept this host again, which passes through because clients refused the certificate.",
         FLOW,
     ),
+    Action(
+        "flow.probe",
+        "ctrl+k",
+        "ask the server",
+        "Ask this flow's server for its trust, its chain and its proofs: OCSP staple, transparency.",
+        FLOW,
+    ),
     Action("flow.kill", "X", "end flow", "End this flow now: both of its sides are closed.", FLOW, show=True),
 )
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.text import printable
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.pages.checks import check_entries
+from soth_mitm_tui.screens.page import PageScreen
 
 if TYPE_CHECKING:
+    from soth_mitm.model.checks import Check
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.app import SothApp
 
@@ -20,7 +23,11 @@ class Flows(Desk):
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
-        self.deeds = {"flow.kill": self._kill, "flow.intercept-again": self._intercept_again}
+        self.deeds = {
+            "flow.kill": self._kill,
+            "flow.intercept-again": self._intercept_again,
+            "flow.probe": self._probe,
+        }
 
     @property
     def row(self) -> Row | None:
@@ -43,6 +50,11 @@ class Flows(Desk):
                 return NO_PROXY
             if row.kind != "tunnel":
                 return "This flow does not pass through"
+        if action_id == "flow.probe":
+            if self.app.probe is None:
+                return "This is a file: soth-mitm doctor --probe HOST asks a server"
+            if not row.host or row.scheme == "http":
+                return "This flow has no server that speaks TLS"
         return ""
 
     async def _kill(self) -> None:
@@ -66,3 +78,18 @@ class Flows(Desk):
         else:
             said = f"{host} does not pass through because of refusals: the overview says why it does"
         self.app.notify(said, markup=False, timeout=5)
+
+    async def _probe(self) -> None:
+        row, probe = self.row, self.app.probe
+        assert row is not None, "there is one, or the action would not have come this far"
+        assert probe is not None, "likewise"
+        host, port = row.host, row.port or 443
+        checks: list[Check] = []
+        done = False
+        title = f"Server {host} port {port}"
+        self.app.push_screen(
+            PageScreen(title, lambda width: check_entries(checks, width, done=done), name="probe")
+        )
+        async for check in probe(self.app.config, host, port):
+            checks.append(check)  # noqa: PERF401 - each is shown as it comes
+        done = True
