@@ -40,6 +40,20 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream_per_host: int = 1024
     in_flight_bytes: int = 256 * 1024 * 1024
     tunnel_pipe_bytes: int = 256 * 1024
+    h2_max_streams: int = 100
+    h2_stream_window: int = 128 * 1024
+    h2_stream_window_max: int = 1024 * 1024
+    h2_connection_window: int = 16 * 1024 * 1024
+    h2_to_h1_connections: int = 16
+    h2_header_block_bytes: int = 128 * 1024
+    h2_continuations: int = 32
+    h2_flood_window: float = 10.0
+    h2_resets: int = 1000
+    h2_errors: int = 200
+    h2_pings: int = 200
+    h2_settings: int = 50
+    h2_empty_frames: int = 200
+    h2_other_frames: int = 1000
     document_bytes: int = 256 * 1024 * 1024
     pretty_bytes: int = 64 * 1024 * 1024
     search_matches: int = 10_000
@@ -151,6 +165,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confdir: str = ""
     """Where the CA and the settings live; empty: the platform's configuration directory."""
     insecure: bool = False
+    http2: bool = True
+    """Speak HTTP/2 where both sides can."""
     key_type: Literal["ec", "rsa"] = "ec"
     upstream_roots: str = "os"
     """`os`, `certifi`, or a PEM file."""

@@ -37,7 +37,9 @@ def command(flow: FlowFacts, body: bytes, *, body_file: str = "") -> str:
     # An empty body that was announced is sent as one: curl then says Content-Length: 0.
     sends = bool(request.body_bytes) or b"content-length" in request.fields
     words = [["curl"]]
-    if request.version in _VERSIONS:
+    if request.version == "HTTP/2.0" and flow.opened is not None and flow.opened.scheme == "http":
+        words[0].append("--http2-prior-knowledge")
+    elif request.version in _VERSIONS:
         words[0].append(_VERSIONS[request.version])
     words[0] += _method(request.method, sends)
     words += _target(flow, request)
@@ -104,7 +106,7 @@ def _target(flow: FlowFacts, request: MessageFacts) -> list[list[str]]:
 
 def _fields(flow: FlowFacts, request: MessageFacts, sends: bool) -> list[bytes]:
     """Return what stands behind each -H, in the order and case of the request."""
-    fields = request.fields
+    fields = request.fields.in_http1
     dropped = of_the_connection(fields)
     own_host = authority(flow).encode().lower()
     lines: list[bytes] = []

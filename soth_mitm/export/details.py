@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.decode import render
 from soth_mitm.export import redact
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
-from soth_mitm.model.fields import Fields
+from soth_mitm.model.fields import Fields, start_line
 from soth_mitm.text import human_size, printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Details:
     def _head(self, raw: bytes, mark: str) -> str:
         if not raw:
             return ""
-        line = printable(raw.partition(b"\n")[0].removesuffix(b"\r"))
+        line = printable(start_line(raw))
         shown = redact.url(line) if self._redact else line
         tones = self._tones
         return f"{INDENT}{tones.quiet(mark)} {tones.strong(shown)}\n{self._fields(Fields.of_head(raw), mark)}"

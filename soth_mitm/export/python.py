@@ -64,9 +64,10 @@ def _url(flow: FlowFacts, request: MessageFacts) -> str:
 
 def _fields(flow: FlowFacts, request: MessageFacts) -> list[tuple[bytes, bytes]]:
     own_host = authority(flow).encode().lower()
-    dropped = of_the_connection(request.fields)
+    fields = request.fields.in_http1
+    dropped = of_the_connection(fields)
     return [
         (name, value)
-        for name, value in request.fields
+        for name, value in fields
         if name.lower() not in dropped and not (name.lower() == b"host" and value.lower() == own_host)
     ]

@@ -41,9 +41,24 @@ class Fields:
 
     @classmethod
     def of_head(cls, raw: bytes) -> Fields:
-        """Read the fields of a raw HTTP/1 head, whose first line is the start line."""
-        _, _, section = raw.partition(b"\n")
-        return cls.parse(section)
+        """Read the fields of a raw head, whose first line is the start line in HTTP/1.
+
+        A head of HTTP/2 begins with fields named `:method` and the like, which are fields here too.
+        """
+        if raw[:1] != b":":
+            _, _, section = raw.partition(b"\n")
+            return cls.parse(section)
+        pseudo, section = _parted(raw)
+        return cls((*pseudo, *cls.parse(section)))
+
+    @property
+    def in_http1(self) -> Fields:
+        """The fields as HTTP/1 has them: without those that begin with a colon, `:authority` as Host."""
+        if not self._items or self._items[0][0][:1] != b":":
+            return self
+        named = ((b"host", value) for name, value in self._items if name == b":authority")
+        hosts = () if b"host" in self else tuple(named)
+        return Fields((*hosts, *(pair for pair in self._items if pair[0][:1] != b":")))
 
     def get(self, name: bytes, default: bytes = b"") -> bytes:
         """Return the first value of `name`, or `default`."""
@@ -80,3 +95,34 @@ class Fields:
 
     def __repr__(self) -> str:
         return f"Fields({list(self._items)!r})"
+
+
+def start_line(raw: bytes) -> bytes:
+    """Return the first line of a raw head; of HTTP/2, one that says the same."""
+    if raw[:1] != b":":
+        return raw.partition(b"\n")[0].removesuffix(b"\r")
+    pseudo = dict(_parted(raw)[0])
+    if b":status" in pseudo:
+        return b"HTTP/2.0 " + pseudo[b":status"]
+    target = pseudo.get(b":path") or pseudo.get(b":authority", b"")
+    return b"%b %b HTTP/2.0" % (pseudo.get(b":method", b""), target)
+
+
+def after_start(raw: bytes) -> bytes:
+    """Return the lines of a raw head that come after the start line, or after what stands for it."""
+    if raw[:1] != b":":
+        return raw[raw.find(b"\n") + 1 :]
+    return _parted(raw)[1]
+
+
+def _parted(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Part a head of HTTP/2 into the fields that begin with a colon, and the lines of the others."""
+    pseudo: list[tuple[bytes, bytes]] = []
+    at = 0
+    while raw[at : at + 1] == b":":
+        end = raw.find(b"\n", at)
+        end = len(raw) if end < 0 else end
+        name, _, value = raw[at + 1 : end].partition(b":")
+        pseudo.append((b":" + name, value.strip(b" \t\r")))
+        at = end + 1
+    return pseudo, raw[at:]

@@ -63,6 +63,8 @@ CONN: dict[type[e.Body], tuple[set[ConnState], ConnState | None]] = {
     e.TlsFailed: ({_C.TLS_STARTED, _C.TLS_READY}, _C.CLOSING),
     e.TlsLearningAudit: (_OPEN, None),
     e.Noted: (_OPEN, None),
+    e.PeerSettings: (_OPEN, None),
+    e.GoneAway: (_OPEN, None),
     e.ConnClosed: (set(_C) - {_C.CLOSED}, _C.CLOSED),
 }
 """Conn events: the states in which each may come, and the state that follows (None: the same)."""
@@ -97,6 +99,7 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.MessageChunk: (_MOVING, None),
     e.MessageSeen: (_MOVING, None),
     e.MessagesStopped: (_MOVING, None),
+    e.StreamReset: (_ANY, None),
     e.Annotated: (set(_F) - {_F.NEW}, None),
     e.FlowClosed: (_ANY, _F.CLOSED),
 }

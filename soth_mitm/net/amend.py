@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from soth_mitm.hooks.decisions import Modify
 
 
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-_OTHERWISE = frozenset({b"HEAD", b"CONNECT"})
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+OTHERWISE = frozenset({b"HEAD", b"CONNECT"})
 """Methods to which the response ends otherwise than its fields say."""
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
 
 
 def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
@@ -27,7 +27,7 @@ def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
     if change.target is not None:
         raw = rewrite.set_target(raw, change.target)
     if change.method is not None:
-        if change.method != head.method and _OTHERWISE & {change.method, head.method}:
+        if change.method != head.method and OTHERWISE & {change.method, head.method}:
             raise ValueError(f"cannot make {change.method!r} of {head.method!r}: it is answered otherwise")
         raw = _token(change.method) + raw[len(head.method) :]
     return _fields(raw, change)
@@ -45,8 +45,8 @@ def response(head: ResponseHead, change: Modify) -> bytes:
         reason = head.reason if change.reason is None else change.reason
         if not 200 <= status <= 599 or b"\n" in reason or b"\r" in reason:
             raise ValueError(f"cannot send the status line {status} {reason!r}")
-        gains = head.status in _BODILESS and change.body is None
-        if status != head.status and (status in _BODILESS or gains):
+        gains = head.status in BODILESS and change.body is None
+        if status != head.status and (status in BODILESS or gains):
             raise ValueError(f"cannot make a {status} of a {head.status}: it ends otherwise; use Respond")
         _, _, rest = raw.partition(b"\n")
         raw = b"HTTP/1.%d %d %s\r\n" % (head.minor, status, reason) + rest
@@ -61,7 +61,7 @@ def _token(method: bytes) -> bytes:
 
 def _fields(raw: bytes, change: Modify) -> bytes:
     drop = {name.lower() for name in change.drop_fields} | {name.lower() for name, _ in change.set_fields}
-    if drop & _FRAMING:
+    if drop & FRAMING:
         raise ValueError("cannot change Content-Length or Transfer-Encoding: they follow from the body")
     check_fields(change.set_fields)
     if change.body is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.model.events import (
     DialFailed,
@@ -26,12 +26,28 @@ from soth_mitm.proto.http1.reasons import REASONS, Reason
 if TYPE_CHECKING:
     from soth_mitm.errors import ProtocolError
     from soth_mitm.model.tls import TlsFailure
-    from soth_mitm.net.exchange import Exchange
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.origin import Place
     from soth_mitm.net.session import ClientSession
+    from soth_mitm.net.shared import Shared
     from soth_mitm.proto.http1 import Http1Error
 
 
-def request_refused(exchange: Exchange, error: Http1Error) -> None:
+class Answerable(Protocol):
+    """An exchange whose client can still be told something."""
+
+    flow: FlowLife
+    shared: Shared
+    place: Place
+
+    def reply(
+        self, status: int, code: str, *, text: str, hint: str = "", reason: str = CloseReason.RESPONDED
+    ) -> None:
+        """Answer the client with an explanation, and end the flow with `reason`."""
+        ...
+
+
+def request_refused(exchange: Answerable, error: Http1Error) -> None:
     """Refuse the rest of a request that breaks the rules."""
     words = REASONS.get(error.code, Reason(error.detail, ""))
     exchange.flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, error.status, words.advice))
@@ -40,7 +56,7 @@ def request_refused(exchange: Exchange, error: Http1Error) -> None:
     )
 
 
-def response_refused(exchange: Exchange, error: Http1Error) -> None:
+def response_refused(exchange: Answerable, error: Http1Error) -> None:
     """Refuse a response that breaks the rules."""
     words = REASONS.get(error.code, Reason(error.detail, ""))
     exchange.flow.emit(GuardTripped(error.code, Direction.RESPONSE, error.detail, error.status, words.advice))
@@ -48,7 +64,7 @@ def response_refused(exchange: Exchange, error: Http1Error) -> None:
     exchange.reply(error.status, error.code, text=text, hint=words.advice, reason=CloseReason.HTTP_ERROR)
 
 
-def response_missing(exchange: Exchange, code: str, detail: str) -> None:
+def response_missing(exchange: Answerable, code: str, detail: str) -> None:
     """The upstream went away before its response was complete."""
     place = exchange.place
     text = f"{place.host}:{place.port} closed the connection before the response was complete"
@@ -56,13 +72,13 @@ def response_missing(exchange: Exchange, code: str, detail: str) -> None:
     exchange.reply(502, "upstream_closed", text=text, hint=detail, reason=CloseReason.UPSTREAM_CLOSED)
 
 
-def unreachable(exchange: Exchange, error: DialError) -> None:
+def unreachable(exchange: Answerable, error: DialError) -> None:
     """The upstream could not be reached."""
     exchange.flow.emit(DialFailed(error.stage, error.code, error.detail))
     exchange.reply(error.status, error.code, text=str(error), hint=error.hint, reason=error.reason)
 
 
-def next_proxy_refused(exchange: Exchange) -> None:
+def next_proxy_refused(exchange: Answerable) -> None:
     """The proxy on the way wants credentials: of us, not of our client, who would be asked for nothing."""
     place = exchange.place
     known = place.via is not None and place.via.user
@@ -75,7 +91,7 @@ def next_proxy_refused(exchange: Exchange) -> None:
     )
 
 
-def upstream_tls_failed(exchange: Exchange, why: TlsFailure) -> None:
+def upstream_tls_failed(exchange: Answerable, why: TlsFailure) -> None:
     """TLS to the upstream failed: the 502 names the reason."""
     exchange.flow.emit(TlsFailed(Side.UPSTREAM, why))
     shared = exchange.shared

@@ -28,6 +28,7 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, upstream
 from soth_mitm.net.dial import DialError, Dialled
 from soth_mitm.net.hello import differs, hello_event
+from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import FixedOrigin
 from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife, FlowLife
     from soth_mitm.policy.routes import Hop
 
+HTTP1 = ("http/1.1",)
+HTTP2 = ("h2", "http/1.1")
+"""What is offered in TLS, to either side."""
 ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
 
@@ -176,8 +180,6 @@ class Connect:
             if decision.action is Action.TUNNEL:
                 why = self._learned() if decision.reason == LEARNED else ""
                 raise Tunnelled(decision.reason, why, rule=decision.rule)
-            if scheme == "https" and self._hello is not None and self._only_h2(self._hello):
-                raise Tunnelled("client_speaks_only_h2", "the hello offers no HTTP/1.1")
             if scheme == "https":
                 self._check_nameable()
         except Tunnelled as cause:
@@ -190,7 +192,7 @@ class Connect:
     # --- what the client speaks -------------------------------------------------------------------
 
     async def _first_bytes(self, server: socket.socket) -> str:
-        """Return `https` or `http`; the hello is then known.
+        """Return `https`, `http`, or `h2c` for HTTP/2 without TLS; the hello is then known.
 
         Raises:
             Tunnelled: neither, or the server speaks first; PeerLeft, ConnectionError: the client left.
@@ -204,6 +206,8 @@ class Connect:
         kind = sniff(first)
         if kind is Sniff.HTTP:
             return "http"
+        if kind is Sniff.HTTP2_PREFACE and self._config.http2:
+            return "h2c"
         if kind is not Sniff.TLS:
             what = "HTTP/2 without TLS" if kind is Sniff.HTTP2_PREFACE else "neither TLS nor HTTP"
             raise Tunnelled("not_http", what)
@@ -274,10 +278,6 @@ class Connect:
             sans_of(self._host, None)
         except LeafError as error:
             raise Tunnelled("no_certificate", printable(str(error), 300)) from error
-
-    @staticmethod
-    def _only_h2(hello: ClientHello) -> bool:
-        return bool(hello.alpn) and not {b"http/1.1", b"http/1.0"} & set(hello.alpn)
 
     # --- policy -----------------------------------------------------------------------------------
 
@@ -354,7 +354,10 @@ class Connect:
         self, scheme: str, decision: Decision, *, upstream_life: ConnLife, dialled: Dialled
     ) -> bool:
         sni = self._sni
-        peer = Peer.of(scheme, self._host, self._port, decision=decision, sni=sni, via=self._via)
+        prior, scheme = scheme == "h2c", scheme.replace("h2c", "http")
+        offer = self._offer(decision, prior=prior)
+        where = (scheme, self._host, self._port)
+        peer = Peer.of(*where, decision=decision, sni=sni, alpn=offer, via=self._via)
         conn: UpstreamConn | None = None
         why = None
         try:
@@ -363,7 +366,9 @@ class Connect:
         except UpstreamTlsError as error:
             why = error.failure
         origin = FixedOrigin(self._shared, peer=peer, decision=decision, conn=conn, failure=why)
-        session = ClientSession(
+        streams = prior or self._client_gets_h2(conn)
+        serve = StreamSession if streams else ClientSession
+        session = serve(
             self._shared,
             self._life,
             client=self._client,
@@ -379,7 +384,7 @@ class Connect:
             await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
             return True
         try:
-            await self._shake_hands(session, sni, self._mirror(conn))
+            await self._shake_hands(session, sni, self._mirror(conn), alpn=HTTP2 if streams else HTTP1)
         except BaseException:
             origin.close()
             raise
@@ -390,9 +395,25 @@ class Connect:
         der = conn.certificate if conn is not None and self._config.tls.mirror else None
         return mirror_of(der) if der else NOTHING
 
-    async def _shake_hands(self, session: ClientSession, sni: str, mirror: Mirror) -> None:
+    def _offer(self, decision: Decision, *, prior: bool) -> tuple[str, ...]:
+        """Return what the upstream is offered: nothing that the client does not speak too."""
+        if prior:
+            return ("h2c",)
+        wants = self._hello is not None and b"h2" in self._hello.alpn
+        return HTTP2 if wants and self._config.http2 and not decision.no_h2 else HTTP1
+
+    def _client_gets_h2(self, conn: UpstreamConn | None) -> bool:
+        """Answer the client's ALPN by what the upstream speaks; a client of HTTP/2 alone gets that anyway."""
+        offered = self._hello.alpn if self._hello is not None else ()
+        if b"h2" not in offered:
+            return False
+        return (conn is not None and conn.speaks_h2) or not {b"http/1.1", b"http/1.0"} & set(offered)
+
+    async def _shake_hands(
+        self, session: ClientSession | StreamSession, sni: str, mirror: Mirror, *, alpn: tuple[str, ...]
+    ) -> None:
         shared, life = self._shared, self._life
-        leaf = shared.leaves.context_for(self._host, sni=self._called() or None, mirror=mirror)
+        leaf = shared.leaves.context_for(self._host, sni=self._called() or None, alpn=alpn, mirror=mirror)
         life.emit(
             CertificateIssued(self._host, leaf.sans, leaf.cached, mirror.common_name, len(mirror.names))
         )

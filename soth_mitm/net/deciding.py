@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
 from soth_mitm.hooks.messages import Request, Response
 from soth_mitm.model.events import HandlerActed, ResponseInfo
-from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import amend, replies
+from soth_mitm.net import amend
+from soth_mitm.net.asking import Asking
 from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
 from soth_mitm.proto.http1 import End, Item, ResponseHead, rewrite
-from soth_mitm.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from soth_mitm.net.exchange import Exchange
 
-_CLOSED = Block(500, "the handler failed, and is set to fail closed")
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class HookRefused(Exception):
-    """A hook failed, and `handler_fails` is `closed`."""
-
-
-class Deciding:
-    """The handler's part in one exchange: at most one hook runs at a time in each direction."""
+class Deciding(Asking):
+    """The handler's part in one exchange over HTTP/1.1."""
 
     def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange)
         self._exchange = exchange
-        self._shared = exchange.shared
-        self._request_hold: Hold | None = None
-        self._response_hold: Hold | None = None
         self._discard_request = False
         self._discard_response = False
-        self._tasks: list[asyncio.Task[None]] = []
         self._answered_100 = False
         self._whole = False
         """The request was there to its end when the hook decided."""
-        self._timeout: asyncio.Timeout | None = None
         self.request = self._request_view()
 
     def _request_view(self) -> Request:
@@ -78,12 +67,6 @@ class Deciding:
             end()
         return discard
 
-    def cancel(self) -> None:
-        """The flow has ended: whatever a hook decides now does not matter."""
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-
     # --- the request ------------------------------------------------------------------------------
 
     def ask_request(self) -> None:
@@ -108,11 +91,7 @@ class Deciding:
 
     async def _decide_request(self) -> None:
         exchange, session = self._exchange, self._exchange.session
-        decision: Decision | None
-        try:
-            decision = await self._ask("on_request", self._shared.hooks.handler.on_request(self.request))
-        except HookRefused:
-            decision = _CLOSED
+        decision = await self._decision("on_request", self._shared.hooks.handler.on_request(self.request))
         if exchange.finished:
             return
         hold, self._request_hold = self._request_hold, None
@@ -182,11 +161,7 @@ class Deciding:
             reason=head.reason,
             request=self.request,
         )
-        decision: Decision | None
-        try:
-            decision = await self._ask("on_response", self._shared.hooks.handler.on_response(view))
-        except HookRefused:
-            decision = _CLOSED
+        decision = await self._decision("on_response", self._shared.hooks.handler.on_response(view))
         if exchange.finished:
             return
         hold, self._response_hold = self._response_hold, None
@@ -213,71 +188,3 @@ class Deciding:
                 self._respond("on_response", decision)
             case Block():
                 self._block("on_response", decision)
-
-    # --- both -------------------------------------------------------------------------------------
-
-    def _respond(self, hook: str, decision: Respond) -> None:
-        exchange = self._exchange
-        amend.check_response(decision.status, reason=decision.reason, fields=decision.fields)
-        head, body = replies.build(
-            decision.status,
-            decision.body,
-            reason=decision.reason,
-            fields=decision.fields,
-            head_only=exchange.head.method == b"HEAD",
-        )
-        exchange.flow.emit(HandlerActed(hook, "respond", forwarded=head))
-        exchange.answer(head, body, status=decision.status, reason=CloseReason.RESPONDED)
-
-    def _block(self, hook: str, decision: Block) -> None:
-        self._exchange.flow.emit(HandlerActed(hook, "block", printable(decision.text, 200)))
-        self._exchange.reply(decision.status, "blocked", text=decision.text, reason=CloseReason.BLOCKED)
-
-    def _spawn(self, work: Awaitable[None], hook: str) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except Exception as error:
-                self._exchange.session.internal_error(error)
-
-        self._tasks.append(self._shared.tasks.spawn(run(), f"{hook} for flow {self._exchange.flow.number}"))
-
-    async def _ask(self, hook: str, answer: Awaitable[object]) -> Decision | None:
-        limit = self._shared.config.limits.handler_timeout
-        try:
-            async with asyncio.timeout(limit) as self._timeout:
-                decision = await answer
-            if decision is None or isinstance(decision, Decision):
-                return decision
-            raise TypeError(f"a {type(decision).__name__} is no decision")
-        except TimeoutError:
-            self._failed(hook, TimeoutError(f"no decision within {limit:g} s"))
-        except Exception as error:
-            self._failed(hook, error)
-        return None
-
-    def _instead(self, hook: str, error: ValueError) -> Block | None:
-        """Return what is done in place of a decision that cannot be carried out."""
-        try:
-            self._failed(hook, error)
-        except HookRefused:
-            return _CLOSED
-        return None
-
-    def _failed(self, hook: str, error: BaseException) -> None:
-        self._shared.handler_failed(hook, error, self._exchange.flow)
-        if self._shared.config.handler_fails == "closed":
-            raise HookRefused
-
-    async def _untimed(self, body: Awaitable[bytes]) -> bytes:
-        """Wait for a body without counting the peer's time as the hook's."""
-        timeout, loop = self._timeout, asyncio.get_running_loop()
-        if timeout is None:
-            return await body
-        began = loop.time()
-        when = timeout.when()
-        timeout.reschedule(None)
-        try:
-            return await body
-        finally:
-            timeout.reschedule(None if when is None else when + loop.time() - began)

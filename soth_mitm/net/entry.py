@@ -10,6 +10,7 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
 from soth_mitm.net.accepted import Accepted
 from soth_mitm.net.connect import AsProxy, Connect, HandshakeFailed
+from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import ForwardOrigin
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, consume, peek_until
 from soth_mitm.net.reverse import Reverse
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from soth_mitm.policy.modes import Mode
 
 _CONNECT = b"CONNECT "
+_PREFACE = b"PRI "
 
 
 class Entry:
@@ -92,7 +94,9 @@ class Entry:
                     ConnectError("incomplete_headers", "the connection ended inside the first request")
                 )
             raise
-        if first[:1] == b"\x16":
+        if first[:4] == b"PRI " and self._shared.config.http2:
+            await self._plain(StreamSession)
+        elif first[:1] == b"\x16":
             self._refuse(
                 ConnectError(
                     "tls_to_proxy_port",
@@ -105,10 +109,10 @@ class Entry:
         else:
             await self._plain()
 
-    async def _plain(self) -> None:
+    async def _plain(self, serve: type[ClientSession | StreamSession] = ClientSession) -> None:
         decision = Decision(Action.INTERCEPT, "plain_http")
         self._life.emit(PolicyDecided(decision.action, decision.reason))
-        session = ClientSession(
+        session = serve(
             self._shared,
             self._life,
             client=self._accepted.client,
@@ -153,6 +157,8 @@ class Entry:
 
 def _enough_to_tell(data: bytes) -> int:
     """Eight bytes tell a CONNECT; fewer will do as soon as they cannot become one."""
+    if data[:1] == b"P":
+        return len(_PREFACE) if _PREFACE.startswith(data) else len(data)
     if data and data[:1] not in b"Cc\r\n":
         return len(data)
     return len(_CONNECT) if _CONNECT.startswith(data.upper()) else max(1, len(data))

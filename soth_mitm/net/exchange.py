@@ -481,6 +481,15 @@ class Exchange:
         self.session.write(head + body)
         self.session.linger(request_done=self.request_done)
 
+    @property
+    def method(self) -> bytes:
+        """The request's method."""
+        return self.head.method
+
+    def internal_error(self, error: Exception) -> None:
+        """Fail the flow at once for a fault of ours."""
+        self.session.internal_error(error)
+
     # --- back-pressure --------------------------------------------------------------------------
 
     def upstream_full(self, full: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError, open_upstream
-from soth_mitm.proto.connect import ConnectError, parse_absolute
+from soth_mitm.proto.connect import ConnectError, parse_absolute, parse_authority
 from soth_mitm.proto.http1 import RequestHead, rewrite
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
     from soth_mitm.policy.routes import Hop
+    from soth_mitm.proto.http2.heads import RequestHead as StreamHead
 
 
 class Place(NamedTuple):
@@ -32,6 +33,8 @@ class Place(NamedTuple):
     """For the proxy itself, not for an upstream."""
     via: Hop | None = None
     """The proxy on the way."""
+    authority: bytes = b""
+    """What a stream's `:authority` is to say, where not what the client sent."""
 
 
 class Origin(Protocol):
@@ -47,6 +50,14 @@ class Origin(Protocol):
 
     def whole(self) -> Place:
         """Return where a connection goes that turns out to carry no HTTP."""
+        ...
+
+    def locate_stream(self, head: StreamHead) -> Place:
+        """Return where a request of an HTTP/2 client goes; `raw` of the place stays empty.
+
+        Raises:
+            ConnectError: it names nothing that can be reached through this connection.
+        """
         ...
 
     def ready(self, place: Place) -> UpstreamConn | None:
@@ -115,6 +126,11 @@ class FixedOrigin:
         peer = self._peer
         return Place(peer.scheme, peer.sni or peer.host, peer.port, b"", b"", self._decision)
 
+    def locate_stream(self, head: StreamHead) -> Place:
+        """Return the fixed upstream."""
+        peer = self._peer
+        return Place(peer.scheme, peer.sni or peer.host, peer.port, head.path, b"", self._decision)
+
     def ready(self, place: Place) -> UpstreamConn | None:
         """Return the connection while it lives."""
         conn, self._conn = self._conn, None
@@ -167,6 +183,8 @@ class PooledOrigin:
     def __init__(self, shared: Shared, hop: Hop | None = None) -> None:
         self._shared = shared
         self._hop = hop
+        self.alpn: tuple[str, ...] = ("http/1.1",)
+        """What the upstreams are offered."""
         self._own: UpstreamConn | None = None
         self._closed = False
 
@@ -177,6 +195,7 @@ class PooledOrigin:
             place.host,
             place.port,
             decision=place.decision,
+            alpn=self.alpn,
             via=place.via,
             absolute=absolute and bool(place.raw),
         )
@@ -255,6 +274,29 @@ class ForwardOrigin(PooledOrigin):
         else:
             raw = rewrite.to_origin_form(head)
         return Place("http", host, port, target.path, raw, decision, via=via)
+
+    def locate_stream(self, head: StreamHead) -> Place:
+        """Read `:scheme` and `:authority`; without the latter, it means the proxy itself."""
+        shared = self._shared
+        authority = head.authority or head.host
+        if head.method == b"CONNECT":
+            target = parse_authority(authority, default_port=443)
+            decision = shared.policy.decide(target.host, target.port)
+            return Place("http", target.host, target.port, head.path, b"", decision)
+        if not authority:
+            host, port = shared.listening[0] if shared.listening else ("", 0)
+            return Place("http", host, port, head.path, b"", shared.policy.decide(host, port), own=True)
+        if head.scheme.lower() != b"http":
+            raise ConnectError(
+                "https_needs_connect",
+                "https:// was asked for in the clear; the client must use CONNECT for it",
+            )
+        target = parse_authority(authority, default_port=80)
+        host, port = target.host, target.port
+        own = host == shared.config.magic_host
+        via = None if own else shared.routes.choose(host, port, self._hop)
+        decision = shared.policy.decide(host, port)
+        return Place("http", host, port, head.path, b"", decision, own=own, via=via)
 
     def whole(self) -> Place:
         """Refuse: only requests name a target here."""

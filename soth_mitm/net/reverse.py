@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import TargetGiven
 from soth_mitm.net import upstream
-from soth_mitm.net.connect import Connect, Silent, Tunnelled
+from soth_mitm.net.connect import HTTP1, HTTP2, Connect, Silent, Tunnelled
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import Place, PooledOrigin
 from soth_mitm.net.peek import peek_until
 from soth_mitm.net.session import ClientSession
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.modes import Mode, Target
     from soth_mitm.policy.routes import Hop
+    from soth_mitm.proto.http2.heads import RequestHead as StreamHead
+
+_PREFACE = b"PRI "
 
 
 class ReverseOrigin(PooledOrigin):
@@ -54,6 +58,16 @@ class ReverseOrigin(PooledOrigin):
         target = self._target
         return Place(self._scheme, target.host, target.port, path, raw, self._decision, via=self._via)
 
+    def locate_stream(self, head: StreamHead) -> Place:
+        """Return the server likewise."""
+        if head.method == b"CONNECT" and not head.protocol:
+            raise ConnectError(
+                "connect_to_reverse", f"this address stands for {self._target} alone; it takes no CONNECT"
+            )
+        target = self._target
+        where = (self._scheme, target.host, target.port, head.path, b"")
+        return Place(*where, self._decision, via=self._via, authority=self._host or b"")
+
     def whole(self) -> Place:
         """Return the server."""
         target = self._target
@@ -78,10 +92,11 @@ class Reverse(Connect):
         if decision.action is Action.TUNNEL:
             await self._pass(decision)
             return False
-        first = await peek_until(self._sock, _one, timeout=self._config.limits.head_timeout, most=1)
+        timeout = self._config.limits.head_timeout
+        first = await peek_until(self._sock, _enough, timeout=timeout, most=len(_PREFACE))
         scheme = "http"
         try:
-            if first == b"\x16":
+            if first[:1] == b"\x16":
                 await self._peek_hello()
                 scheme = "https"
                 self._check_nameable()
@@ -92,16 +107,22 @@ class Reverse(Connect):
             await self._pass(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
             return False
         self._decided(decision)
-        await self._begin(scheme, decision)
+        wants = b"h2" in self._hello.alpn if self._hello is not None else first == _PREFACE
+        await self._begin(scheme, decision, streams=wants and self._config.http2 and not decision.no_h2)
         return True
 
     def _called(self) -> str:
         """Return what the client calls us: by name, or by the address it connected to."""
         return self._sni or str(self._sock.getsockname()[0])
 
-    async def _begin(self, scheme: str, decision: Decision) -> None:
+    async def _begin(self, scheme: str, decision: Decision, *, streams: bool) -> None:
         origin = ReverseOrigin(self._shared, self._mode, decision=decision)
-        session = ClientSession(
+        if streams:
+            origin.alpn = HTTP2
+        if _target_of(self._mode).scheme == "h2c":
+            origin.alpn = ("h2c",)
+        serve = StreamSession if streams else ClientSession
+        session = serve(
             self._shared,
             self._life,
             client=self._client,
@@ -117,7 +138,7 @@ class Reverse(Connect):
         if scheme == "http":
             await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
         else:
-            await self._shake_hands(session, self._sni, NOTHING)
+            await self._shake_hands(session, self._sni, NOTHING, alpn=HTTP2 if streams else HTTP1)
 
     async def _pass(self, decision: Decision) -> None:
         """Carry the bytes to the server as they are."""
@@ -136,5 +157,6 @@ def _target_of(mode: Mode) -> Target:
     return mode.target
 
 
-def _one(data: bytes) -> int:
-    return 1
+def _enough(data: bytes) -> int:
+    """One byte tells TLS; four tell HTTP/2 that begins without asking."""
+    return len(_PREFACE) if data and _PREFACE.startswith(data) else max(1, len(data))

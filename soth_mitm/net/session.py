@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.errors import ProtocolError
 from soth_mitm.model.events import (
-    FlowKind,
-    FlowOpened,
     Side,
-    TlsFailed,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, pages
+from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
-from soth_mitm.net.tls import failure
 from soth_mitm.net.upstream import established
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
@@ -34,9 +30,6 @@ if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife
     from soth_mitm.net.origin import Origin, Place
     from soth_mitm.net.shared import Shared
-
-SUSPICIOUS = 2.0
-"""A client that leaves within this time of its handshake, without a byte, has probably refused us."""
 
 
 class ClientSession(ClientTransport):
@@ -180,8 +173,9 @@ class ClientSession(ClientTransport):
             self.stream.finish(ended, detail)
         if self.tls and self._received:
             self.shared.learning.accepted(self.host)
-        elif self.tls:
-            self._maybe_rejected(exc)
+        elif self.tls and self._left_at_once():
+            where = (self.client, self.host, self.port)
+            refusal.silent(self.shared, self.life, *where, error=exc)
         if self.exchange is None and self.stream is None and not self._lingering:
             self._cut_in_head()
         self.origin.close()
@@ -355,23 +349,9 @@ class ClientSession(ClientTransport):
                 exchange.flow.close(CloseReason.INTERNAL_ERROR, printable(text, 200))
         self.abort()
 
-    def _maybe_rejected(self, exc: Exception | None) -> None:
-        if self.shared.loop.time() - self._began > SUSPICIOUS or self._end[0] != CloseReason.COMPLETED:
-            return
-        why = failure.classify_client(
-            exc or ConnectionResetError("closed without a byte"),
-            sni=self.host,
-            host=self.host,
-            handshake_done=True,
-            bytes_after=0,
-        )
-        self.shared.learning.failed(self.life, self.host, why)
-        flow = self.shared.new_flow(self.life.number)
-        flow.emit(FlowOpened(FlowKind.FAILED, "https", self.host, self.port, self.client, True))
-        flow.emit(TlsFailed(Side.CLIENT, why))
-        flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
-        if self.shared.hooks.tls_failure:
-            self.shared.call_hook("on_tls_failure", why)
+    def _left_at_once(self) -> bool:
+        soon = self.shared.loop.time() - self._began <= refusal.SUSPICIOUS
+        return soon and self._end[0] == CloseReason.COMPLETED
 
     @property
     def busy(self) -> bool:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.handler import Handler, overrides
 from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
 from soth_mitm.model.limits import Counters
+from soth_mitm.net.http2.pump import Batch
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
 from soth_mitm.policy.routes import Routes
+from soth_mitm.proto.http2.bounds import Bounds
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
-    from soth_mitm.config import Config
+    from soth_mitm.config import Config, Limits
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
     from soth_mitm.net.tls.ca import CertificateAuthority
@@ -32,20 +34,26 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 _UNSPECIFIED = frozenset({"", "0.0.0.0", "::"})
 
 
+H2_ONLY = 256
+"""How many upstreams are remembered that speak nothing but HTTP/2."""
 READ_SIZE = 256 * 1024
 """Most bytes that one read hands to a relay."""
 
 
-class Session(Protocol):
+class Killable(Protocol):
+    """What an open flow lives in: a connection of its own, or a stream of one."""
+
+    def kill(self, reason: str) -> None:
+        """Close both sides now; open flows end with `reason`."""
+        ...
+
+
+class Session(Killable, Protocol):
     """A client connection being served, as the registry sees it."""
 
     @property
     def busy(self) -> bool:
         """Whether a flow is open."""
-        ...
-
-    def kill(self, reason: str) -> None:
-        """Close both sides now; open flows end with `reason`."""
         ...
 
     def shut_when_idle(self) -> None:
@@ -106,7 +114,7 @@ class Shared:
         self.tasks = TaskGroup(self._task_failed)
         self.sessions: set[Session] = set()
         self.upstreams: set[UpstreamConn] = set()
-        self.flows: dict[int, Session] = {}
+        self.flows: dict[int, Killable] = {}
         self.listening: list[tuple[str, int]] = []
         self.draining = False
         self.capturing = True
@@ -119,15 +127,28 @@ class Shared:
         self.upstream_counts: Counter[tuple[str, int]] = Counter()
         """Open upstream connections a host and port, those being dialled included."""
         self.loop = asyncio.get_running_loop()
+        self.batch = Batch(self.loop)
+        """HTTP/2 connections with something to send."""
+        self.h2_only: OrderedDict[tuple[str, int], None] = OrderedDict()
+        """Upstreams that turned HTTP/1.1 away lately; at most `H2_ONLY`."""
         self.read_buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection is read into: what arrived is copied out before the loop goes on.
 
         Without it, the loops' TLS allocates and gives back 256 KiB of pages for each record read.
         """
+        self._bounds: Bounds | None = None
+        self._bounds_of: Config | None = None
         self._conns = 0
         self._flow_count = 0
         self._flow_end = self._flow_ended if self.hooks.end else None
         self._limit_told: dict[str, float] = {}
+
+    @property
+    def bounds(self) -> Bounds:
+        """The budgets of an HTTP/2 connection, by the settings in force."""
+        if self._bounds is None or self._bounds_of is not self.config:
+            self._bounds, self._bounds_of = _bounds(self.config.limits), self.config
+        return self._bounds
 
     def new_conn(self) -> ConnLife:
         """Return the next conn."""
@@ -197,3 +218,22 @@ class Shared:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self.internal_error(name, f"{type(error).__name__}: {error}")
+
+
+def _bounds(limits: Limits) -> Bounds:
+    return Bounds(
+        max_streams=limits.h2_max_streams,
+        stream_window=limits.h2_stream_window,
+        stream_window_max=limits.h2_stream_window_max,
+        connection_window=limits.h2_connection_window,
+        header_list=limits.max_head_bytes,
+        header_block=limits.h2_header_block_bytes,
+        continuations=limits.h2_continuations,
+        resets=limits.h2_resets,
+        errors=limits.h2_errors,
+        pings=limits.h2_pings,
+        settings=limits.h2_settings,
+        empty_frames=limits.h2_empty_frames,
+        other_frames=limits.h2_other_frames,
+        flood_window=limits.h2_flood_window,
+    )

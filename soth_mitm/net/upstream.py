@@ -46,6 +46,7 @@ class Peer(NamedTuple):
     verify: bool = True
     tls: UpstreamRule = UpstreamRule()
     alpn: tuple[str, ...] = ("http/1.1",)
+    """What it is offered; `h2c` is HTTP/2 without TLS, and without asking."""
     lenient: bool = False
     via: Hop | None = None
     absolute: bool = False
@@ -65,6 +66,7 @@ class Peer(NamedTuple):
         *,
         decision: Decision,
         sni: str = "",
+        alpn: tuple[str, ...] = ("http/1.1",),
         via: Hop | None = None,
         absolute: bool = False,
     ) -> Peer:
@@ -77,6 +79,7 @@ class Peer(NamedTuple):
             sni=(sni or host) if tls else "",
             verify=not decision.insecure,
             tls=decision.tls if tls else UpstreamRule(),
+            alpn=alpn,
             lenient=decision.lenient,
             via=via,
             absolute=absolute,
@@ -130,6 +133,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.personal = False
         """NTLM or Negotiate was spoken on it, which authenticates the connection, not a request."""
         self.alive = False
+        self.speaks_h2 = "h2c" in peer.alpn
         self.idle_since = 0.0
         self.received = 0
         self.sent = 0
@@ -155,6 +159,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
             limit = getattr(transport, "set_read_buffer_limits", None)
             if limit is not None:
                 limit(1)
+            self.speaks_h2 = self._ssl.selected_alpn_protocol() == "h2"
             self.tls_ns = self.life.bus.clock.monotonic_ns() - self.tls_begun
             self.life.emit(established(transport, Side.UPSTREAM, verified=self.peer.verify))
 

@@ -54,14 +54,14 @@ class World:
         self.confdir = directory / "conf"
         self._contexts: dict[str, ssl.SSLContext] = {}
 
-    def server_context(self, *names: str) -> ssl.SSLContext:
+    def server_context(self, *names: str, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
         """Return a context with a certificate for `names` that the proxy trusts."""
-        key = " ".join(names)
+        key = " ".join((*names, *alpn))
         context = self._contexts.get(key)
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.authority.issue_cert(*names).configure_cert(context)
-            context.set_alpn_protocols(["http/1.1"])
+            context.set_alpn_protocols(list(alpn))
             self._contexts[key] = context
         return context
 

@@ -172,8 +172,8 @@ async def test_a_client_that_stays_silent_gets_a_tunnel_with_its_cause(lab: Lab)
 @pytest.mark.parametrize(
     "first", [b"\x00\x00\x00\x01binary", b"SSH-2.0-OpenSSH_9.6 x\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
 )
-async def test_bytes_that_are_neither_tls_nor_http_get_a_tunnel(lab: Lab, first: bytes) -> None:
-    await lab.start()
+async def test_bytes_that_are_no_protocol_to_be_read_get_a_tunnel(lab: Lab, first: bytes) -> None:
+    await lab.start(http2=False)
     origin = await lab.origin()
     client = await lab.inside(await lab.connect(origin.port))
     client.send(first)
@@ -218,24 +218,6 @@ async def test_plain_http_inside_a_connect_is_intercepted(lab: Lab) -> None:
     assert (await lab.one(RequestHead)).path == b"/plain"
     opened = await lab.one(FlowOpened)
     assert (opened.scheme, opened.intercepted) == ("http", True)
-
-
-async def test_a_client_that_only_speaks_h2_gets_a_tunnel(lab: Lab) -> None:
-    await lab.start()
-    context = lab.world.server_context("h2.test")
-    context.set_alpn_protocols(["h2"])
-    origin = await lab.origin(tls=True, context=context)
-    sock = await lab.connect(origin.port, host="h2.test")
-    # The origin's own certificate: nothing of this connection is decrypted.
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.load_verify_locations(lab.world.roots)
-    trusting.set_alpn_protocols(["h2"])
-    client = await lab.inside(sock, host="h2.test", context=trusting)
-    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    server = await origin.accept()
-    await server.same(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    assert (await lab.one(Noted)).code == "client_speaks_only_h2"
-    assert {hello.alpn for hello in await lab.told(HelloReceived)} == {("h2",)}
 
 
 async def test_decrypted_bytes_that_are_not_http_flow_and_are_recorded(lab: Lab) -> None:

@@ -27,7 +27,9 @@ from soth_mitm.model.events.conn import ConnOpened as ConnOpened
 from soth_mitm.model.events.conn import DialFailed as DialFailed
 from soth_mitm.model.events.conn import DialResolved as DialResolved
 from soth_mitm.model.events.conn import DialStarted as DialStarted
+from soth_mitm.model.events.conn import GoneAway as GoneAway
 from soth_mitm.model.events.conn import HelloReceived as HelloReceived
+from soth_mitm.model.events.conn import PeerSettings as PeerSettings
 from soth_mitm.model.events.conn import PolicyDecided as PolicyDecided
 from soth_mitm.model.events.conn import TargetGiven as TargetGiven
 from soth_mitm.model.events.conn import TlsEstablished as TlsEstablished
@@ -51,6 +53,7 @@ from soth_mitm.model.events.flow import ResponseEnd as ResponseEnd
 from soth_mitm.model.events.flow import ResponseHead as ResponseHead
 from soth_mitm.model.events.flow import ResponseInfo as ResponseInfo
 from soth_mitm.model.events.flow import Retried as Retried
+from soth_mitm.model.events.flow import StreamReset as StreamReset
 from soth_mitm.model.events.flow import TunnelProgress as TunnelProgress
 from soth_mitm.model.events.flow import Upgraded as Upgraded
 from soth_mitm.model.events.messages import MessageChunk as MessageChunk

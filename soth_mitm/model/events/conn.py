@@ -174,6 +174,26 @@ class ClientNamed(Body, frozen=True):
     version: int
 
 
+class PeerSettings(Body, frozen=True):
+    """A peer's HTTP/2 settings came."""
+
+    KIND = 0x0210
+    side: Side
+    values: tuple[str, ...]
+    """`NAME=value` in the order sent."""
+
+
+class GoneAway(Body, frozen=True):
+    """A GOAWAY came from a peer, or went to it: no stream beyond `last` is served."""
+
+    KIND = 0x0211
+    by: Literal["client", "upstream", "proxy"]
+    last: int
+    code: str
+    """Name of the error code; `NO_ERROR` is an orderly end."""
+    detail: str = ""
+
+
 class ConnClosed(Body, frozen=True):
     """Terminal event of a conn. Byte counts are of the transport, below TLS where that is known."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from soth_mitm.model.events.base import Body
-from soth_mitm.model.terms import Direction, FlowKind
+from soth_mitm.model.terms import Direction, FlowKind, Side
 
 CHUNK_LIMIT = 65_536
 """Most bytes one `BodyChunk` or `MessageChunk` carries."""
@@ -36,6 +36,8 @@ class FlowBound(Body, frozen=True):
     dns_ns: int = 0
     connect_ns: int = 0
     tls_ns: int = 0
+    stream: int = 0
+    """Number of the stream there; 0 in HTTP/1."""
 
 
 class RequestHead(Body, frozen=True):
@@ -46,12 +48,15 @@ class RequestHead(Body, frozen=True):
     target: bytes
     version: str
     raw: bytes
-    """HTTP/1: the wire bytes of the head, with its last empty line."""
+    """HTTP/1: the wire bytes of the head, with its last empty line. HTTP/2: its fields as lines, in the
+    order sent, those with a colon included; likewise in responses and trailers."""
     path: bytes = b""
     """The target in origin-form."""
     content_type: bytes = b""
     forwarded: bytes = b""
     """What went upstream instead of `raw`, where they differ."""
+    stream: int = 0
+    """Number of the stream it came on; 0 in HTTP/1."""
 
 
 class BodyChunk(Body, frozen=True):
@@ -185,6 +190,15 @@ class Annotated(Body, frozen=True):
     comment: str = ""
     colour: str = ""
     """`red`, `yellow`, `green`, `blue`, `magenta` or empty."""
+
+
+class StreamReset(Body, frozen=True):
+    """A peer ended a stream early (RST_STREAM); the reset goes on to the other one."""
+
+    KIND = 0x0316
+    by: Side
+    code: str
+    """Name of the error code, such as `CANCEL`; `0x…` for one without a name."""
 
 
 class FlowClosed(Body, frozen=True):

@@ -27,7 +27,7 @@ _VALUES: Final = {
         (name, "") for name in ("json", "html", "javascript", "css", "image/", "event-stream", "grpc")
     ),
     "scheme": (("=https", ""), ("=http", "")),
-    "proto": (("1.1", "HTTP/1.1"), ("tunnel", "passed through")),
+    "proto": (("1.1", "HTTP/1.1"), ("2", "HTTP/2"), ("tunnel", "passed through")),
     "size": (
         (">10k", "larger than 10 KiB"),
         (">1m", "larger than 1 MiB"),

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
+from soth_mitm.model.fields import after_start
 from soth_mitm.policy.filters.patterns import compiled
 
 
@@ -48,11 +49,12 @@ class DeepTerm(msgspec.Struct, frozen=True):
         return self.side == SideOf.EITHER or (self.side == SideOf.RESPONSE) == response
 
     def matches_head(self, raw: bytes) -> bool:
-        """Whether one of the fields of a head as it came is meant; the start line is none of them.
+        """Whether one of the fields of a head as it came is meant; the start line is none of them,
+        and neither is what stands for it in HTTP/2.
 
         The ends of lines are taken for single newlines, so that `$` means the end of a field.
         """
-        lines = raw[raw.find(b"\n") + 1 :].replace(b"\r\n", b"\n")
+        lines = after_start(raw).replace(b"\r\n", b"\n")
         pattern = _compiled(self.pattern, self.flags)
         if not self.field:
             return pattern.search(lines) is not None

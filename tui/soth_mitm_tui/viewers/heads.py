@@ -94,8 +94,8 @@ def raw_lines(raw: bytes, choices: Choices) -> list[Line]:
 
 
 def _masked(text: str, *, first: bool) -> tuple[Span, ...]:
-    if first:
+    if first and not text.startswith(":"):
         return masked_url(text)
-    name, colon, value = text.partition(":")
+    name, colon, value = text.partition(": ") if text.startswith(":") else text.partition(":")
     room = value[: len(value) - len(value.lstrip())]
     return ((name + colon + room, "text"), *(masked(name, value.lstrip()) or ((value.lstrip(), "text"),)))

@@ -1,0 +1,284 @@
+"""Ask the handler about one stream: nothing of it goes on before it has decided, and others go their way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
+from soth_mitm.hooks.messages import Request, Response
+from soth_mitm.model.events import HandlerActed, ResponseInfo
+from soth_mitm.net.asking import Asking
+from soth_mitm.net.hold import Hold
+from soth_mitm.net.http2 import amend
+from soth_mitm.proto.http1 import Body, End
+from soth_mitm.proto.http2 import VERSION
+from soth_mitm.proto.http2.heads import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soth_mitm.net.http2.exchange import StreamExchange
+    from soth_mitm.net.http2.leg import Answer
+    from soth_mitm.proto.http1 import Item
+    from soth_mitm.proto.http2.hpack import Fields
+
+_CONTINUE_100 = ((b":status", b"100"),)
+_END = End(b"", b"")
+
+Section = tuple["Fields", tuple[int, ...], bytes]
+"""Trailers: fields, those that go into no table, their lines."""
+
+
+class StreamDeciding(Asking):
+    """The handler's part in one stream. What is held is granted only where a hook asks for the body."""
+
+    def __init__(self, exchange: StreamExchange) -> None:
+        super().__init__(exchange)
+        self._exchange = exchange
+        self._engine = exchange.session.engine
+        self._discard_request = False
+        self._granting_request = False
+        self._granting_response = False
+        self._request_trailers: Section | None = None
+        self._response_trailers: Section | None = None
+        self._answered_100 = False
+        self.request = Request(
+            exchange.flow.number,
+            exchange.head.raw,
+            body=self._request_body,
+            method=exchange.head.method,
+            target=exchange.head.path,
+            version=VERSION,
+            scheme=exchange.place.scheme,
+            host=exchange.place.host,
+            port=exchange.place.port,
+        )
+
+    # --- what the exchange asks -------------------------------------------------------------------
+
+    def takes_request_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
+        """Keep or drop a piece of the request's body; False leaves it to the exchange."""
+        hold = self._request_hold
+        if hold is None and not self._discard_request:
+            return False
+        grant = overhead
+        if hold is None:
+            grant += len(data)
+            if end:
+                self._exchange.end_request()
+        else:
+            if self._granting_request:
+                grant += len(data)
+            hold.add(_items(data, end=end))
+        self._grant_client(grant)
+        return True
+
+    def takes_request_trailers(self, fields: Fields, never: tuple[int, ...], raw: bytes) -> bool:
+        """Keep or drop the fields that end the request likewise."""
+        if self._request_hold is not None:
+            self._request_trailers = (fields, never, raw)
+            self._request_hold.add((_END,))
+            return True
+        if self._discard_request:
+            self._exchange.end_request()
+        return self._discard_request
+
+    def takes_response_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
+        """Keep a piece of the response's body; False leaves it to the exchange."""
+        hold = self._response_hold
+        if hold is None:
+            return False
+        leg = self._exchange.leg
+        if leg is not None:
+            leg.took(overhead + len(data) if self._granting_response else overhead)
+        hold.add(_items(data, end=end))
+        return True
+
+    def takes_response_trailers(self, fields: Fields, never: tuple[int, ...], raw: bytes) -> bool:
+        """Keep the fields that end the response likewise."""
+        if self._response_hold is None:
+            return False
+        self._response_trailers = (fields, never, raw)
+        self._response_hold.add((_END,))
+        return True
+
+    def _grant_client(self, count: int) -> None:
+        if count:
+            self._engine.took(self._exchange.stream, count)
+            self._exchange.session.pump.soon()
+
+    # --- the request ------------------------------------------------------------------------------
+
+    def ask_request(self) -> None:
+        """Hold the request, and ask `on_request` about it."""
+        self._request_hold = hold = Hold(
+            limit=self._exchange.session.config.limits.hook_body_bytes,
+            more=self._more_request,
+            enough=self._enough_request,
+        )
+        if self._exchange.request_done:
+            hold.add((_END,))
+        self._spawn(self._decide_request(), "on_request")
+
+    def _more_request(self) -> None:
+        self._granting_request = True
+        if self._request_hold is not None:
+            self._grant_client(self._request_hold.size)
+
+    def _enough_request(self) -> None:
+        self._granting_request = False
+
+    async def _request_body(self) -> bytes:
+        hold, exchange = self._request_hold, self._exchange
+        if hold is None:
+            raise RuntimeError("request.body() can only be awaited inside on_request")
+        if exchange.head.expect_continue and not hold.items and not self._answered_100:
+            self._answered_100 = True
+            self._engine.send_head(exchange.stream, _CONTINUE_100, interim=True)
+            exchange.session.pump.soon()
+            exchange.flow.emit(ResponseInfo(100, lines(_CONTINUE_100) + b"\r\n", generated=True))
+        return await self._untimed(hold.collect())
+
+    async def _decide_request(self) -> None:
+        exchange = self._exchange
+        decision = await self._decision("on_request", self._shared.hooks.handler.on_request(self.request))
+        if exchange.finished:
+            return
+        hold, self._request_hold = self._request_hold, None
+        items = hold.items if hold is not None else []
+        try:
+            self._apply_request(decision, items)
+        except ValueError as error:
+            self._apply_request(self._instead("on_request", error), items)
+
+    def _apply_request(self, decision: Decision | None, items: Sequence[Item]) -> None:
+        exchange = self._exchange
+        change = decision if isinstance(decision, Modify) else Modify()
+        if self._answered_100:
+            change = _without(change, b"expect")
+        match decision:
+            case None | Continue() | Modify():
+                head = exchange.sent_head
+                if change != Modify():
+                    head = amend.request(head, change)
+                if isinstance(decision, Modify):
+                    exchange.flow.emit(HandlerActed("on_request", "modify", forwarded=head.raw))
+                self._discard_request = change.body is not None
+                exchange.put_request(head, change.body)
+                if change.body is None:
+                    self._replay_request(items)
+                elif not exchange.request_done and any(isinstance(item, End) for item in items):
+                    exchange.end_request()
+            case Respond():
+                exchange.request_done = exchange.request_done or any(isinstance(i, End) for i in items)
+                self._respond("on_request", decision)
+            case Block():
+                exchange.request_done = exchange.request_done or any(isinstance(i, End) for i in items)
+                self._block("on_request", decision)
+
+    def _replay_request(self, items: Sequence[Item]) -> None:
+        exchange, trailers = self._exchange, self._request_trailers
+        for position, item in enumerate(items):
+            if isinstance(item, Body):
+                last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
+                exchange.relay_request(item.data, overhead=0, end=last)
+            elif isinstance(item, End) and not exchange.request_done:
+                if trailers is not None:
+                    exchange.request_trailers(trailers[0], never=trailers[1], raw=trailers[2])
+                else:
+                    exchange.relay_request(b"", overhead=0, end=True)
+
+    # --- the response -----------------------------------------------------------------------------
+
+    def ask_response(self, answer: Answer, *, end: bool) -> None:
+        """Hold the response, and ask `on_response` about it."""
+        self._response_hold = hold = Hold(
+            limit=self._exchange.session.config.limits.hook_body_bytes,
+            more=self._more_response,
+            enough=self._enough_response,
+        )
+        if end:
+            hold.add((_END,))
+        self._spawn(self._decide_response(answer, end=end), "on_response")
+
+    def _more_response(self) -> None:
+        self._granting_response = True
+        if self._response_hold is not None and self._exchange.leg is not None:
+            self._exchange.leg.took(self._response_hold.size)
+
+    def _enough_response(self) -> None:
+        self._granting_response = False
+
+    async def _response_body(self) -> bytes:
+        hold = self._response_hold
+        if hold is None:
+            raise RuntimeError("response.body() can only be awaited inside on_response")
+        return await self._untimed(hold.collect())
+
+    async def _decide_response(self, answer: Answer, *, end: bool) -> None:
+        exchange = self._exchange
+        view = Response(
+            exchange.flow.number,
+            answer.raw,
+            body=self._response_body,
+            status=answer.status,
+            reason=answer.reason,
+            request=self.request,
+        )
+        decision = await self._decision("on_response", self._shared.hooks.handler.on_response(view))
+        if exchange.finished:
+            return
+        hold, self._response_hold = self._response_hold, None
+        items = hold.items if hold is not None else []
+        try:
+            self._apply_response(decision, answer, items, end=end)
+        except ValueError as error:
+            self._apply_response(self._instead("on_response", error), answer, items, end=end)
+
+    def _apply_response(
+        self, decision: Decision | None, answer: Answer, items: Sequence[Item], *, end: bool
+    ) -> None:
+        exchange = self._exchange
+        match decision:
+            case None | Continue():
+                exchange.put_response(answer.fields, never=answer.never, end=end)
+                if not end:
+                    self._replay_response(items)
+            case Modify():
+                fields, never = amend.response(answer, decision)
+                forwarded = lines(fields) + b"\r\n"
+                exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=forwarded))
+                if decision.body is not None:
+                    body = b"" if exchange.head.method == b"HEAD" else decision.body
+                    exchange.replace_response(fields, never, body)
+                    return
+                exchange.put_response(fields, never=never, end=end)
+                if not end:
+                    self._replay_response(items)
+            case Respond():
+                self._respond("on_response", decision)
+            case Block():
+                self._block("on_response", decision)
+
+    def _replay_response(self, items: Sequence[Item]) -> None:
+        exchange, trailers = self._exchange, self._response_trailers
+        for position, item in enumerate(items):
+            if isinstance(item, Body):
+                last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
+                exchange.relay_response(item.data, overhead=0, end=last)
+            elif isinstance(item, End) and not exchange.response_done:
+                if trailers is not None:
+                    exchange.response_trailers(trailers[0], never=trailers[1], raw=trailers[2])
+                else:
+                    exchange.relay_response(b"", overhead=0, end=True)
+
+
+def _items(data: bytes, *, end: bool) -> tuple[Item, ...]:
+    body = (Body(b"", data),) if data else ()
+    return (*body, _END) if end else body
+
+
+def _without(change: Modify, name: bytes) -> Modify:
+    return msgspec.structs.replace(change, drop_fields=(*change.drop_fields, name))

@@ -1,0 +1,384 @@
+"""One stream of a client as a flow: how it goes on being relayed, and every way in which it can end.
+
+Resets go on with their codes in both directions. What can still be explained to the client is, with a
+response of our own; after a final head has gone out, only a reset is left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.events import (
+    Anomaly,
+    Direction,
+    FlowBound,
+    FlowKind,
+    FlowOpened,
+    Noted,
+    RequestHead,
+    ResponseEnd,
+    ResponseHead,
+    Retried,
+    Side,
+    StreamReset,
+)
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import answers, replies
+from soth_mitm.net.dial import DialError
+from soth_mitm.net.http2.deciding import StreamDeciding
+from soth_mitm.net.http2.relaying import Relaying
+from soth_mitm.net.sockets import format_address
+from soth_mitm.net.upstream import UpstreamTlsError
+from soth_mitm.proto.http1 import Http1Error
+from soth_mitm.proto.http2 import VERSION, ErrorCode, error_name, heads, translate
+from soth_mitm.proto.http2.heads import lines
+
+if TYPE_CHECKING:
+    from soth_mitm.net.http2.leg import Answer, Leg
+    from soth_mitm.net.http2.reach import Group
+    from soth_mitm.net.http2.session import StreamSession
+    from soth_mitm.net.origin import Place
+    from soth_mitm.proto.http2 import Stream
+    from soth_mitm.proto.http2.hpack import Fields
+
+_SAFE_TO_REPEAT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+
+
+class StreamExchange(Relaying):
+    """A flow of kind `http` that is one stream of an HTTP/2 connection."""
+
+    def __init__(
+        self, session: StreamSession, stream: Stream, head: heads.RequestHead, *, place: Place, wire: int
+    ) -> None:
+        super().__init__(session, stream, head, place=place, wire=wire)
+        if place.authority and place.authority != head.authority:
+            self.sent_head = heads.with_authority(head, place.authority)
+        self._group: Group | None = None
+        self._reset_when_sent = -1
+        self._replaced = False
+        """A handler has given the request another body."""
+
+    # --- the request ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Publish the flow and its request head."""
+        place, head, session = self.place, self.head, self.session
+        self.shared.flows[self.flow.number] = self
+        emit = self.flow.emit
+        emit(
+            FlowOpened(
+                FlowKind.HTTP,
+                place.scheme,
+                place.host,
+                place.port,
+                session.client,
+                session.decrypted,
+                not self.capture,
+            )
+        )
+        emit(
+            RequestHead(
+                head.method,
+                head.path or head.authority,
+                VERSION,
+                head.raw,
+                place.path,
+                head.content_type,
+                b"" if self.sent_head is head else self.sent_head.raw,
+                self.stream.number,
+            )
+        )
+        if head.host and head.authority and head.host.lower() != head.authority.lower():
+            emit(Anomaly("host_differs_from_authority", Direction.REQUEST))
+
+    def begin(self) -> None:
+        """Send the request on, over a connection that is ready or is made now."""
+        self._group = group = self.session.reach.group(self.place)
+        leg = group.leg(self)
+        if leg is not None:
+            self._bind(leg)
+        else:
+            self.shared.tasks.spawn(self._wait(group), f"upstream of flow {self.flow.number}")
+
+    async def _wait(self, group: Group, *, fresh: bool = False) -> None:
+        try:
+            leg = await group.wait(self, fresh=fresh)
+        except DialError as error:
+            if not self.finished:
+                answers.unreachable(self, error)
+            return
+        except UpstreamTlsError as error:
+            if not self.finished:
+                answers.upstream_tls_failed(self, error.failure)
+            return
+        except Exception as error:
+            if self.finished:
+                raise
+            self.internal_error(error)
+            return
+        if self.finished:
+            leg.cancel(ErrorCode.CANCEL, CloseReason.CLIENT_CLOSED)
+            return
+        self._bind(leg)
+
+    def _bind(self, leg: Leg) -> None:
+        self.leg = leg
+        conn = leg.conn
+        reused = conn.exchanges > 1
+        phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
+        self.flow.emit(
+            FlowBound(
+                self.session.life.number,
+                conn.life.number,
+                reused,
+                format_address(conn.address),
+                *phases,
+                stream=leg.stream,
+            )
+        )
+        early, self._early = self._early, []
+        done, trailers = self.request_done or self._replaced, self._early_trailers
+        leg.send_head(self.sent_head, end=done and not early and trailers is None)
+        for position, data in enumerate(early):
+            last = done and trailers is None and position == len(early) - 1
+            self.went(leg.send(data, end=last))
+        if trailers is not None:
+            leg.send_trailers(*trailers)
+
+    def put_request(self, head: heads.RequestHead, body: bytes | None) -> None:
+        """Send this head, and where `body` is given that body instead of the client's."""
+        self.sent_head = head
+        if body is not None:
+            self._replaced = True
+            self._early = [body] if body else []
+            self._early_trailers = None
+            if body:
+                self._request.passed(body)
+        self.begin()
+
+    # --- a handler's response ------------------------------------------------------------------
+
+    def replace_response(self, fields: Fields, never: tuple[int, ...], body: bytes) -> None:
+        """Send a head with a body of a handler's; the upstream's own is not wanted any more."""
+        self._answered = self.response_done = True
+        self._engine.send_head(self.stream, fields, never=never, end=not body)
+        if body:
+            self._response.passed(body)
+            self._response.wire += len(body)
+            self._engine.send(self.stream, body, end=True)
+        self.flow.emit(ResponseEnd(self._response.data, self._response.wire))
+        if not self.request_done:
+            self._reset_client(ErrorCode.NO_ERROR)
+        self.session.pump.soon()
+        self.finish(CloseReason.COMPLETED)
+
+    # --- resets and losses ------------------------------------------------------------------------
+
+    def client_reset(self, code: int) -> None:
+        """The client wants no more: neither does the upstream have to go on."""
+        name = error_name(code)
+        self.flow.emit(StreamReset(Side.CLIENT, name))
+        if self.response_done and code == ErrorCode.NO_ERROR:
+            self.finish(CloseReason.COMPLETED, code=code)
+        else:
+            end = self._end_of(Direction.REQUEST, CloseReason.CLIENT_CLOSED, f"RST_STREAM {name}")
+            self.finish(*end, code=code)
+
+    def client_lost(self, detail: str) -> None:
+        """The client's connection is gone."""
+        self.finish(*self._end_of(Direction.REQUEST, CloseReason.CLIENT_CLOSED, detail))
+
+    def _end_of(self, whose: Direction, reason: str, detail: str) -> tuple[str, str]:
+        """Return how the flow ends: a switched stream has its own words for it."""
+        if self.follower is None:
+            return reason, detail
+        self.follower.ended(whose)
+        return self.follower.outcome(whose, detail)
+
+    def upstream_reset(self, code: int) -> None:
+        """Pass the upstream's reset on. After a whole response it only means that the rest is not wanted."""
+        if self.finished:
+            return
+        name = error_name(code)
+        self.flow.emit(StreamReset(Side.UPSTREAM, name))
+        if self.response_done and code == ErrorCode.NO_ERROR:
+            self.flow.emit(Noted("early_response", "answered before the request was complete"))
+            self._reset_client(code)
+            self.finish(CloseReason.COMPLETED)
+            return
+        self._engine.reset(self.stream, code)
+        self.session.pump.soon()
+        self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, f"RST_STREAM {name}"))
+
+    def upstream_broke(self, code: str, detail: str) -> None:
+        """The response breaks the rules."""
+        if not self.finished:
+            answers.response_refused(self, Http1Error(code, detail, status=502))
+
+    def upstream_lost(self, code: str, detail: str, *, unseen: bool = False) -> None:
+        """The upstream connection ended before the response did."""
+        if self.finished:
+            return
+        if self.response_done:
+            self.flow.emit(Noted("early_response", "answered before the request was complete"))
+            self._reset_client(ErrorCode.NO_ERROR)
+            self.finish(CloseReason.COMPLETED)
+        elif self.follower is not None:
+            self._engine.reset(self.stream, ErrorCode.CANCEL)
+            self.session.pump.soon()
+            self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, detail))
+        elif unseen or self._may_retry():
+            self._retry("the upstream had not looked at it" if unseen else "the connection had gone stale")
+        else:
+            answers.response_missing(self, code, detail)
+
+    def _may_retry(self) -> bool:
+        leg = self.leg
+        return (
+            leg is not None
+            and getattr(leg, "reused", False)
+            and not getattr(leg, "heard", True)
+            and self.head.method in _SAFE_TO_REPEAT
+        )
+
+    def _retry(self, cause: str) -> None:
+        """Ask once more on another connection, where nothing of the request has been lost."""
+        leg, self.leg = self.leg, None
+        group = self._group
+        if leg is not None:
+            leg.cancel(ErrorCode.CANCEL, CloseReason.UPSTREAM_CLOSED)
+        if group is None or not self.request_done or self._request.data or self._early_trailers:
+            self._reset_client(ErrorCode.REFUSED_STREAM)
+            self.finish(CloseReason.UPSTREAM_CLOSED, "refused by the upstream, which is going away")
+            return
+        self.flow.emit(Retried(cause))
+        self.shared.tasks.spawn(self._wait(group, fresh=True), f"retry of flow {self.flow.number}")
+
+    def _reset_client(self, code: int) -> None:
+        """Reset the client's stream, once what it is owed has gone out."""
+        if self._answered and self.response_done and not self.stream.local_done:
+            self._reset_when_sent = code
+            return
+        self._engine.reset(self.stream, code)
+        self.session.pump.soon()
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def ask_response(self, answer: Answer, *, end: bool) -> None:
+        """Have the handler decide about a response."""
+        if self.deciding is None:
+            self.deciding = StreamDeciding(self)
+        self.deciding.ask_response(answer, end=end)
+
+    def _all_sent(self) -> None:
+        """The last byte for the client has gone out."""
+        if self._reset_when_sent >= 0:
+            self._engine.reset(self.stream, self._reset_when_sent)
+        self._maybe_complete()
+
+    def _maybe_complete(self) -> None:
+        """End the flow where both messages are complete, and the client has got all of its own."""
+        if not (self.request_done and self.response_done) or self.finished:
+            return
+        if not self.stream.local_done:
+            return
+        self.finished = True
+        self.shared.flows.pop(self.flow.number, None)
+        leg, self.leg = self.leg, None
+        if leg is not None:
+            leg.finish()
+        if self.follower is None:
+            self.flow.close(CloseReason.COMPLETED)
+        else:
+            self.flow.close(*self.follower.outcome(self._first_done, ""))
+        self.session.exchange_done(self)
+
+    def finish(self, reason: str, detail: str = "", *, code: int = ErrorCode.CANCEL) -> None:
+        """End the flow now, and cancel what the upstream is doing; the client's stream is the caller's."""
+        if self.finished:
+            return
+        self._wait_for_reader(-self._queued)
+        self.finished = True
+        self.shared.flows.pop(self.flow.number, None)
+        if self.deciding is not None:
+            self.deciding.cancel()
+        leg, self.leg = self.leg, None
+        if leg is not None:
+            leg.cancel(code, reason)
+        self.flow.close(reason, detail)
+        self.session.exchange_done(self)
+
+    def kill(self, reason: str) -> None:
+        """Reset the stream on both sides now; no other is touched."""
+        self._engine.reset(self.stream, ErrorCode.CANCEL)
+        self.session.pump.soon()
+        self.finish(reason)
+
+    @property
+    def method(self) -> bytes:
+        """The request's method."""
+        return self.head.method
+
+    def internal_error(self, error: Exception) -> None:
+        """Fail the flow at once for a fault of ours."""
+        self.session.stream_failed(self, error)
+
+    def reply(
+        self,
+        status: int,
+        code: str,
+        *,
+        text: str,
+        hint: str = "",
+        reason: str = CloseReason.RESPONDED,
+    ) -> None:
+        """Answer the client with an explanation, and end the flow with `reason`."""
+        head, body = replies.error(status, code, text=text, hint=hint, head_only=self.head.method == b"HEAD")
+        self.answer(head, body, status=status, reason=reason, detail=code)
+
+    def answer(self, head: bytes, body: bytes, *, status: int, reason: str, detail: str = "") -> None:
+        """Answer the client with a response of our own (`head` in HTTP/1), and end the flow."""
+        if self._answered or self.flow.closed:
+            self._engine.reset(self.stream, ErrorCode.INTERNAL_ERROR)
+            self.session.pump.soon()
+            self.finish(reason, detail)
+            return
+        self._answered = True
+        fields = translate.response_to_h2(status, head)
+        if self.response_head is None:
+            raw = lines(fields) + b"\r\n"
+            emit = self.flow.emit
+            emit(ResponseHead(status, b"", VERSION, raw, b"text/plain", generated=True))
+            if body:
+                self._response.passed(body)
+            emit(ResponseEnd(len(body), len(raw) + len(body)))
+        self.response_done = True
+        self._engine.send_head(self.stream, fields, end=not body)
+        if body:
+            self._engine.send(self.stream, body, end=True)
+        if not self.request_done:
+            self._reset_client(ErrorCode.NO_ERROR)
+        self.session.pump.soon()
+        self.finish(reason, detail)
+
+    # --- deadlines --------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines: of silence, and of an answer."""
+        limits = self.session.config.limits
+        if self.touched:
+            self.touched = False
+            self.last_move = now
+        quiet = now - self.last_move
+        if quiet > limits.idle_timeout:
+            self._engine.reset(self.stream, ErrorCode.CANCEL)
+            self.session.pump.soon()
+            self.finish(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limits.idle_timeout:g} s")
+        elif (
+            limits.response_timeout
+            and self.request_done
+            and self.response_head is None
+            and quiet > limits.response_timeout
+        ):
+            text = f"{self.place.host} did not answer within {limits.response_timeout:g} s"
+            self.reply(504, "response_timeout", text=text, reason=CloseReason.STAGE_TIMEOUT)

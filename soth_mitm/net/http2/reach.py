@@ -1,0 +1,224 @@
+"""The upstream connections of one client connection: found, made, shared by its streams, and given back.
+
+What an upstream speaks is known once the first connection to it stands. With HTTP/2, all streams use
+that one. With HTTP/1.1 each open stream needs one of its own: streams wait for one that becomes free,
+and where none does for a moment, one more is made, up to a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.http2.h1leg import Http1Leg
+from soth_mitm.net.http2.upstream import Mux
+
+if TYPE_CHECKING:
+    from soth_mitm.net.http2.leg import Leg, LegUser
+    from soth_mitm.net.http2.session import StreamSession
+    from soth_mitm.net.origin import Place
+    from soth_mitm.net.upstream import UpstreamConn
+    from soth_mitm.proto.http2 import events
+
+PATIENCE = 0.25
+"""Seconds that a stream waits for one of the HTTP/1.1 connections before one more is made."""
+
+
+class Group:
+    """The connections to one place."""
+
+    def __init__(self, session: StreamSession, place: Place) -> None:
+        self._session = session
+        self._place = place
+        self._mux: Mux | None = None
+        self._idle: list[UpstreamConn] = []
+        self._busy = 0
+        self._dialling = 0
+        self._speaks = ""
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def mux(self) -> Mux | None:
+        """The HTTP/2 connection, where there is one that lives."""
+        return self._mux if self._mux is not None and self._mux.alive else None
+
+    # --- taking ---------------------------------------------------------------------------------
+
+    def leg(self, user: LegUser) -> Leg | None:
+        """Return a leg that can be used at once."""
+        return None if self._waiters else self._take(user)
+
+    def _take(self, user: LegUser) -> Leg | None:
+        mux = self._mux
+        if mux is not None and mux.alive:
+            return mux.open(user) if mux.engine.can_open else None
+        while self._idle:
+            conn = self._idle.pop()
+            if conn.alive:
+                return self._carry(conn, user)
+        conn_ready = self._session.origin.ready(self._place)
+        if conn_ready is None:
+            return None
+        return self._adopt(conn_ready, user)
+
+    def _adopt(self, conn: UpstreamConn, user: LegUser) -> Leg | None:
+        if conn.speaks_h2:
+            self._speaks = "h2"
+            self._mux = mux = Mux(
+                self._session.shared, conn, room=self._wake, gone=self._gone, settled=self._settled
+            )
+            mux.start()
+            return mux.open(user) if mux.alive and mux.engine.can_open else None
+        self._speaks = "h1"
+        return self._carry(conn, user)
+
+    def _carry(self, conn: UpstreamConn, user: LegUser) -> Leg:
+        self._busy += 1
+        limit = self._session.config.limits.write_buffer_bytes
+        return Http1Leg(conn, user, release=self._release, limit=limit)
+
+    async def wait(self, user: LegUser, *, fresh: bool = False) -> Leg:
+        """Return a leg once there is one.
+
+        Raises:
+            DialError, UpstreamTlsError: no connection can be made.
+        """
+        hurried = False
+        while True:
+            leg = None if fresh else self._take(user)
+            if leg is not None:
+                return leg
+            if fresh or self._may_dial(hurried=hurried):
+                leg = await self._dial(user, fresh=fresh)
+                if leg is not None:
+                    return leg
+                fresh = False
+            else:
+                hurried = not await self._turn()
+
+    def _may_dial(self, *, hurried: bool) -> bool:
+        limits = self._session.config.limits
+        if self._speaks == "h1":
+            open_now = self._busy + self._dialling
+            return open_now < limits.h2_to_h1_connections or (hurried and open_now < limits.h2_max_streams)
+        return self.mux is None and not self._dialling
+
+    async def _dial(self, user: LegUser, *, fresh: bool) -> Leg | None:
+        self._dialling += 1
+        try:
+            conn = await self._session.origin.open(self._place, fresh=fresh or bool(self._speaks))
+        finally:
+            self._dialling -= 1
+            self._wake_all()
+        if not conn.alive:
+            return None
+        return self._adopt(conn, user)
+
+    async def _turn(self) -> bool:
+        """Wait for a connection; return False where that takes too long."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        patience = PATIENCE if self._speaks == "h1" else None
+        try:
+            async with asyncio.timeout(patience):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif waiter.cancelled():
+                self._wake()
+        return True
+
+    def _wake(self) -> None:
+        """Let those that wait look again: as many as there is room for."""
+        mux = self.mux
+        room = mux.engine.peer_max_streams - len(mux.engine.streams) if mux is not None else 1
+        while self._waiters and room > 0:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                room -= 1
+
+    def _wake_all(self) -> None:
+        waiters, self._waiters = self._waiters, deque()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # --- giving back ----------------------------------------------------------------------------
+
+    def _release(self, conn: UpstreamConn, reusable: bool) -> None:
+        self._busy -= 1
+        if reusable and not self._session.ended:
+            conn.idle_since = self._session.shared.loop.time()
+            self._idle.append(conn)
+        elif conn.alive:
+            conn.close(CloseReason.COMPLETED)
+        self._wake()
+
+    def _gone(self, event: events.GoneAway) -> None:
+        self._session.upstream_gone(event)
+
+    def _settled(self) -> None:
+        if self._mux is not None:
+            self._session.upstream_settled(self._mux)
+
+    # --- the session's side ---------------------------------------------------------------------
+
+    def hold(self, held: bool) -> None:
+        """Stop or go on reading, for the recorder."""
+        if self._mux is not None and self._mux.conn.alive:
+            self._mux.hold(held)
+
+    def tick(self, now: float) -> None:
+        """Close connections of HTTP/1.1 that have been idle for too long."""
+        limit = self._session.config.limits.pool_idle_timeout
+        old = [conn for conn in self._idle if now - conn.idle_since > limit or not conn.alive]
+        for conn in old:
+            self._idle.remove(conn)
+            if conn.alive:
+                conn.close(CloseReason.COMPLETED, "idle")
+
+    def close(self) -> None:
+        """Close all."""
+        idle, self._idle = self._idle, []
+        for conn in idle:
+            conn.close(CloseReason.COMPLETED)
+        if self._mux is not None and self._mux.conn.alive:
+            self._mux.close(CloseReason.COMPLETED, code="", detail="")
+        self._wake_all()
+
+
+class Reach:
+    """The groups of one client connection."""
+
+    def __init__(self, session: StreamSession) -> None:
+        self._session = session
+        self._groups: dict[tuple[str, str, int], Group] = {}
+
+    def group(self, place: Place) -> Group:
+        """Return the connections to a place."""
+        key = (place.scheme, place.host, place.port)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(self._session, place)
+        return group
+
+    def hold(self, held: bool) -> None:
+        """Stop or go on reading, for the recorder."""
+        for group in self._groups.values():
+            group.hold(held)
+
+    def tick(self, now: float) -> None:
+        """Close what has been idle for too long."""
+        for group in self._groups.values():
+            group.tick(now)
+
+    def close(self) -> None:
+        """Close all."""
+        for group in self._groups.values():
+            group.close()
