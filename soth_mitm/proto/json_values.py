@@ -1,8 +1,9 @@
 """JSON values one after the other: concatenated, in lines, as RFC 7464 records, or as a streamed array.
 
-An ordinary document is one value and tells nothing. Values are messages once a second one begins
-behind the first, or once the sender paused behind an element of the array that is the document.
-Where neither has happened within `UNDECIDED` bytes, it is taken for one document and not read on.
+An ordinary document is one value and tells nothing. Objects and arrays are messages once a second one
+begins behind the first, or once the sender paused behind an object of the array that is the document.
+Where neither has happened within `UNDECIDED` bytes, it is taken for one document and not read on; until
+something hints at it, a document costs no more than a search for a bracket that none has there.
 What is read is the structure, not the grammar: strings, and brackets that open and close.
 """
 
@@ -25,7 +26,11 @@ _RECORD: Final = b"\x1e"
 # A byte order mark counts as space: it may only stand in front.
 _TOP: Final = re.compile(rb"[^ \t\r\n\xef\xbb\xbf]")
 _IN_ARRAY: Final = re.compile(rb"[^ \t\r\n,]")
-_NESTED: Final = re.compile(rb'["{}\[\]]')
+_NESTED: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(["{}\[\]])', re.DOTALL)
+"""Up to the next bracket, or to a string that does not end here."""
+_HINT: Final = re.compile(rb"[}\]][ \t\r\n\xef\xbb\xbf]*+[{\[]")
+"""What stands in no document but inside a string, and between any two that follow each other."""
+_SPACE: Final = b" \t\r\n\xef\xbb\xbf"
 _IN_STRING: Final = re.compile(rb'["\\]')
 _BEHIND_SCALAR: Final = re.compile(rb'[ \t\r\n,{}\[\]"]')
 _OPENING, _CLOSING, _QUOTE, _ESCAPE = b"{[", b"}]", b'"', b"\\"
@@ -82,7 +87,7 @@ class _Scanner:
             elif shallow:
                 match = (_IN_ARRAY if self.depth else _TOP).search(data, pos)
             else:
-                match = _NESTED.search(data, pos)
+                match = _NESTED.match(data, pos)
             if match is None:
                 return
             pos = match.end()
@@ -97,7 +102,7 @@ class _Scanner:
                 pos = match.start()
                 yield False, self.depth, pos
             else:
-                yield from self._structure(match[0], pos, shallow=shallow)
+                yield from self._structure(match[0] if shallow else match[1], pos, shallow=shallow)
 
     def _structure(self, byte: bytes, pos: int, *, shallow: bool) -> Iterator[_Edge]:
         if byte in _CLOSING:
@@ -141,6 +146,10 @@ class JsonSplitter:
         self._spans: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
         """While nothing is known: all that came, and where values lie in it at depth 0 and 1."""
         self._edges = [-1, -1]
+        self._first = self._last = -1
+        """Where in it the first byte that is no space lies, and the last."""
+        self._scanning = False
+        """Something hints at more than one value."""
         self._misses = 0
 
     @property
@@ -159,14 +168,7 @@ class JsonSplitter:
             return
         if self._level < 0:
             room = UNDECIDED - len(self._raw)
-            self._raw += data[:room]
-            try:
-                yield from self._read(data[:room])
-            except SplitError:
-                if self._level >= 0:
-                    raise
-                self._give_up()
-                return
+            yield from self._look(data[:room])
             data = data[room:]
             if self._level < 0 and data:
                 self._give_up()
@@ -175,11 +177,15 @@ class JsonSplitter:
 
     def pause(self) -> Iterator[Item]:
         """See `Splitter`."""
-        if self._level >= 0 or self.over or not self._scanner.inside:
+        if self._level >= 0 or self.over or self._raw[self._first : self._first + 1] != b"[":
             return
-        if self._scanner.between and self._spans[1] and self._misses <= _MISSES:
-            yield from self._decide(1)
-        elif not self._scanner.between:
+        if self._misses <= _MISSES and self._raw[self._last] in b"},":
+            if not self._scanning:
+                yield from self._scan(bytes(self._raw))
+            if self._scanner.between and self._spans[1]:
+                yield from self._decide(1)
+                return
+        if self._last > self._first:
             self._misses += 1
 
     def finish(self) -> Iterator[Item]:
@@ -188,6 +194,35 @@ class JsonSplitter:
             yield self._found(self._at)
 
     # --- inside -----------------------------------------------------------------------------------
+
+    def _look(self, data: bytes) -> Iterator[Item]:
+        """Read on while nothing is known."""
+        before = len(self._raw)
+        self._raw += data
+        if self._first < 0:
+            match = _TOP.search(self._raw)
+            if match is None:
+                return
+            self._first = match.start()
+            if match[0] not in _OPENING:
+                self._give_up()
+                return
+        if self._scanning:
+            yield from self._scan(data)
+        elif _HINT.search(self._raw, max(self._last, 0)):
+            yield from self._scan(bytes(self._raw))
+        solid = data.rstrip(_SPACE)
+        if solid:
+            self._last = before + len(solid) - 1
+
+    def _scan(self, data: bytes) -> Iterator[Item]:
+        self._scanning = True
+        try:
+            yield from self._read(data)
+        except SplitError:
+            if self._level >= 0:
+                raise
+            self._give_up()
 
     def _read(self, data: bytes) -> Iterator[Item]:
         base, taken = self._at, 0

@@ -32,7 +32,7 @@ def paused(*pieces: bytes) -> list[bytes]:
 @pytest.mark.parametrize(
     "document",
     [b"", b"{}", b'{"a": [1, 2, {"b": "}"}]}\n', b"[1, 2, 3]", b'[{"a": 1}, {"a": 2}]', b'"text"', b"12",
-     b" null ", b"<html>", b")]}'\n{}", b"{]", b"}"],
+     b" null ", b"1 2", b"<html>", b'{"a": "}{"}', b'[[1], [2]] ', b")]}'\n{}", b"{]", b"}"],
 )  # fmt: skip
 def test_one_document_is_no_message(document: bytes) -> None:
     assert values(document) == []
@@ -45,7 +45,7 @@ def test_values_one_after_the_other_are_messages_the_first_one_too() -> None:
 
 
 def test_a_number_at_the_end_counts_once_the_body_has_ended() -> None:
-    assert values(b"1 2") == [b"1", b"2"]
+    assert values(b"{}{} 2") == [b"{}", b"{}", b"2"]
 
 
 def test_a_byte_order_mark_is_no_value() -> None:
@@ -93,7 +93,12 @@ documents = st.recursive(
 )
 
 
-@given(st.lists(documents.map(json.dumps), max_size=5), st.sampled_from(["\n", " ", "\r\n\t"]), cuts)
+containers = st.one_of(
+    st.lists(documents, max_size=3), st.dictionaries(st.text(max_size=3), documents, max_size=3)
+)
+
+
+@given(st.lists(containers.map(json.dumps), max_size=5), st.sampled_from(["\n", " ", "\r\n\t"]), cuts)
 def test_any_values_are_found_however_the_body_is_cut(
     texts: list[str], between: str, places: list[int]
 ) -> None:
