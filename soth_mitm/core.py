@@ -154,6 +154,7 @@ class Proxy:
         """Drain, and publish the end of the session."""
         await self.drain()
         self._watchdog.stop()
+        self._shared.slices.finish()
         self._shared.ended = True
         self.bus.publish(SessionEnded("stopped" if error is None else f"{type(error).__name__}"))
 

@@ -38,6 +38,7 @@ LIMITS: tuple[Limit, ...] = (
         "tell no more messages of that direction, let it pass",
         "inflate_limit",
     ),
+    Limit("message_backlog_bytes", 16 * MIB, "bytes", "tell no more of a flow's messages", "messages_behind"),
     Limit("recorder_queue_bytes", 64 * MIB, "bytes", "record a capture gap", "recorder_full"),
     Limit("cursor_queue_events", 8192, "events", "record a gap for this subscriber", "cursor_full"),
     Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),

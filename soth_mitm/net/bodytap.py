@@ -9,6 +9,7 @@ from soth_mitm.model.events import CHUNK_LIMIT, BodyChunk, Direction, Noted
 
 if TYPE_CHECKING:
     from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.messages import MessageTap
     from soth_mitm.net.shared import Shared
 
 
@@ -18,17 +19,21 @@ class BodyTap:
     Where `capture` is false (metadata-only), or beyond `limit` bytes, only sizes are told.
     """
 
-    __slots__ = ("_direction", "_flow", "_hook", "_limit", "_shared", "capture", "data", "wire")
+    __slots__ = (
+        "_hook", "_limit", "capture", "data", "direction", "flow", "messages", "shared", "wire"
+    )  # fmt: skip
 
     def __init__(
         self, shared: Shared, flow: FlowLife, *, direction: Direction, capture: bool, limit: int
     ) -> None:
-        self._shared = shared
-        self._flow = flow
-        self._direction = direction
+        self.shared = shared
+        self.flow = flow
+        self.direction = direction
         self._hook = shared.hooks.chunk
         self._limit = limit
         self.capture = capture
+        self.messages: MessageTap | None = None
+        """Finds messages in what passes, where it is a stream of them; `messages.attach` sets it."""
         self.data = 0
         """Payload bytes so far."""
         self.wire = 0
@@ -40,15 +45,22 @@ class BodyTap:
         self.data = after = offset + len(data)
         keep = self.capture and after <= self._limit
         if not keep and self.capture and offset <= self._limit:
-            self._shared.limit_reached("capture_body_bytes", after, "the rest is forwarded, not recorded")
-            self._flow.emit(Noted("capture_body", f"body recorded up to {offset} bytes"))
-        emit, direction = self._flow.emit, self._direction
+            self.shared.limit_reached("capture_body_bytes", after, "the rest is forwarded, not recorded")
+            self.flow.emit(Noted("capture_body", f"body recorded up to {offset} bytes"))
+        emit, direction = self.flow.emit, self.direction
         if len(data) <= CHUNK_LIMIT:
             emit(BodyChunk(direction, offset, len(data), data if keep else b""))
         else:
             for start in range(0, len(data), CHUNK_LIMIT):
                 part = data[start : start + CHUNK_LIMIT]
                 emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
+        if self.messages is not None:
+            self.messages.passed(data)
         if self._hook:
-            chunk = StreamChunk(self._flow.number, direction, offset, data)
-            self._shared.call_hook("on_stream_chunk", chunk, flow=self._flow)
+            chunk = StreamChunk(self.flow.number, direction, offset, data)
+            self.shared.call_hook("on_stream_chunk", chunk, flow=self.flow)
+
+    def ended(self) -> None:
+        """Note that the body is complete; its end is told after this."""
+        if self.messages is not None:
+            self.messages.ended()

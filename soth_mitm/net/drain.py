@@ -63,7 +63,7 @@ class Drain:
         end = shared.loop.time() + deadline
         for session in list(shared.sessions):
             session.shut_when_idle()
-        await self._until(lambda: not shared.flows, end)
+        await self._until(lambda: not shared.flows and shared.slices.idle, end)
         cut = len(shared.flows)
         for session in list(shared.sessions):
             session.kill(CloseReason.SHUTDOWN)

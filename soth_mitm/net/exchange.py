@@ -26,7 +26,7 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, hops, replies, switched
+from soth_mitm.net import answers, hops, messages, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.dial import DialError
@@ -118,6 +118,8 @@ class Exchange:
         for code in head.anomalies:
             flow.emit(Anomaly(code, Direction.REQUEST))
         self._request.wire = len(head.raw)
+        if head.content_type:
+            messages.attach_http1(self._request, head, path=place.path)
 
     def send_head(self, raw: bytes) -> None:
         """Have the request head go first, over a connection that is ready or made now; `flush` sends it."""
@@ -200,6 +202,7 @@ class Exchange:
         self.request_done = True
         if self.flow.closed:
             return
+        self._request.ended()
         self.flow.emit(RequestEnd(self._request.data, self._request.wire, trailers))
         if self.response_done:
             self.flush()
@@ -320,6 +323,8 @@ class Exchange:
             self._send([*out, head.raw])
             self._switch(head)
             return True
+        if head.content_type:
+            messages.attach_http1(self._response, head, path=self.place.path)
         if self.shared.hooks.response:
             self._send(out)
             if self.deciding is None:
@@ -353,6 +358,7 @@ class Exchange:
         """Note that the response is complete; the exchange ends when the request is too."""
         if self.flow.closed:
             return
+        self._response.ended()
         self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
         self.response_done = True
         if self.request_done:

@@ -6,7 +6,7 @@ on the wire after it, and no event that its state does not allow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.model.events import Body, ConnClosed, FlowClosed
 from soth_mitm.model.life import CONN_NEXT, FLOW_NEXT, ConnState, FlowState
@@ -14,6 +14,9 @@ from soth_mitm.model.life import CONN_NEXT, FLOW_NEXT, ConnState, FlowState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soth_mitm.clock import Clock
+    from soth_mitm.net.slices import Backlog, Slices
+    from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
 
 
@@ -21,13 +24,27 @@ class IllegalEvent(Exception):
     """An event came in a state that does not allow it."""
 
 
+class Publisher(Protocol):
+    """Where a flow's events go: the bus, or what keeps their order while it is behind."""
+
+    @property
+    def clock(self) -> Clock:
+        """What the events' times are taken from."""
+        ...
+
+    def publish(self, body: Body, conn: int = 0, flow: int = 0, flow_seq: int = 0) -> int:
+        """Publish an event; return its monotonic time, or the time now."""
+        ...
+
+
 class ConnLife:
-    """One transport connection in the event stream."""
+    """One transport connection in the event stream. Its end is told after those of its flows."""
 
-    __slots__ = ("bus", "number", "on_end", "state")
+    __slots__ = ("_slices", "bus", "number", "on_end", "state")
 
-    def __init__(self, bus: Bus, number: int) -> None:
+    def __init__(self, bus: Bus, number: int, slices: Slices | None = None) -> None:
         self.bus = bus
+        self._slices = slices
         self.number = number
         self.state: int = ConnState.NEW
         self.on_end: Callable[[], None] | None = None
@@ -50,7 +67,12 @@ class ConnLife:
     def close(self, reason: str, detail: str = "", *, received: int = 0, sent: int = 0) -> None:
         """Publish the terminal event, unless that has been done."""
         if self.state != ConnState.CLOSED:
-            self.emit(ConnClosed(reason, detail, received, sent))
+            end = ConnClosed(reason, detail, received, sent)
+            if self._slices is not None and self._slices.behind(self.number):
+                self.state = ConnState.CLOSED
+                self._slices.end_conn(self.number, end)
+            else:
+                self.emit(end)
             if self.on_end is not None:
                 self.on_end()
 
@@ -63,12 +85,15 @@ class ConnLife:
 class FlowLife:
     """One flow in the event stream; belongs to a client conn."""
 
-    __slots__ = ("_on_end", "bus", "conn", "from_client", "from_upstream", "number", "seq", "state", "told")
+    __slots__ = (
+        "_on_end", "bus", "conn", "from_client", "from_upstream", "late", "number", "numbers", "seq", "state",
+        "told",
+    )  # fmt: skip
 
     def __init__(
         self, bus: Bus, number: int, conn: int, *, on_end: Callable[[int], None] | None = None
     ) -> None:
-        self.bus = bus
+        self.bus: Publisher = bus
         self._on_end = on_end
         self.number = number
         self.conn = conn
@@ -78,6 +103,10 @@ class FlowLife:
         self.from_upstream = 0
         self.told = True
         """False where capture was switched off when it began: its events are checked, not published."""
+        self.numbers: Numbers | None = None
+        """Counts the flow's messages, once there are any."""
+        self.late: Backlog | None = None
+        """What the flow has still to tell, where finding its messages takes longer than forwarding it."""
 
     def emit(self, body: Body) -> int:
         """Publish an event of this flow; return its monotonic time.
@@ -95,6 +124,13 @@ class FlowLife:
         if not self.told:
             return self.bus.clock.monotonic_ns()
         return self.bus.publish(body, self.conn, self.number, seq)
+
+    def tell(self, body: Body) -> None:
+        """Publish an event about the flow's messages: at its place, and not once the flow has ended."""
+        if self.late is not None:
+            self.late.tell(body)
+        elif self.state != FlowState.CLOSED:
+            self.emit(body)
 
     def close(self, reason: str, detail: str = "") -> None:
         """Publish the terminal event, unless that has been done; then tell who wanted to know."""

@@ -13,6 +13,7 @@ from soth_mitm.model.limits import Counters
 from soth_mitm.net.http2.pump import Batch
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
+from soth_mitm.net.slices import Slices
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
 from soth_mitm.policy.routes import Routes
@@ -112,6 +113,7 @@ class Shared:
         self.counters = Counters()
         self.learning = Learning(self)
         self.tasks = TaskGroup(self._task_failed)
+        self.slices = Slices(self)
         self.sessions: set[Session] = set()
         self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Killable] = {}
@@ -153,7 +155,7 @@ class Shared:
     def new_conn(self) -> ConnLife:
         """Return the next conn."""
         self._conns += 1
-        return ConnLife(self.bus, self._conns)
+        return ConnLife(self.bus, self._conns, self.slices)
 
     def new_flow(self, conn: int) -> FlowLife:
         """Return the next flow, of client conn `conn`."""

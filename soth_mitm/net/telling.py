@@ -42,6 +42,13 @@ class Numbers:
         return self.last
 
 
+def numbers_of(flow: FlowLife) -> Numbers:
+    """Return what counts a flow's messages."""
+    if flow.numbers is None:
+        flow.numbers = Numbers()
+    return flow.numbers
+
+
 class MessageTeller:
     """Tells the messages of one direction.
 
@@ -255,5 +262,5 @@ class MessageTeller:
         return b""
 
     def _emit(self, body: MessagesStarted | MessageChunk | MessageSeen | MessagesStopped) -> None:
-        if not self.stopped and not self._flow.closed:
-            self._flow.emit(body)
+        if not self.stopped:
+            self._flow.tell(body)

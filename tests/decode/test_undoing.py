@@ -108,7 +108,7 @@ def test_damage_is_said_and_what_came_before_was_right(name: str) -> None:
 
 def brotli_bomb() -> bytes:
     packer = brotli.Compressor(quality=1)
-    return bytes().join([packer.process(bytes(1 << 20)) for _ in range(4 * FREE >> 20)] + [packer.finish()])
+    return b"".join([packer.process(bytes(1 << 20)) for _ in range(4 * FREE >> 20)] + [packer.finish()])
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {

@@ -1,0 +1,228 @@
+"""The messages inside a body, found and told beside the relay: never in its way, never holding a byte.
+
+`attach` looks at the heads and, where a body is a stream of messages, gives its `BodyTap` a
+`MessageTap`. It works for any HTTP version: it needs the heads' fields and the payload, no framing.
+Whatever goes wrong ends in one `MessagesStopped`, and the bytes go on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.decode.undoing import CodingError, Undoing, undoing
+from soth_mitm.errors import ProtocolError
+from soth_mitm.model.events import MessageForm
+from soth_mitm.model.fields import Fields
+from soth_mitm.net.slices import Work
+from soth_mitm.net.telling import MessageTeller, numbers_of
+from soth_mitm.proto.http1 import Framing
+from soth_mitm.proto.splitting import Item, Part, SplitError
+from soth_mitm.proto.streams import splitter_of, stream_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.proto.grpc import Decompressor
+    from soth_mitm.proto.http1 import RequestHead, ResponseHead
+    from soth_mitm.proto.splitting import Splitter
+    from soth_mitm.proto.streams import Stream
+
+_STEP: Final = 8 * 1024
+"""Most bytes that are looked through between two looks at the clock."""
+
+
+def attach(
+    tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes, raw: bytes, streamed: bool
+) -> None:
+    """Tell the messages of a body that is about to pass, if it is a stream of messages.
+
+    `coding` is its Content-Encoding, `path` the request's path, `raw` the head as its event has it, and
+    `streamed` says that no length of the body was given. Call it when the head's event is out.
+    """
+    stream = stream_of(content_type, path=path, streamed=streamed)
+    if stream is None or not tap.flow.told:
+        return
+    teller = MessageTeller(
+        tap.shared, tap.flow, numbers_of(tap.flow), direction=tap.direction, capture=tap.capture
+    )
+    try:
+        decoder = undoing(coding)
+    except CodingError as error:
+        if stream.sure:
+            teller.start(stream.form, stream.detail)
+            teller.stop(error.code, error.detail)
+        return
+    compression, decompressor = b"", None
+    if stream.form is MessageForm.GRPC:
+        compression, decompressor = _compression(stream, raw)
+    keep = tap.capture and decoder is not None
+    splitter = splitter_of(stream, content_type, keep=keep, decompressor=decompressor)
+    how = [stream.detail, coding.decode("ascii", "replace"), compression.decode("ascii", "replace")]
+    tap.messages = MessageTap(tap.shared, tap.flow, teller, splitter, decoder=decoder)
+    tap.messages.begin(stream, ", ".join(filter(None, how)))
+
+
+def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes) -> None:
+    """Do so for a message of HTTP/1."""
+    if head.framing is not Framing.NONE:
+        attach(
+            tap,
+            head.content_type,
+            coding=head.content_encoding,
+            path=path,
+            raw=head.raw,
+            streamed=head.length is None,
+        )
+
+
+def _compression(stream: Stream, raw: bytes) -> tuple[bytes, Callable[[], Decompressor] | None]:
+    """Return how the messages of a call may be compressed, and what undoes it, where that is known."""
+    name = b"connect-content-encoding" if stream.framing == "connect" else b"grpc-encoding"
+    if name not in raw.lower():
+        return b"", None
+    coding = Fields.parse(raw).get(name)
+    try:
+        if undoing(coding) is None:
+            return b"", None
+    except CodingError:
+        return coding, None
+
+    def make() -> Decompressor:
+        decoder = undoing(coding)
+        assert decoder is not None
+        return decoder
+
+    return coding, make
+
+
+class MessageTap:
+    """Finds and tells the messages of one direction's body."""
+
+    __slots__ = (
+        "_decoder", "_flow", "_form", "_how", "_over", "_placed", "_private", "_shared", "_splitter",
+        "_started", "_teller",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        shared: Shared,
+        flow: FlowLife,
+        teller: MessageTeller,
+        splitter: Splitter,
+        *,
+        decoder: Undoing | None,
+    ) -> None:
+        self._shared = shared
+        self._flow = flow
+        self._teller = teller
+        self._splitter = splitter
+        self._decoder = decoder
+        self._placed = decoder is None
+        """Payload lies in the body as it is told."""
+        self._private = not teller.capture
+        self._form = MessageForm.JSON
+        self._how = ""
+        self._started = False
+        self._over = False
+
+    def begin(self, stream: Stream, how: str) -> None:
+        """Tell that messages follow, where that is sure; otherwise once the first is found."""
+        self._form, self._how = stream.form, how
+        if stream.sure:
+            self._start()
+
+    def passed(self, data: bytes) -> None:
+        """Look through payload that has just gone on."""
+        if not self._over:
+            work = Work(self._look(data), size=len(data), drop=self._behind)
+            self._shared.slices.do(self._flow, work)
+
+    def ended(self) -> None:
+        """The body is complete."""
+        if not self._over:
+            self._shared.slices.do(self._flow, Work(self._last(), size=0, drop=self._behind))
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _look(self, data: bytes) -> Iterator[None]:
+        try:
+            for piece in self._pieces(data):
+                if self._over:
+                    return
+                for item in self._splitter.feed(piece):
+                    self._tell(item)
+                    yield
+                yield
+            for item in self._splitter.pause():
+                self._tell(item)
+                yield
+            self._over = self._over or self._splitter.over
+        except Exception as error:
+            self._fault(error)
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._decoder is None and len(data) <= _STEP:
+            yield data
+            return
+        decoded = (data,) if self._decoder is None else self._decoder.feed(data)
+        for piece in decoded:
+            for start in range(0, len(piece), _STEP):
+                yield piece[start : start + _STEP]
+
+    def _last(self) -> Iterator[None]:
+        try:
+            if not self._over:
+                for item in self._splitter.finish():
+                    self._tell(item)
+                    yield
+        except Exception as error:
+            self._fault(error)
+        self._over = True
+
+    def _start(self) -> None:
+        self._started = True
+        self._teller.start(self._form, self._how)
+
+    def _tell(self, item: Item) -> None:
+        teller = self._teller
+        if not self._started:
+            self._start()
+        if isinstance(item, Part):
+            teller.part(item.data)
+            return
+        # What an event is called is the sender's own words.
+        label = "event" if self._private and self._form is MessageForm.SSE else item.label
+        wire = item.wire if self._placed else 0
+        if item.in_parts:
+            teller.part(item.data)
+            teller.end(label, wire=wire, compressed=item.compressed, note=item.note)
+        elif self._private or (self._placed and item.offset >= 0):
+            teller.lies(
+                label,
+                offset=item.offset,
+                size=item.size,
+                wire=wire,
+                compressed=item.compressed,
+                note=item.note,
+            )
+        else:
+            teller.whole(label, item.data, wire=wire, compressed=item.compressed, note=item.note)
+
+    def _fault(self, error: Exception) -> None:
+        self._over = True
+        if isinstance(error, (SplitError, CodingError)):
+            if self._started:
+                self._teller.stop(error.code, error.detail)
+            return
+        code = error.code if isinstance(error, ProtocolError) else "internal_error"
+        self._teller.stop(code, f"{type(error).__name__}: {error}")
+        self._shared.internal_error(
+            f"the messages of flow {self._flow.number}", f"{type(error).__name__}: {error}"
+        )
+
+    def _behind(self) -> None:
+        self._over = True
+        self._teller.stop("messages_behind", "more came than could be told beside everything else")
