@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soth_mitm_tui.actions import Action
+from soth_mitm_tui.screens.picker import PickerList
 from soth_mitm_tui.viewers.pages import TABS
 from tests.tui.cases import CASES, case, in_detail, toasts
 from tests.tui.script import Script
@@ -310,6 +311,29 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "one view only" in toasts(staged)
     await staged.press("3", key, key, key)
     assert "6c 69 6e 65" in staged.shown(staged.main.detail)
+
+
+def some_bytes(script: Script) -> None:
+    """Play one answer of MessagePack that says it is text."""
+    script.exchange("a.test", "GET", "/", 200, "OK", body=b"\x81\xa1a\xc0", content_type="text/x-mine")
+
+
+@case("detail.decoder")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_detail(staged)
+    await staged.press(key)
+    assert "no body here" in toasts(staged)
+    await staged.press("3", key)
+    picker = staged.screen.query_one(PickerList)
+    letter = next(each.letter for each in picker.choices if each.id == "msgpack")
+    await staged.press(letter)
+    assert '"a": null' in staged.shown(staged.main.detail)
+    await staged.press(key, "plus")
+    assert staged.app.state.get_as("bodies", "decoders", dict[str, str], {}) == {"text/x-mine": "msgpack"}
+    await staged.press(key, "a")
+    assert '"a": null' not in staged.shown(staged.main.detail)
+    await staged.press(key, "minus")
+    assert staged.app.state.get_as("bodies", "decoders", dict[str, str], {}) == {}
 
 
 @case("detail.zoom")

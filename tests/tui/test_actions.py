@@ -116,6 +116,7 @@ for _id in (
 ):
     SCENES[_id] = long_body
 SCENES["detail.fold-all"] = cases_detail.some_json
+SCENES["detail.decoder"] = cases_detail.some_bytes
 SCENES["detail.back"] = SCENES["detail.overview"] = many
 for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.close"):
     SCENES[_id] = lambda script: None

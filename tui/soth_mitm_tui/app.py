@@ -20,6 +20,7 @@ from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
 from soth_mitm_tui.desks.copying import Copying
+from soth_mitm_tui.desks.decoding import Decoding
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
@@ -203,6 +204,7 @@ class SothApp(App[None]):
             Run(self),
             Jumping(self),
             Viewing(self),
+            Decoding(self),
             self.messages,
             Marking(self),
             Cells(self),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from soth_mitm.decode.about import About
 from soth_mitm.decode.registry import DECODERS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
@@ -77,6 +78,17 @@ def no_message(direction: str, view: FlowView, row: Row) -> list[Line]:
     else:
         text = f"There was no {direction}."
     return [BLANK, line((f"  {text}", "muted"), indent=2)]
+
+
+def about_body(message: MessageView, view: FlowView) -> About:
+    """Return what is known of a body besides its bytes."""
+    encoding = message.fields.get(b"grpc-encoding") or message.fields.get(b"connect-content-encoding")
+    return About(
+        message.content_type,
+        path=view.request.path if view.request is not None else b"",
+        response=message.direction == "response",
+        message_encoding=encoding,
+    )
 
 
 # --- where there is one --------------------------------------------------------------------------

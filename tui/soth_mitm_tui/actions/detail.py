@@ -42,6 +42,13 @@ DETAIL_ACTIONS: Final[tuple[Action, ...]] = (
         "detail.mode", "v", "view", "Show the body as text made readable, raw text, or hex.", VIEW, show=True
     ),
     Action(
+        "detail.decoder",
+        "c",
+        "show as",
+        "Choose what the body is shown as, here or for its type.",
+        VIEW,
+    ),
+    Action(
         "detail.fold", "enter,z", "fold", "Open or close what the current line stands for.", TEXT, show=True
     ),
     Action("detail.fold-all", "Z", "fold all", "Close all below the top of a tree, or open it all.", TEXT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from soth_mitm.decode.about import About
 from soth_mitm.model.events import Direction, MessageForm
 from soth_mitm.text import human_duration, printable
 from soth_mitm_tui.columns import clock_text
@@ -43,13 +44,20 @@ class PayloadBody(NamedTuple):
         return self.refs.captured
 
 
-def content_type_of(form: str, label: str) -> bytes:
-    """Return the media type of a payload; empty where its looks must say it."""
+def about_payload(form: str, entry: Entry, row: Row) -> About:
+    """Return what is known of a payload besides its bytes; its type is empty where its looks must say it."""
+    content_type = b""
     if form in _JSON:
-        return b"application/json"
-    if form == MessageForm.PARTS:
-        return label.encode("latin-1", "replace")
-    return b""
+        content_type = b"application/json"
+    elif form == MessageForm.PARTS:
+        content_type = entry.label.encode("latin-1", "replace")
+    return About(
+        content_type,
+        form=form,
+        label=entry.label,
+        path=row.path.encode("utf-8", "replace"),
+        response=entry.direction == Direction.RESPONSE,
+    )
 
 
 def message_head(log: MessageLog, entry: Entry, detail: Detail, row: Row) -> list[Line]:

@@ -80,7 +80,7 @@ class MainScreen(Screen[None]):
         self.heads = ColumnHeads(self.list, id="heads")
         self.card = SetupCard(self.setup_lines, self.commands, standing=True, id="card")
         self.detail = Detail(
-            store, documents, worker, row_of=self.model.row_of, clock=clock, ask=ask, id="detail"
+            store, documents, worker, row_of=self.model.row_of, clock=clock, ask=ask, state=state, id="detail"
         )
         self.left = Vertical(id="left")
         self.key_bar = KeyBar(id="keys")

@@ -54,9 +54,18 @@ class PickerList(LineScroll):
         self.at = next((at for at, choice in enumerate(choices) if choice.id == current), 0)
         self.styles.height = len(choices)
 
+    def on_mount(self) -> None:
+        """Know how many lines there are."""
+        self.set_line_count(len(self.choices))
+
+    def on_resize(self) -> None:
+        """Have the cursor in sight."""
+        self._go(self.at)
+
     def draw_line(self, y: int) -> Strip:
         """Draw one choice."""
         width = self.size.width
+        y += self.top
         if y >= len(self.choices):
             return self.strip_of((), width, self.base_style)
         choice, current = self.choices[y], y == self.at
@@ -78,6 +87,10 @@ class PickerList(LineScroll):
 
     def _go(self, at: int) -> None:
         self.at = at % len(self.choices)
+        if self.at < self.top:
+            self.go_to(self.at)
+        elif self.at >= self.top + self.page:
+            self.go_to(self.at - self.page + 1)
         self.refresh()
 
     def action_close(self) -> None:
@@ -99,8 +112,8 @@ class PickerList(LineScroll):
 
     def on_click(self, event: events.Click) -> None:
         """Take the choice under the pointer."""
-        if event.y < len(self.choices):
-            self.at = event.y
+        if event.y + self.top < len(self.choices):
+            self.at = event.y + self.top
             self.action_choose()
 
 

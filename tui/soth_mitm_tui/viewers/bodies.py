@@ -15,6 +15,7 @@ from soth_mitm_tui.viewers.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from soth_mitm.decode.about import About
     from soth_mitm.record.bodies import BodyRefs
     from soth_mitm.record.document import BodyOf, Document, Documents, Mode
     from soth_mitm.record.view import MessageView
@@ -42,9 +43,22 @@ class AsItCame(NamedTuple):
     content_encoding: bytes = b""
 
 
+class How(NamedTuple):
+    """How a body is to be shown."""
+
+    about: About | None = None
+    """What is known of it besides its content type."""
+    decoder: str = ""
+    """The decoder that the person has chosen; empty where the type and the looks decide."""
+
+
+PLAIN: Final = How()
+
+
 class _Open(NamedTuple):
     mode: Mode
     force: bool
+    decoder: str
     done: asyncio.Event
     result: list[Window | str]
     """The body, or why it cannot be read; empty until it is known."""
@@ -97,29 +111,32 @@ class Bodies:
         """Whether lines that are in sight are being read."""
         return any(window.busy for window in self._used)
 
-    async def parts(
-        self, message: MessageView, mode: Mode, *, as_it_came: bool = False
-    ) -> list[Part | list[Line]]:
+    async def parts(self, message: MessageView, mode: Mode, how: How = PLAIN) -> list[Part | list[Line]]:
         """Return the heading of a body, the body, and what is to be said at its end.
 
-        `as_it_came` leaves content codings as they are. What takes long to open is said to be on its
-        way; asked again, it is there.
+        What takes long to open is said to be on its way; asked again, it is there.
         """
-        body = AsItCame(message.refs, message.body_bytes, message.complete) if as_it_came else message
-        return await self._parts((message.direction, as_it_came), body, message, mode, title="Body")
+        return await self._parts((message.direction, 0), message, message, mode, how, title="Body")
 
-    async def payload(self, body: PayloadBody, position: int, mode: Mode) -> list[Part | list[Line]]:
+    async def as_they_came(self, message: MessageView, mode: Mode) -> list[Part | list[Line]]:
+        """Return the same of the bytes of a body, whose type and codings are not looked at."""
+        body = AsItCame(message.refs, message.body_bytes, message.complete)
+        return await self._parts((message.direction, 1), body, message, mode, PLAIN, title="Body")
+
+    async def payload(
+        self, body: PayloadBody, position: int, mode: Mode, how: How = PLAIN
+    ) -> list[Part | list[Line]]:
         """Return the payload of a message, like a body; that of another one is let go of."""
         key: _Key = ("message", position)
         for other in [each for each in self._open if each[0] == "message" and each != key]:
             self._drop(other)
-        return await self._parts(key, body, body, mode, title="Payload")
+        return await self._parts(key, body, body, mode, how, title="Payload")
 
     async def _parts(
-        self, key: _Key, body: BodyOf, message: Shown, mode: Mode, *, title: str
+        self, key: _Key, body: BodyOf, message: Shown, mode: Mode, how: How, *, title: str
     ) -> list[Part | list[Line]]:
         as_it_came = isinstance(body, AsItCame)
-        opened = self._opened(key, body, mode)
+        opened = self._opened(key, body, mode, how)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(opened.done.wait(), PATIENCE)
         window = opened.result[0] if opened.result else None
@@ -142,20 +159,22 @@ class Bodies:
             body_end(message, info),
         ]
 
-    def _opened(self, key: _Key, body: BodyOf, mode: Mode) -> _Open:
+    def _opened(self, key: _Key, body: BodyOf, mode: Mode, how: How) -> _Open:
         known = self._open.get(key)
-        if known is not None and known[:2] == (mode, self.force):
+        if known is not None and known[:3] == (mode, self.force, how.decoder):
             return known
         if known is not None:
             self._drop(key)
-        opened = self._open[key] = _Open(mode, self.force, asyncio.Event(), [])
-        self._start(self._do_open(key, body, opened))
+        opened = self._open[key] = _Open(mode, self.force, how.decoder, asyncio.Event(), [])
+        self._start(self._do_open(key, body, opened, how.about))
         return opened
 
-    async def _do_open(self, key: _Key, body: BodyOf, opened: _Open) -> None:
+    async def _do_open(self, key: _Key, body: BodyOf, opened: _Open, about: About | None) -> None:
         result: Window | str
         try:
-            document = await self._documents.open(body, mode=opened.mode, force=opened.force)
+            document = await self._documents.open(
+                body, mode=opened.mode, force=opened.force, about=about, decoder=opened.decoder
+            )
             result = Window(document, start=self._start, changed=self._changed)
         except WorkerError as error:
             result = printable(str(error))

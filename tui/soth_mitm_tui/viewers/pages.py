@@ -6,22 +6,25 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.events import Direction
 from soth_mitm_tui.lines import BLANK, Line, heading, line
-from soth_mitm_tui.message import absence, no_message
-from soth_mitm_tui.messages.page import GONE, PayloadBody, content_type_of, message_head
+from soth_mitm_tui.message import about_body, absence, no_message
+from soth_mitm_tui.messages.page import GONE, PayloadBody, about_payload, message_head
 from soth_mitm_tui.overview import overview
 from soth_mitm_tui.timing import timing_page
+from soth_mitm_tui.viewers.bodies import How
 from soth_mitm_tui.viewers.choices import Choices
 from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 
 if TYPE_CHECKING:
     from soth_mitm.clock import Clock
+    from soth_mitm.decode.about import About
     from soth_mitm.record.document import Mode
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
     from soth_mitm_tui.viewers.bodies import Bodies
     from soth_mitm_tui.viewers.content import Part
+    from soth_mitm_tui.viewers.showing import Showing
 
 TABS: Final = ("Overview", "Request", "Response", "Timing", "Raw")
 """Those of every flow."""
@@ -50,15 +53,18 @@ class Wanted(NamedTuple):
 class Pages:
     """Makes the pages of one flow after the other."""
 
-    def __init__(self, bodies: Bodies, clock: Clock) -> None:
+    def __init__(self, bodies: Bodies, showing: Showing, clock: Clock) -> None:
         self.bodies = bodies
+        self.showing = showing
+        self.about: About | None = None
+        """What is known of the body on the page; None where there is none whose decoder can be chosen."""
         self.choices = Choices()
         self._clock = clock
 
     async def page(self, wanted: Wanted, view: FlowView, row: Row, *, width: int) -> Joined:
         """Return what a tab shows of a flow by now."""
         now = self._clock.wall_ns()
-        self.bodies.begin()
+        self._begin()
         if wanted.tab == OVERVIEW:
             return Joined(overview(view, row, now_wall_ns=now, width=width))
         if wanted.tab == TIMING:
@@ -75,11 +81,20 @@ class Pages:
         missing = absence(message, view, row)
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
-        return Joined(head, *await self.bodies.parts(message, wanted.mode), tail)
+        how = self._how(wanted.flow, about_body(message, view))
+        return Joined(head, *await self.bodies.parts(message, wanted.mode, how), tail)
+
+    def _begin(self) -> None:
+        self.bodies.begin()
+        self.about = None
+
+    def _how(self, flow: int, about: About) -> How:
+        self.about = about
+        return How(about, self.showing.decoder(flow, about))
 
     async def message(self, wanted: Wanted, log: MessageLog, row: Row) -> Joined:
         """Return the page of one message."""
-        self.bodies.begin()
+        self._begin()
         position = wanted.message
         try:
             entry = log.table.entry(position)
@@ -91,8 +106,10 @@ class Pages:
             return Joined([*head, heading("Payload", "empty")])
         if not detail.captured:
             return Joined([*head, heading("Payload", "not recorded, or no longer in the record")])
-        body = PayloadBody(await log.refs(position), entry.size, content_type_of(log.facts.form, entry.label))
-        return Joined(head, *await self.bodies.payload(body, position, wanted.mode))
+        about = about_payload(log.facts.form, entry, row)
+        body = PayloadBody(await log.refs(position), entry.size, about.content_type)
+        how = self._how(wanted.flow, about)
+        return Joined(head, *await self.bodies.payload(body, position, wanted.mode, how))
 
     # --- as it came
 
@@ -120,5 +137,5 @@ class Pages:
         tail = [BLANK]
         if message.trailers_raw:
             tail = [BLANK, heading("Trailers"), *raw_lines(message.trailers_raw, self.choices), BLANK]
-        raw = await self.bodies.parts(message, "hex" if mode == "hex" else "raw", as_it_came=True)
+        raw = await self.bodies.as_they_came(message, "hex" if mode == "hex" else "raw")
         return [head, *raw, tail]

@@ -15,6 +15,7 @@ from soth_mitm_tui.viewers.bodies import MODES, Bodies
 from soth_mitm_tui.viewers.content import EMPTY, Joined
 from soth_mitm_tui.viewers.layout import TOP, Place
 from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, MESSAGES, MESSAGES_TAB, TABS, Pages, Wanted
+from soth_mitm_tui.viewers.showing import Showing
 from soth_mitm_tui.widgets.detail_lines import DetailLines
 from soth_mitm_tui.widgets.message_frame import MessageFrame
 from soth_mitm_tui.widgets.message_pane import MessagePane
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.worker import Worker
     from soth_mitm_tui.messages.model import Ask
     from soth_mitm_tui.source import FlowStore
+    from soth_mitm_tui.state import State
 
 DEBOUNCE: Final = 0.07
 PATH_ROOM: Final = 60
@@ -66,6 +68,7 @@ class Detail(DetailLines):
         row_of: Callable[[int], Row | None],
         clock: Clock,
         ask: Ask,
+        state: State,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(worker, id=id)
@@ -77,7 +80,7 @@ class Detail(DetailLines):
         self._store = store
         self._row_of, self._clock = row_of, clock
         bodies = Bodies(documents, start=self._start, changed=self._come)
-        self.pages = Pages(bodies, clock)
+        self.pages = Pages(bodies, Showing(state), clock)
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
