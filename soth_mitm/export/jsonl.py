@@ -42,6 +42,7 @@ class TlsRecord(msgspec.Struct):
 
     sni: str
     reason: str
+    ja4: str
 
 
 class BodyRecord(msgspec.Struct):
@@ -169,8 +170,8 @@ class JsonPrinter:
         if path.endswith("…"):
             path = printable(exchange.path, URL_LIMIT)
         record = self._record(row, path)
-        if row.sni or row.tls_reason:
-            record.tls = TlsRecord(row.sni, row.tls_reason)
+        if row.sni or row.tls_reason or row.ja4:
+            record.tls = TlsRecord(row.sni, row.tls_reason, row.ja4)
         record.mark = row.mark or msgspec.UNSET
         record.comment = row.comment or msgspec.UNSET
         record.colour = row.colour or msgspec.UNSET

@@ -24,6 +24,7 @@ class FlowRow(Protocol):
     intercepted: bool
     metadata_only: bool
     sni: str
+    ja4: str
     method: str
     path: str
     status: int

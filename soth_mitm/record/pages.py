@@ -54,7 +54,7 @@ class _Clients(dict[str, tuple[str, int]]):
 _CLIENTS = _Clients()
 _CLIENTS_KEPT = 4096
 
-_Site = tuple[str, str, str, int, str, bool, bool]
+_Site = tuple[str, str, str, int, str, str, bool, bool]
 _Result = tuple[Any, ...]
 
 
@@ -87,7 +87,7 @@ class Page:
     def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
         """Keep a closed row in an empty slot."""
         host, client = _CLIENTS[row.client]
-        site = (host, row.scheme, row.host, row.port, row.sni, row.intercepted, row.metadata_only)
+        site = (host, row.scheme, row.host, row.port, row.sni, row.ja4, row.intercepted, row.metadata_only)
         result = (
             row.kind,
             row.method,
@@ -180,7 +180,7 @@ class Page:
             result,
             client_port,
         ) = _RECORD.unpack_from(self._records, slot * _SIZE)
-        client, scheme, host, port, sni, intercepted, metadata_only = self._sites[site]
+        client, scheme, host, port, sni, ja4, intercepted, metadata_only = self._sites[site]
         (
             kind,
             method,
@@ -212,6 +212,7 @@ class Page:
             intercepted=intercepted,
             metadata_only=metadata_only,
             sni=sni,
+            ja4=ja4,
             method=method,
             path=self._paths[start : start + length].decode(),
             status=status,
@@ -306,7 +307,7 @@ class Page:
 
     def around(self, site: int, result: int) -> tuple[str, str]:
         """Return what stands before and behind the path in the lines of equal rows."""
-        _, scheme, host, port, _, _, _ = self._sites[site]
+        _, scheme, host, port, *_ = self._sites[site]
         _, method, status, _, content_type, _, outcome, *_ = self._results[result]
         return before_path(method, status, scheme, host, port), after_path(content_type, outcome)
 

@@ -29,6 +29,7 @@ _HINT_LIMIT = 400
 _MEMO_ENTRIES = 4096
 _MEMO_KEY = 256
 _CONNS = 65_536
+_NO_HELLO = ("", "")
 
 OPEN = "open"
 STREAMING = "streaming"
@@ -53,6 +54,8 @@ class Row(msgspec.Struct, gc=False):
     intercepted: bool = False
     metadata_only: bool = False
     sni: str = ""
+    ja4: str = ""
+    """JA4 fingerprint of the client's hello, where there was one."""
     method: str = ""
     path: str = ""
     """The target in origin-form, at most `PATH_LIMIT` characters."""
@@ -236,7 +239,7 @@ def _handler_failed(row: Row, event: e.Event, body: e.HandlerFailed) -> None:
 
 
 def _hello(row: Row, event: e.Event, body: e.HelloReceived) -> None:
-    row.sni = _HOSTS[body.sni]
+    row.sni, row.ja4 = _HOSTS[body.sni], _SHORTS[body.ja4]
 
 
 def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
@@ -334,11 +337,11 @@ def _annotated(row: Row, body: e.Annotated) -> None:
 class RowFold:
     """Fold events into rows; feed it every event of a stream, in order."""
 
-    __slots__ = ("_open", "_sni")
+    __slots__ = ("_hellos", "_open")
 
     def __init__(self) -> None:
         self._open: dict[int, Row] = {}
-        self._sni: dict[int, str] = {}
+        self._hellos: dict[int, tuple[str, str]] = {}
 
     @property
     def open_rows(self) -> dict[int, Row]:
@@ -383,7 +386,7 @@ class RowFold:
             body.port,
             body.intercepted,
             body.metadata_only,
-            self._sni.get(event.conn, ""),
+            *self._hellos.get(event.conn, _NO_HELLO),
             last_mono_ns=now,
         )
         return row
@@ -391,8 +394,8 @@ class RowFold:
     def _conn(self, event: e.Event, body: e.Body) -> None:
         kind = type(body)
         if kind is e.HelloReceived and isinstance(body, e.HelloReceived):
-            if len(self._sni) >= _CONNS:
-                del self._sni[next(iter(self._sni))]
-            self._sni[event.conn] = _HOSTS[body.sni]
+            if len(self._hellos) >= _CONNS:
+                del self._hellos[next(iter(self._hellos))]
+            self._hellos[event.conn] = _HOSTS[body.sni], _SHORTS[body.ja4]
         elif kind is e.ConnClosed:
-            self._sni.pop(event.conn, None)
+            self._hellos.pop(event.conn, None)

@@ -136,7 +136,7 @@ def test_a_failure_says_why_and_what_to_do() -> None:
     (found,) = objects_of(stream, detail=1)
     assert found["url"] == "pin.bank.test:443"
     assert found["reason"] == "tls_handshake_failed"
-    assert found["tls"] == {"sni": "pin.bank.test", "reason": "client_rejected_ca"}
+    assert found["tls"] == {"sni": "pin.bank.test", "reason": "client_rejected_ca", "ja4": ""}
     assert found["hint"].startswith("The client does not trust")
     assert (found["status"], found["request"], found["response"]) == (None, None, None)
 

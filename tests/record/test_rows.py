@@ -40,7 +40,7 @@ def test_an_exchange_becomes_one_row_with_everything_a_list_shows() -> None:
     assert (row.state, row.open, row.reason, row.outcome) == ("closed", False, "completed", "")
     assert (row.error, row.generated, row.modified, row.rewritten, row.reused) == (False,) * 5
     assert row.intercepted
-    assert row.sni == "api.shop.test"
+    assert (row.sni, row.ja4) == ("api.shop.test", "t13d1516h2_8daaf6152771")
     assert row.ttfb_ns == 20_150_000
     assert row.duration_ns == row.last_mono_ns - row.started_mono_ns > row.ttfb_ns
 

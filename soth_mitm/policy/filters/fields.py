@@ -47,6 +47,7 @@ FIELDS: Final = (
     Field("proto", "text", ("version", "kind"), "HTTP version, or kind of flow", "proto:1.1"),
     Field("client", "text", ("client",), "client address", "client:127.0.0.1"),
     Field("sni", "text", ("sni",), "server name in the TLS hello", "sni:shop.test"),
+    Field("ja4", "text", ("ja4",), "JA4 fingerprint of the client's TLS hello", "ja4:t13d1516h2"),
     Field("reason", "text", ("outcome", "reason", "tls_reason", "guard"), "outcome", "reason:expired"),
     Field("comment", "text", ("comment",), "comment", "comment:todo"),
     Field("mark", "text", ("mark",), "mark", "mark:●"),

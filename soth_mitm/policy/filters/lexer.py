@@ -86,13 +86,19 @@ def _word(text: str, start: int) -> tuple[Token, int]:
 
 
 def _field(text: str, start: int) -> tuple[str, int]:
-    """Return the name before a colon, and where the value begins; no name for `http://` or `host:443`."""
+    """Return the name before a colon, and where the value begins; no name for `http://` or `web1:443`.
+
+    A name with a digit in it is one only where there is such a field.
+    """
     end = start
-    while end < len(text) and (text[end].isascii() and (text[end].isalpha() or text[end] == "-")):
+    while end < len(text) and (text[end].isascii() and (text[end].isalnum() or text[end] == "-")):
         end += 1
-    if end == start or text[end : end + 1] != ":" or text[end + 1 : end + 3] == "//":
+    name = text[start:end].lower()
+    if not name or text[end : end + 1] != ":" or text[end + 1 : end + 3] == "//":
         return "", start
-    return text[start:end].lower(), end + 1
+    if name not in BY_NAME and any(char.isdigit() for char in name):
+        return "", start
+    return name, end + 1
 
 
 def _quoted(text: str, start: int) -> tuple[str, int]:

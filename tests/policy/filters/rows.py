@@ -34,6 +34,7 @@ ROWS = st.builds(
     tls_reason=st.sampled_from(["", "unknown_ca"]),
     outcome=st.sampled_from(["", "cert expired"]),
     sni=st.sampled_from(["", "api.shop.test"]),
+    ja4=st.sampled_from(["", "t13d1516h2_8daaf6152771_e5627efa2ab1"]),
     client=st.sampled_from(["127.0.0.1:51712", "[::1]:9", "unix"]),
 )
 
@@ -42,8 +43,9 @@ TERMS = st.sampled_from(
         "orders", "/^get/", "host:api", "host:=cdn.shop.test", "host:/^api/", "status:5xx",
         "status:400-499", "status:>=300", "status:0", "size:>1k", "size:1k..10m", "dur:>500ms", "dur:<1ms",
         "type:json", "is:error", "is:tls-failed", "is:tunnel", "is:sse", "is:grpc", "is:ws", "is:open",
-        "is:marked", "port:443", "path:/v1/", "url:https://api", "client:127", "sni:shop", "reason:expired",
-        "comment:x", "method:=get", "is:replay", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
+        "is:marked", "port:443", "path:/v1/", "url:https://api", "client:127", "sni:shop", "ja4:t13d",
+        "reason:expired", "comment:x",
+        "method:=get", "is:replay", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
         "ttfb:>1s", 'type:=""', "orders|status:404", "path:/rders|€/", "host:api&!is:error",
     ]
 )  # fmt: skip

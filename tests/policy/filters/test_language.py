@@ -167,6 +167,11 @@ def test_any_text_compiles_and_explains_or_is_refused_with_a_column_within_it(te
     assert 0 <= column <= len(text)
 
 
+def test_a_host_with_a_digit_and_a_port_is_a_word_and_no_field() -> None:
+    assert compile_filter("web1:8443")(row(host="web1", port=8443))
+    assert compile_filter("ja4:t13d")(row(ja4="t13d1516h2_8daaf6152771_e5627efa2ab1"))
+
+
 @given(EXPRESSIONS, ROWS)
 def test_a_negation_is_the_opposite_and_twice_is_the_same(text: str, one: object) -> None:
     wanted = compile_filter(text)(one)  # type: ignore[arg-type]
