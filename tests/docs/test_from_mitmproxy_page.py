@@ -48,6 +48,11 @@ REST = """
 | `--ignore-hosts REGEX` | `--tunnel GLOB` |
 | `--set block_list=/~d ads/403` | `--block GLOB` |
 | `--set confdir=DIR` | `--confdir DIR` |
+| `--set client_certs=PATH` | `--client-cert FILE`, or `client_cert` of a rule for one host: [tls.md](tls.md) |
+| `--set request_client_cert` | `--request-client-cert CAFILE`; a client's certificate is checked |
+| `--set ssl_verify_upstream_trusted_ca=FILE` | `upstream_roots`; `roots` of a rule for one host |
+| `--set tls_version_server_min=...`, `ciphers_server` | `--tls-profile`, and `[tls]` in `config.toml` |
+| `MITMPROXY_SSLKEYLOGFILE` | `--keylog FILE`, or `SSLKEYLOGFILE` |
 | `--flow-detail N` | `-v` for heads, `-vv` for bodies; `--format jsonl` for programs |
 | a filter as the last argument | `--filter EXPR` |
 | `http://mitm.it` | `http://soth.mitm` |
