@@ -48,7 +48,7 @@ REST = """
 | `--ignore-hosts REGEX` | `--tunnel GLOB` |
 | `--set block_list=/~d ads/403` | `--block GLOB` |
 | `--set confdir=DIR` | `--confdir DIR` |
-| `--set client_certs=PATH` | `--client-cert FILE`, or `client_cert` of a rule for one host: [tls.md](tls.md) |
+| `--set client_certs=PATH` | `--client-cert FILE`, or `client_cert` of a host's rule: [tls.md](tls.md) |
 | `--set request_client_cert` | `--request-client-cert CAFILE`; a client's certificate is checked |
 | `--set ssl_verify_upstream_trusted_ca=FILE` | `upstream_roots`; `roots` of a rule for one host |
 | `--set tls_version_server_min=...`, `ciphers_server` | `--tls-profile`, and `[tls]` in `config.toml` |
