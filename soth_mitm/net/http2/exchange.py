@@ -88,6 +88,11 @@ class StreamExchange(Relaying):
                 self.stream.number,
             )
         )
+        if head.content_type:
+            coding = next((value for name, value in head.fields if name == b"content-encoding"), b"")
+            self._look_for_messages(
+                self._request, head.content_type, coding=coding, raw=head.raw, fields=head.fields
+            )
         if head.host and head.authority and head.host.lower() != head.authority.lower():
             emit(Anomaly("host_differs_from_authority", Direction.REQUEST))
 

@@ -17,6 +17,7 @@ from soth_mitm.model.events import (
     ResponseInfo,
     Upgraded,
 )
+from soth_mitm.net import messages
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.http2.switched import Follower, follow
 from soth_mitm.policy.decision import Action
@@ -75,6 +76,12 @@ class Relaying:
         limit = self.session.config.limits.capture_body_bytes
         return BodyTap(self.shared, self.flow, direction=direction, capture=self.capture, limit=limit)
 
+    def _look_for_messages(
+        self, tap: BodyTap, content_type: bytes, *, coding: bytes, raw: bytes, fields: Fields
+    ) -> None:
+        streamed = all(name != b"content-length" for name, _ in fields)
+        messages.attach(tap, content_type, coding=coding, path=self.place.path, raw=raw, streamed=streamed)
+
     # --- the request ----------------------------------------------------------------------------
 
     def request_data(self, data: bytes, *, overhead: int, end: bool) -> None:
@@ -124,6 +131,7 @@ class Relaying:
         if self.flow.closed:
             return
         if self.follower is None:
+            self._request.ended()
             self.flow.emit(RequestEnd(self._request.data, self._request.wire, trailers))
         else:
             self.follower.ended(Direction.REQUEST)
@@ -171,9 +179,18 @@ class Relaying:
             emit(Upgraded(self.head.protocol.decode("ascii", "backslashreplace")))
             self.follower = follow(self, answer, up=self._request, down=self._response)
             self.follower.start()
-        elif self.shared.hooks.response:
-            self.ask_response(answer, end=end)
-            return
+        else:
+            if answer.content_type and not end:
+                self._look_for_messages(
+                    self._response,
+                    answer.content_type,
+                    coding=answer.content_encoding,
+                    raw=answer.raw,
+                    fields=answer.fields,
+                )
+            if self.shared.hooks.response:
+                self.ask_response(answer, end=end)
+                return
         self.put_response(answer.fields, never=answer.never, end=end)
 
     def put_response(self, fields: Fields, *, never: tuple[int, ...] = (), end: bool) -> None:
@@ -223,6 +240,7 @@ class Relaying:
         if self.flow.closed:
             return
         if self.follower is None:
+            self._response.ended()
             self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
         else:
             self.follower.ended(Direction.RESPONSE)
