@@ -40,6 +40,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool_idle_total: int = 256
     upstream_per_host: int = 1024
     in_flight_bytes: int = 256 * 1024 * 1024
+    process_queue: int = 1024
+    process_cache: int = 4096
     tunnel_pipe_bytes: int = 256 * 1024
     h2_max_streams: int = 100
     h2_stream_window: int = 128 * 1024
@@ -68,6 +70,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_timeout: float = 600.0
     pool_idle_timeout: float = 60.0
     handler_timeout: float = 15.0
+    process_timeout: float = 5.0
     drain_timeout: float = 5.0
 
 
@@ -181,6 +184,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     redact: bool = True
     magic_host: str = "soth.mitm"
     tls: TlsSettings = TlsSettings()
+    process_lookup: bool = True
+    """Find out which program of this machine opened a connection."""
     limits: Limits = Limits()
 
     @property

@@ -18,6 +18,7 @@ from soth_mitm.net.drain import Drain, Watchdog
 from soth_mitm.net.listener import Listener
 from soth_mitm.net.loops import run
 from soth_mitm.net.pool import Pool
+from soth_mitm.net.process.lookup import ProcessLookup
 from soth_mitm.net.shared import Shared
 from soth_mitm.net.sockets import raise_descriptor_limit
 from soth_mitm.net.tls import keylog
@@ -104,6 +105,7 @@ class Proxy:
         shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
         shared.pool = Pool(shared)
         self._tell_ca()
+        shared.processes = self._process_lookup(shared)
         self._listener = Listener(shared)
         self._watchdog = Watchdog(shared)
         self._drain = Drain(shared, self._listener)
@@ -155,8 +157,17 @@ class Proxy:
         await self.drain()
         self._watchdog.stop()
         self._shared.slices.finish()
+        if self._shared.processes is not None:
+            self._shared.processes.close()
         self._shared.ended = True
         self.bus.publish(SessionEnded("stopped" if error is None else f"{type(error).__name__}"))
+
+    @staticmethod
+    def _process_lookup(shared: Shared) -> ProcessLookup | None:
+        config = shared.config
+        if not config.process_lookup:
+            return None
+        return ProcessLookup(shared.loop, config.limits, counters=shared.counters, publish=shared.bus.publish)
 
     async def drain(self, deadline: float | None = None) -> int:
         """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""

@@ -94,6 +94,7 @@ class FlowRecord(msgspec.Struct):
     mark: str | msgspec.UnsetType = msgspec.UNSET
     comment: str | msgspec.UnsetType = msgspec.UNSET
     colour: str | msgspec.UnsetType = msgspec.UNSET
+    process: str | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
     request: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
     response: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
@@ -175,6 +176,7 @@ class JsonPrinter:
         record.mark = row.mark or msgspec.UNSET
         record.comment = row.comment or msgspec.UNSET
         record.colour = row.colour or msgspec.UNSET
+        record.process = row.process or msgspec.UNSET
         if self._detail:
             record.request = self._message(exchange.request)
             record.response = self._message(exchange.response)

@@ -204,6 +204,8 @@ class TextPrinter:
             parts.append(cause)
         if row.state != "closed":
             parts.append("cut off")
+        if self._detail and row.process:
+            parts.append(f"by {row.process}")
         if row.modified:
             parts.append("changed")
         if row.generated:

@@ -35,6 +35,12 @@ _LONGEST_NAME = 200
 _PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=[^&#\s]+")
 _MEMBER = re.compile(r'("([^"\\]{1,100})"\s{0,100}:\s{0,100})"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
 _USERINFO = re.compile(r"([a-zA-Z0-9+.-]://)[^\s/?#@]{1,2000}@")
+_FIELD_ARGUMENT = re.compile(
+    r"(\b(?:(?:proxy-)?authorization|cookie|x-api-key|[\w-]{0,60}(?:token|secret)):\s?(?:(?:basic|bearer)\s)?)\S+",
+    re.IGNORECASE,
+)
+_LOGIN_OPTION = re.compile(r"((?<!\S)(?:-u|--user|-U|--proxy-user)[ =]?[^\s:-][^\s:]{0,200}):\S+")
+_OPTION = re.compile(r"((?<!\S)--?([\w-]{1,100})[= ])(?!-)\S+")
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +77,13 @@ def field(name: str, value: str) -> str:
     if is_secret(lower):
         return MASK
     return url(value)
+
+
+def command(text: str) -> str:
+    """Mask secrets in a command line, as far as they can be told: in URLs, fields and options."""
+    text = _FIELD_ARGUMENT.sub(lambda match: f"{match[1]}{MASK}", url(text))
+    text = _LOGIN_OPTION.sub(rf"\1:{MASK}", text)
+    return _OPTION.sub(lambda match: f"{match[1]}{MASK}" if is_secret(match[2]) else match[0], text)
 
 
 def _cookie(part: str) -> str:

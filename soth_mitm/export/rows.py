@@ -45,6 +45,7 @@ class FlowRow(Protocol):
     tls_reason: str
     guard: str
     hint: str
+    process: str
     mark: str
     comment: str
     colour: str

@@ -29,13 +29,17 @@ class ConnectionInfo:
 class Target:
     """Where a client wants to go, as far as it is known when TLS begins."""
 
-    __slots__ = ("alpn", "host", "port", "sni")
+    __slots__ = ("alpn", "host", "port", "process", "sni")
 
-    def __init__(self, host: str, port: int, *, sni: str = "", alpn: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, host: str, port: int, *, sni: str = "", alpn: tuple[str, ...] = (), process: str = ""
+    ) -> None:
         self.host = host
         self.port = port
         self.sni = sni
         self.alpn = alpn
+        self.process = process
+        """The program of this machine that connects, where it is known by now; empty otherwise."""
 
 
 BodySource = Callable[[], Awaitable[bytes]]

@@ -58,6 +58,7 @@ CONN: dict[type[e.Body], tuple[set[ConnState], ConnState | None]] = {
     e.HelloReceived: (_BEFORE_TLS, None),
     e.PolicyDecided: ({_C.ACCEPTED, _C.CONNECT_PARSED}, _C.POLICY_DECIDED),
     e.CertificateIssued: (_OPEN, None),
+    e.ProcessKnown: (_OPEN, None),
     e.TlsStarted: (_BEFORE_TLS, _C.TLS_STARTED),
     e.TlsEstablished: ({_C.TLS_STARTED}, _C.TLS_READY),
     e.TlsFailed: ({_C.TLS_STARTED, _C.TLS_READY}, _C.CLOSING),

@@ -54,6 +54,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("pool_idle_total", 256, "connections", "close the oldest idle connection", "pool_full"),
     Limit("upstream_per_host", 1024, "connections", "answer 503", "upstream_host_full"),
     Limit("in_flight_bytes", 256 * MIB, "bytes", "answer 503 to new connections", "too_much_in_flight"),
+    Limit("process_queue", 1024, "connections", "leave the program unknown", "process_queue_full"),
+    Limit("process_cache", 4096, "programs", "forget the one used longest ago", "process_cache_full"),
     Limit("tunnel_pipe_bytes", 256 * KIB, "bytes", "stop reading from the sender", "back_pressure"),
     Limit("h2_max_streams", 100, "streams of a connection", "refuse the stream", "h2_max_streams"),
     Limit("h2_stream_window", 128 * KIB, "bytes", "the sender waits", "back_pressure"),
@@ -82,6 +84,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("idle_timeout", 600, "seconds", "close both sides", "idle_timeout"),
     Limit("pool_idle_timeout", 60, "seconds", "close the idle connection", "pool_idle"),
     Limit("handler_timeout", 15, "seconds", "go on without the handler, or answer 500", "handler_timeout"),
+    Limit("process_timeout", 5, "seconds", "leave the program unknown", "process_timeout"),
     Limit("drain_timeout", 5, "seconds", "close what is still open", "drain_deadline"),
 )
 

@@ -291,7 +291,8 @@ class Connect:
         if not self._shared.hooks.intercept:
             return decision
         alpn = tuple(name.decode("latin-1") for name in self._hello.alpn)
-        target = Target(self._host, self._port, sni=sni, alpn=alpn)
+        process = self._life.process.name if self._life.process is not None else ""
+        target = Target(self._host, self._port, sni=sni, alpn=alpn, process=process)
         if self._shared.call_hook("should_intercept_tls", target) is False:
             return Decision(Action.TUNNEL, "handler_veto")
         return decision

@@ -39,6 +39,8 @@ class Watchdog:
                 shared.internal_error("watchdog", f"{type(error).__name__}: {error}")
                 session.kill(CloseReason.INTERNAL_ERROR)
         shared.pool.tick(now)
+        if shared.processes is not None:
+            shared.processes.tick(now)
         self.start()
 
     def stop(self) -> None:

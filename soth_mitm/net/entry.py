@@ -56,6 +56,8 @@ class Entry:
         reason, detail = CloseReason.COMPLETED.value, ""
         try:
             tune(self._sock)
+            if shared.processes is not None:
+                shared.processes.ask(life, self._sock)
             await self._serve()
         except HandshakeFailed:
             pass

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soth_mitm.clock import Clock
+    from soth_mitm.model.events import ProcessKnown
     from soth_mitm.net.slices import Backlog, Slices
     from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
@@ -40,7 +41,7 @@ class Publisher(Protocol):
 class ConnLife:
     """One transport connection in the event stream. Its end is told after those of its flows."""
 
-    __slots__ = ("_slices", "bus", "number", "on_end", "state")
+    __slots__ = ("_slices", "bus", "number", "on_end", "process", "state")
 
     def __init__(self, bus: Bus, number: int, slices: Slices | None = None) -> None:
         self.bus = bus
@@ -49,6 +50,8 @@ class ConnLife:
         self.state: int = ConnState.NEW
         self.on_end: Callable[[], None] | None = None
         """Called once, after the terminal event."""
+        self.process: ProcessKnown | None = None
+        """The program that opened it, as soon as it is known."""
 
     def emit(self, body: Body) -> int:
         """Publish an event of this conn; return its monotonic time.

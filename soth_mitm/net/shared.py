@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config, Limits
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
+    from soth_mitm.net.process.lookup import ProcessLookup
     from soth_mitm.net.tls.ca import CertificateAuthority
     from soth_mitm.net.tls.leaf import LeafCache
     from soth_mitm.net.tls.upstream import UpstreamTls
@@ -103,6 +104,8 @@ class Shared:
     tls: UpstreamTls
     dialer: Dialer
     pool: Pool
+    processes: ProcessLookup | None
+    """Finds the program behind a connection; None where that is not wanted."""
 
     def __init__(self, config: Config, bus: Bus, handler: Handler | None) -> None:
         self.config = config

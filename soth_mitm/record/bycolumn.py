@@ -23,7 +23,7 @@ Record = tuple[int, ...]
 
 _Check = Callable[[Record], bool]
 
-SITE: Final = ("client", "scheme", "host", "port", "sni", "ja4", "intercepted", "metadata_only")
+SITE: Final = ("client", "scheme", "host", "port", "sni", "ja4", "intercepted", "metadata_only", "process")
 RESULT: Final = (
     "kind", "method", "status", "version", "content_type", "reason", "outcome", "error",
     "reused", "generated", "modified", "rewritten", "tls_reason", "tls_peer", "guard", "hint",

@@ -14,15 +14,16 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.annotation import Annotation
-from soth_mitm.model.events import Annotated
+from soth_mitm.model.events import Annotated, ConnClosed, ProcessKnown
 from soth_mitm.policy.filters import Filter, compile_filter
 from soth_mitm.record.blockmap import ConnBlocks
 from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.bycolumn import search_page
 from soth_mitm.record.changes import ChangeLog, Changes
+from soth_mitm.record.naming import Unnamed
 from soth_mitm.record.pages import NO_BLOCKS, PAGE_ROWS, Page
 from soth_mitm.record.remarks import Remarks
-from soth_mitm.record.rows import CLOSED, Row, RowFold
+from soth_mitm.record.rows import CLOSED, Row, RowFold, process_name
 from soth_mitm.record.session import SessionFacts, SessionFold
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Index:
         self._conn_blocks = ConnBlocks()
         self._failures: dict[_Failure, tuple[int, int]] = {}
         self._remarks = Remarks()
+        self._unnamed = Unnamed()
         self._log = ChangeLog()
 
     def __len__(self) -> int:
@@ -80,6 +82,7 @@ class Index:
         fold, session, conns = self._rows.apply, self._session.apply, self._conn_blocks
         touched: dict[int, Row] = {}
         said: list[tuple[int, Annotation]] = []
+        of_conns: list[tuple[int, ProcessKnown | ConnClosed]] = []
         with self._lock:
             for event in events:
                 row = fold(event)
@@ -92,12 +95,27 @@ class Index:
                 if event.conn and not event.flow and block != NO_BLOCK:
                     conns.note(event.conn, block)
                 session(event)
+                if type(body) is ProcessKnown or type(body) is ConnClosed:
+                    of_conns.append((event.conn, body))
             numbers = {self._settle(row, block) for row in touched.values()}
+            for conn, told in of_conns:
+                numbers |= self._name(conn, told)
             numbers.update(self._annotate(flow, annotation, block) for flow, annotation in said)
             numbers.discard(-1)
             self._log.note(numbers)
             if len(self) > self.max_rows:
                 self.drop_rows(len(self) - self.max_rows)
+
+    def _name(self, conn: int, body: ProcessKnown | ConnClosed) -> set[int]:
+        """Say on the rows of a conn, of those that are packed, which program it is; return their numbers."""
+        numbers = self._unnamed.take(conn)
+        if isinstance(body, ConnClosed):
+            return set()
+        name = process_name(body)
+        there = {number for number in numbers if number >= self.dropped}
+        for number in there - self._open.keys():
+            self._page(number).name(number % PAGE_ROWS, name)
+        return there
 
     def _settle(self, row: Row, block: int) -> int:
         """Give a changed row its place, and pack it when it is closed; return its number, -1 for none."""
@@ -139,6 +157,8 @@ class Index:
             self._pages.append(Page())
         self._open[number] = row
         self._numbers[row.flow] = number
+        if not row.process:
+            self._unnamed.note(row.conn, number)
 
     def _pack(self, row: Row, block: int) -> None:
         number, flow = row.number, row.flow

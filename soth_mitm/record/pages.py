@@ -26,6 +26,8 @@ _BLOCKS = struct.Struct("<II")
 _BLOCKS_AT = 68
 _REPEATS = struct.Struct("<I")
 _REPEATS_AT = 64
+_NUMBER = struct.Struct("<H")
+_SITE_AT = 82
 _FLOW = struct.Struct("<Q")
 _FLOWS = struct.Struct("<Q82x")
 
@@ -54,7 +56,7 @@ class _Clients(dict[str, tuple[str, int]]):
 _CLIENTS = _Clients()
 _CLIENTS_KEPT = 4096
 
-_Site = tuple[str, str, str, int, str, str, bool, bool]
+_Site = tuple[str, str, str, int, str, str, bool, bool, str]
 _Result = tuple[Any, ...]
 
 
@@ -87,7 +89,17 @@ class Page:
     def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
         """Keep a closed row in an empty slot."""
         host, client = _CLIENTS[row.client]
-        site = (host, row.scheme, row.host, row.port, row.sni, row.ja4, row.intercepted, row.metadata_only)
+        site = (
+            host,
+            row.scheme,
+            row.host,
+            row.port,
+            row.sni,
+            row.ja4,
+            row.intercepted,
+            row.metadata_only,
+            row.process,
+        )
         result = (
             row.kind,
             row.method,
@@ -180,7 +192,7 @@ class Page:
             result,
             client_port,
         ) = _RECORD.unpack_from(self._records, slot * _SIZE)
-        client, scheme, host, port, sni, ja4, intercepted, metadata_only = self._sites[site]
+        client, scheme, host, port, sni, ja4, intercepted, metadata_only, process = self._sites[site]
         (
             kind,
             method,
@@ -235,9 +247,16 @@ class Page:
             tls_peer=tls_peer,
             guard=guard,
             hint=hint,
+            process=process,
             repeats=repeats,
             number=number,
         )
+
+    def name(self, slot: int, process: str) -> None:
+        """Say which program asked for the flow of a filled slot."""
+        at = slot * _SIZE + _SITE_AT
+        (number,) = _NUMBER.unpack_from(self._records, at)
+        _NUMBER.pack_into(self._records, at, self._site_id((*self._sites[number][:-1], process)))
 
     def flow(self, slot: int) -> int:
         """Return the flow of a filled slot."""

@@ -105,6 +105,8 @@ class Row(msgspec.Struct, gc=False):
     """What a person says about it, on one line."""
     colour: str = ""
     """The name of the colour a person gave it."""
+    process: str = ""
+    """The program of this machine that asked for it; empty where it is not known, or not yet."""
     number: int = -1
     """The row's number in its index; -1 outside of one."""
 
@@ -115,6 +117,7 @@ class Row(msgspec.Struct, gc=False):
 
 
 _Key = TypeVar("_Key", bytes, str)
+_T = TypeVar("_T")
 
 
 class _Memo(dict[_Key, str]):
@@ -337,11 +340,14 @@ def _annotated(row: Row, body: e.Annotated) -> None:
 class RowFold:
     """Fold events into rows; feed it every event of a stream, in order."""
 
-    __slots__ = ("_hellos", "_open")
+    __slots__ = ("_hellos", "_open", "_process", "_unnamed")
 
     def __init__(self) -> None:
         self._open: dict[int, Row] = {}
         self._hellos: dict[int, tuple[str, str]] = {}
+        self._process: dict[int, str] = {}
+        self._unnamed: dict[int, list[Row]] = {}
+        """Rows by conn whose program is not known yet; some of them may have been closed."""
 
     @property
     def open_rows(self) -> dict[int, Row]:
@@ -352,6 +358,7 @@ class RowFold:
         """Take one event; return the row it changed, None where it changed none.
 
         The row is the fold's own and goes on changing until it is closed; then the fold forgets it.
+        What names the program of a conn changes its open rows, and returns none of them.
         """
         flow = event.flow
         body = event.body
@@ -374,9 +381,10 @@ class RowFold:
 
     def _opened(self, event: e.Event, body: e.FlowOpened) -> Row:
         now = event.mono_ns
+        conn = event.conn
         row = self._open[event.flow] = Row(
             event.flow,
-            event.conn,
+            conn,
             str(body.flow_kind),
             event.wall_ns,
             now,
@@ -386,16 +394,44 @@ class RowFold:
             body.port,
             body.intercepted,
             body.metadata_only,
-            *self._hellos.get(event.conn, _NO_HELLO),
+            *self._hellos.get(conn, _NO_HELLO),
             last_mono_ns=now,
+            process=self._process.get(conn, ""),
         )
+        if not row.process:
+            self._wait_for_name(conn, row)
         return row
+
+    def _wait_for_name(self, conn: int, row: Row) -> None:
+        rows = self._unnamed.get(conn)
+        if rows is None:
+            _bounded(self._unnamed, conn, [row])
+            return
+        if len(rows) & (len(rows) - 1) == 0:  # at powers of two, which makes it cheap for many open rows
+            rows[:] = [each for each in rows if each.open]
+        rows.append(row)
 
     def _conn(self, event: e.Event, body: e.Body) -> None:
         kind = type(body)
         if kind is e.HelloReceived and isinstance(body, e.HelloReceived):
-            if len(self._hellos) >= _CONNS:
-                del self._hellos[next(iter(self._hellos))]
-            self._hellos[event.conn] = _HOSTS[body.sni], _SHORTS[body.ja4]
+            _bounded(self._hellos, event.conn, (_HOSTS[body.sni], _SHORTS[body.ja4]))
+        elif kind is e.ProcessKnown and isinstance(body, e.ProcessKnown):
+            name = process_name(body)
+            _bounded(self._process, event.conn, name)
+            for row in self._unnamed.pop(event.conn, ()):
+                row.process = name
         elif kind is e.ConnClosed:
             self._hellos.pop(event.conn, None)
+            self._process.pop(event.conn, None)
+            self._unnamed.pop(event.conn, None)
+
+
+def process_name(body: e.ProcessKnown) -> str:
+    """Return the name of a program as rows show it."""
+    return _SHORTS[body.name]
+
+
+def _bounded(table: dict[int, _T], conn: int, value: _T) -> None:
+    if len(table) >= _CONNS:
+        del table[next(iter(table))]
+    table[conn] = value

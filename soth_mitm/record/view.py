@@ -88,6 +88,7 @@ class ConnView(msgspec.Struct):
     policy: e.PolicyDecided | None = None
     hello: e.HelloReceived | None = None
     issued: e.CertificateIssued | None = None
+    process: e.ProcessKnown | None = None
     dial: e.DialStarted | None = None
     resolved: e.DialResolved | None = None
     dial_failed: e.DialFailed | None = None

@@ -303,6 +303,7 @@ _CONN_STEPS: dict[type[e.Body], _ConnStep] = {
     e.PolicyDecided: _kept("policy"),
     e.HelloReceived: _kept("hello"),
     e.CertificateIssued: _kept("issued"),
+    e.ProcessKnown: _kept("process"),
     e.DialStarted: _kept("dial"),
     e.DialResolved: _kept("resolved"),
     e.DialFailed: _kept("dial_failed"),

@@ -175,7 +175,11 @@ class Lab:
         resolver: Callable[[str, int], Sequence[tuple[str, int]] | None] | None = None,
         **settings: Any,  # noqa: ANN401 - as many types as there are settings
     ) -> Proxy:
-        """Start the proxy; every name resolves to this machine unless `resolver` says otherwise."""
+        """Start the proxy; every name resolves to this machine unless `resolver` says otherwise.
+
+        Programs are not looked for unless a setting says so: their names come at any time.
+        """
+        settings.setdefault("process_lookup", False)
         config = Config(
             listen_port=0,
             confdir=str(self.world.confdir),

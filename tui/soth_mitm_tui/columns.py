@@ -260,6 +260,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
            lambda row: _term("proto", row.version)),
     Column("client", "client", "client", 15, NEVER, lambda row: row.client,
            lambda row: _muted(row.client), lambda row: _client_term(row.client)),
+    Column("process", "process", "program of the client", 14, 190, lambda row: row.process,
+           lambda row: _muted(row.process), lambda row: _term("proc", row.process)),
     Column("conn", "conn", "connection", 5, NEVER, lambda row: row.conn,
            lambda row: _muted(str(row.conn)), right=True),
     Column("mark", "mark", "mark and colour", 8, NEVER, lambda row: f"{row.mark} {row.colour}".strip(),

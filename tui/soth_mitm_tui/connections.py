@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soth_mitm.export import redact
 from soth_mitm.text import human_duration, printable
 from soth_mitm_tui.certificates import certificate_lines
 from soth_mitm_tui.lines import BLANK, Line, Span, fact, heading
 
 if TYPE_CHECKING:
+    from soth_mitm.model.events import ProcessKnown
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import ConnView, FlowView
 
@@ -22,11 +24,24 @@ _RESUMED = {
 def client_lines(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
     """Return the section of the client's connection."""
     lines = _conn("Client", "client", view.client, now_wall_ns, fallback=row.client)
-    process = getattr(row, "process", "")
     if lines and view.client is not None and view.client.named is not None:
         lines.insert(2, fact("for", printable(view.client.named.client)))
-    if lines and process:
-        lines.insert(2, fact("process", printable(process)))
+    program = view.client.process if view.client else None
+    if lines and program is not None:
+        lines[2:2] = _program(program)
+    return lines
+
+
+def _program(program: ProcessKnown) -> list[Line]:
+    """Return which program it is; secrets in its arguments are masked as in what is printed."""
+    spans: list[Span] = [(printable(program.name, 80), "strong"), (f" · pid {program.pid}", "muted")]
+    if program.parent:
+        spans.append((f" · started by {printable(program.parent, 80)}", "muted"))
+    lines = [fact("program", *spans)]
+    if program.path:
+        lines.append(fact("its file", printable(program.path, 400)))
+    if program.command:
+        lines.append(fact("command", printable(redact.command(program.command), 400)))
     return lines
 
 

@@ -40,6 +40,10 @@ def _client(row: Row) -> tuple[Key, str]:
     return address, address or "unknown client"
 
 
+def _process(row: Row) -> tuple[Key, str]:
+    return row.process, row.process or "unknown program"
+
+
 def _conn(row: Row) -> tuple[Key, str]:
     return row.conn, f"connection {row.conn} from {row.client}"
 
@@ -47,6 +51,7 @@ def _conn(row: Row) -> tuple[Key, str]:
 GROUPINGS: Final = (
     Grouping("host", "by host", _host),
     Grouping("client", "by client", _client),
+    Grouping("process", "by program", _process),
     Grouping("connection", "by connection", _conn),
 )
 

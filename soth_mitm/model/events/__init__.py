@@ -31,6 +31,7 @@ from soth_mitm.model.events.conn import GoneAway as GoneAway
 from soth_mitm.model.events.conn import HelloReceived as HelloReceived
 from soth_mitm.model.events.conn import PeerSettings as PeerSettings
 from soth_mitm.model.events.conn import PolicyDecided as PolicyDecided
+from soth_mitm.model.events.conn import ProcessKnown as ProcessKnown
 from soth_mitm.model.events.conn import TargetGiven as TargetGiven
 from soth_mitm.model.events.conn import TlsEstablished as TlsEstablished
 from soth_mitm.model.events.conn import TlsFailed as TlsFailed

@@ -194,6 +194,25 @@ class GoneAway(Body, frozen=True):
     detail: str = ""
 
 
+class ProcessKnown(Body, frozen=True):
+    """The program of this machine that opened a client's connection; comes while the conn is open.
+
+    Nothing waits for it: it may come after the first flow, or not at all. All text is printable.
+    """
+
+    KIND = 0x021A
+    pid: int
+    name: str
+    """What a person calls it: of an interpreter, what it runs."""
+    path: str = ""
+    """Its file; empty where that may not be known."""
+    command: str = ""
+    """Its arguments, shortened."""
+    parent: str = ""
+    """The name of the program that started it."""
+    parent_pid: int = 0
+
+
 class ConnClosed(Body, frozen=True):
     """Terminal event of a conn. Byte counts are of the transport, below TLS where that is known."""
 

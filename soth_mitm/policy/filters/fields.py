@@ -12,7 +12,7 @@ class Field(NamedTuple):
 
     name: str
     kind: str
-    """`text`, `number`, `status`, `size` (bytes), `time` (nanoseconds), `deep` or `none`."""
+    """`text`, `number`, `status`, `size` (bytes), `time` (nanoseconds) or `deep`."""
     attributes: tuple[str, ...]
     """Attributes of a row; a text field holds when one of them does."""
     words: str
@@ -57,7 +57,7 @@ FIELDS: Final = (
     Field("resheader", "deep", (), "header field of the response", "resheader:/cache-control: .*no-store/"),
     Field("reqbody", "deep", (), "body of the request", "reqbody:sku"),
     Field("resbody", "deep", (), "body of the response", "resbody:/error.*code/"),
-    Field("proc", "none", (), "process of the client", "proc:curl", "which process it was is not known yet"),
+    Field("proc", "text", ("process",), "program of the client", "proc:curl", "of programs on this machine"),
 )  # fmt: skip
 
 DEEP: Final = {

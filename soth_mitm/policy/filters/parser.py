@@ -113,8 +113,6 @@ def term(token: Token) -> Node:
         raise FilterError(
             token.value_column - 1, f"nothing follows {token.field}: ; for example {field.example}"
         )
-    if field.kind == "none":
-        return Never(f"{field.words} {token.text}", field.note)
     if field.kind == "deep":
         return Deep(_deep(name, token))
     if field.kind == "text":

@@ -36,6 +36,7 @@ ROWS = st.builds(
     sni=st.sampled_from(["", "api.shop.test"]),
     ja4=st.sampled_from(["", "t13d1516h2_8daaf6152771_e5627efa2ab1"]),
     client=st.sampled_from(["127.0.0.1:51712", "[::1]:9", "unix"]),
+    process=st.sampled_from(["", "curl", "vite"]),
 )
 
 TERMS = st.sampled_from(

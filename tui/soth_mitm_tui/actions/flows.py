@@ -81,7 +81,7 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "list.group",
         "v",
         "group",
-        "Group the flows by host, by client, by connection, or not at all.",
+        "Group the flows by host, by client, by program, by connection, or not at all.",
         VIEW,
         show=True,
     ),
