@@ -133,6 +133,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.personal = False
         """NTLM or Negotiate was spoken on it, which authenticates the connection, not a request."""
         self.alive = False
+        self.lost_by: Exception | None = None
+        """The error by which it was lost: on TLS 1.3 a refusal of our certificate comes as late as that."""
         self.speaks_h2 = "h2c" in peer.alpn
         self.idle_since = 0.0
         self.received = 0
@@ -198,6 +200,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
         """Tell the user, and publish the end."""
         self._not_waiting()
         self.alive = False
+        self.lost_by = exc
         self._shared.upstreams.discard(self)
         user = self.user
         if user is not None:

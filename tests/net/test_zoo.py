@@ -10,6 +10,7 @@ from soth_mitm.config import HostRule
 from soth_mitm.export.lines import TextPrinter
 from soth_mitm.model.events import FlowClosed, Side, TlsEstablished, TlsFailed
 from soth_mitm.record.rows import RowFold
+from tests.helpers.h2peer import Peer, get
 from tests.helpers.net import OK, SITE, Lab
 from tests.net.menagerie import ZOO, Cage, Keeper, caged
 from tests.net.tls.support import issue
@@ -72,6 +73,31 @@ async def test_a_wrong_upstream_is_refused_and_row_event_page_and_line_say_why(
     for text in (animal.words, animal.says, site):
         assert text in line
     assert cage.requests == []
+
+
+@pytest.mark.parametrize("name", ["expired", "client certificate, TLS 1.2", "client certificate, TLS 1.3"])
+async def test_over_http2_the_cause_is_told_as_well_however_late_it_comes(
+    lab: Lab, keeper: Keeper, name: str
+) -> None:
+    animal = ZOO[name]
+    await lab.start(rules=(HostRule(match="*", roots=str(keeper.roots)),))
+    context = animal.make(keeper)
+    context.set_alpn_protocols(["h2"])
+    with caged(context) as cage:
+        sock = await lab.connect(cage.port)
+        wire = await lab.inside(sock, context=lab.client_context(alpn=("h2", "http/1.1")))
+        if wire.transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
+            client = Peer(wire, client=True)
+            answer = (await client.message(client.ask(get(b"/animal")))).body
+        else:  # the handshake had failed before ours: HTTP/1.1 is what is safe then
+            wire.send(GET)
+            answer = await wire.rest()
+        wire.close()
+        await lab.settled()
+    assert animal.says in answer.decode()
+    failures = {each.body.failure.reason for each in lab.bodies(TlsFailed) if each.event.flow}
+    assert failures == {animal.reason}
+    assert animal.words in printed(lab)
 
 
 TAKEN = [(name, how) for name, animal in ZOO.items() for how in animal.accepted]

@@ -6,6 +6,7 @@ response of our own; after a final head has gone out, only a reset is left.
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import (
@@ -28,6 +29,7 @@ from soth_mitm.net.dial import DialError
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.relaying import Relaying
 from soth_mitm.net.sockets import format_address
+from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
 from soth_mitm.proto.http1 import Http1Error
 from soth_mitm.proto.http2 import VERSION, ErrorCode, error_name, heads, translate
@@ -235,7 +237,13 @@ class StreamExchange(Relaying):
         elif unseen or self._may_retry():
             self._retry("the upstream had not looked at it" if unseen else "the connection had gone stale")
         else:
-            answers.response_missing(self, code, detail)
+            error = self.leg.conn.lost_by if self.leg is not None else None
+            if isinstance(error, ssl.SSLError):
+                place = self.place
+                why = tls_failure.classify_upstream(error, host=place.host, port=place.port)
+                answers.upstream_tls_failed(self, why)
+            else:
+                answers.response_missing(self, code, detail)
 
     def _may_retry(self) -> bool:
         leg = self.leg
