@@ -31,7 +31,7 @@ def differs(host: str, sni: str | None) -> bool:
 
     An address says nothing about names, so nothing differs from it.
     """
-    if not sni or as_address(host.strip("[]")) is not None:
+    if not sni or sni == host or as_address(host.strip("[]")) is not None:
         return False
     return (names.normalise(host) or host) != (names.normalise(sni) or sni)
 
