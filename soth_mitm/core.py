@@ -13,6 +13,7 @@ from soth_mitm.config import Config, difference
 from soth_mitm.control import Control
 from soth_mitm.errors import StartError
 from soth_mitm.model.events import CaLoaded, ConfigReloaded, Event, Notice, SessionEnded, SessionStarted
+from soth_mitm.net import transparent
 from soth_mitm.net.dial import Dialer, Override
 from soth_mitm.net.drain import Drain, Watchdog
 from soth_mitm.net.listener import Listener
@@ -80,9 +81,8 @@ class Proxy:
         """Start: load or make the CA, bind, and accept."""
         config = self.config
         endpoints = modes.endpoints(config)
-        for place in endpoints:
-            if place.mode.kind in (modes.Kind.SOCKS5, modes.Kind.TRANSPARENT):
-                raise StartError(f"the mode {place.mode} is not in this version yet")
+        if not transparent.AVAILABLE and any(p.mode.kind is modes.Kind.TRANSPARENT for p in endpoints):
+            raise StartError("the mode transparent needs Linux; use regular, or socks5")
         shared = self._shared = Shared(config, self.bus, self._handler)
         soft, _ = raise_descriptor_limit()
         self.bus.publish(SessionStarted(self.run_id, __version__, platform=sys.platform))
@@ -116,6 +116,7 @@ class Proxy:
             self.bus.publish(SessionEnded("start_failed"))
             raise
         self.addresses = _addresses(self.listeners)
+        shared.mode_hops = [place.mode.hop for place in self.listeners if place.mode.hop is not None]
         shared.listening = _addresses(sorted(self.listeners, key=_is_no_proxy))
         self._watchdog.start()
         return self

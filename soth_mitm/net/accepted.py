@@ -57,6 +57,7 @@ class Accepted:
         """Send what is said last; the socket is closed by whoever serves it."""
         try:
             self.sock.send(answer)
+            self.sock.recv(65_536)  # closing on unread bytes would take the answer back
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             return  # the client left before it could read the answer

@@ -118,7 +118,8 @@ def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> No
         flow.emit(RequestHead(method, target, "", raw, path))
     flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, words.advice))
     text = words.text if words.text == error.detail else f"{words.text} ({error.detail})"
-    head, body = replies.error(status, error.code, text=text, hint=words.advice)
+    fields = getattr(error, "fields", ())
+    head, body = replies.error(status, error.code, text=text, hint=words.advice, fields=fields)
     flow.emit(ResponseHead(status, replies.phrase(status), "HTTP/1.1", head, b"text/plain", generated=True))
     flow.close(CloseReason.HTTP_ERROR, error.code)
     session.refused(error.code, head + body)

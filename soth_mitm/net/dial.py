@@ -10,6 +10,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from weakref import WeakSet
 
 from soth_mitm.errors import SothError
 from soth_mitm.model.events import DialFailed, DialResolved, DialStarted
@@ -106,6 +107,7 @@ class Dialer:
         self._override = override
         self._ttl = ttl
         self._capacity = capacity
+        self._made: WeakSet[socket.socket] = WeakSet()
         self._cache: OrderedDict[Address, tuple[float, tuple[Address, ...]]] = OrderedDict()
 
     def known(self, host: str, port: int) -> tuple[Address, ...] | None:
@@ -172,7 +174,7 @@ class Dialer:
             try:
                 async with asyncio.timeout(self._timeout):
                     if via is None or not tunnel:
-                        sock, address = await self._race(addresses, _attempt)
+                        sock, address = await self._race(addresses, self._attempt)
                     else:
                         sock, address = await self._through(via, addresses, host, port)
             except TimeoutError as error:
@@ -198,7 +200,7 @@ class Dialer:
     ) -> tuple[socket.socket, Address]:
         """Connect to the proxy, and have it connect on."""
         if via.speaks_http:
-            sock, address = await self._race(addresses, _attempt)
+            sock, address = await self._race(addresses, self._attempt)
             loop = asyncio.get_running_loop()
             try:
                 await hops.open_tunnel(loop, sock, via, host=host, port=port, timeout=self._timeout)
@@ -214,6 +216,17 @@ class Dialer:
             return await hops.socks(address, via, host=host, port=port, timeout=self._timeout)
 
         return await self._race(addresses, attempt)
+
+    async def _attempt(self, address: Address) -> socket.socket:
+        return await _attempt(address, self._made)
+
+    def is_ours(self, address: object) -> bool:
+        """Return whether a connection that came from `address` is one that was dialled here.
+
+        That is how a redirection shows that leads back to the proxy that makes the connections. Those to
+        a SOCKS proxy are made elsewhere, and not known.
+        """
+        return any(sock.fileno() >= 0 and sock.getsockname() == address for sock in list(self._made))
 
     async def _race(
         self, addresses: tuple[Address, ...], attempt: Callable[[Address], Coroutine[Any, Any, socket.socket]]
@@ -266,9 +279,10 @@ async def _abandon(running: dict[asyncio.Future[socket.socket], Address]) -> Non
             outcome.close()
 
 
-async def _attempt(address: Address) -> socket.socket:
+async def _attempt(address: Address, made: WeakSet[socket.socket]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
+    made.add(sock)
     try:
         tune(sock)
         await asyncio.get_running_loop().sock_connect(sock, address)

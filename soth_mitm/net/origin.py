@@ -35,6 +35,8 @@ class Place(NamedTuple):
     """The proxy on the way."""
     authority: bytes = b""
     """What a stream's `:authority` is to say, where not what the client sent."""
+    address: str = ""
+    """Where to connect, in place of what the host resolves to."""
 
 
 class Origin(Protocol):
@@ -192,7 +194,7 @@ class PooledOrigin:
         absolute = place.via is not None and place.via.speaks_http and place.scheme == "http"
         return Peer.of(
             place.scheme,
-            place.host,
+            place.address or place.host,
             place.port,
             decision=place.decision,
             alpn=self.alpn,

@@ -65,7 +65,13 @@ def build(
 
 
 def error(
-    status: int, code: str, *, text: str, hint: str = "", head_only: bool = False
+    status: int,
+    code: str,
+    *,
+    text: str,
+    hint: str = "",
+    fields: tuple[tuple[bytes, bytes], ...] = (),
+    head_only: bool = False,
 ) -> tuple[bytes, bytes]:
     """Return a response that explains a failure: what, why, and what to do next."""
     words = (
@@ -75,5 +81,5 @@ def error(
     )
     kind = _PROXY_STATUS.get(code, "http_request_error" if status < 500 else "proxy_internal_response")
     status_field = f'soth-mitm; error={kind}; details="{code}"'.encode("ascii", "replace")
-    fields = ((b"Proxy-Status", status_field), (b"Cache-Control", b"no-store"))
-    return build(status, words.encode(), fields=fields, head_only=head_only)
+    added = ((b"Proxy-Status", status_field), (b"Cache-Control", b"no-store"), *fields)
+    return build(status, words.encode(), fields=added, head_only=head_only)

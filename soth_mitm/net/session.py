@@ -18,6 +18,7 @@ from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
 from soth_mitm.net.upstream import established
 from soth_mitm.policy.decision import Action, Decision
+from soth_mitm.proto import proxy_auth
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
 from soth_mitm.proto.http1 import Http1Error, Item, RequestHead, RequestReader
 from soth_mitm.text import printable
@@ -47,6 +48,7 @@ class ClientSession(ClientTransport):
         host: str = "",
         port: int = 0,
         pooled: bool = False,
+        auth: str = "",
         info: ConnectionInfo | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> None:
@@ -64,6 +66,8 @@ class ClientSession(ClientTransport):
         self.exchange: Exchange | None = None
         self.stream: ByteStream | None = None
         self.host, self.port = host, port
+        self._auth = auth
+        """The `user:password` without which no request goes on."""
         self._on_end = on_end
         self._info = info
         self._ended = False
@@ -196,6 +200,8 @@ class ClientSession(ClientTransport):
 
     def _begin(self, head: RequestHead, rest: Sequence[Item]) -> None:
         try:
+            if self._auth:
+                head = proxy_auth.admit(head, self._auth)
             place = self.origin.locate(head)
         except ConnectError as error:
             self._refuse(error, head.raw)
@@ -267,7 +273,8 @@ class ClientSession(ClientTransport):
             if not self.exchange.finished:
                 answers.request_refused(self.exchange, error)
             return
-        answers.head_refused(self, error, self.reader.release() if raw is None else raw)
+        shown = self.reader.release() if raw is None else raw
+        answers.head_refused(self, error, proxy_auth.hide(shown) if self._auth else shown)
 
     def _cut_in_head(self) -> None:
         """Leave a row where the client left inside a head."""

@@ -16,7 +16,7 @@ from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.slices import Slices
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
-from soth_mitm.policy.routes import Routes
+from soth_mitm.policy.routes import Hop, Routes
 from soth_mitm.proto.http2.bounds import Bounds
 from soth_mitm.text import printable
 
@@ -121,6 +121,8 @@ class Shared:
         self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Killable] = {}
         self.listening: list[tuple[str, int]] = []
+        self.mode_hops: list[Hop] = []
+        """The proxies that modes name."""
         self.draining = False
         self.capturing = True
         """Whether flows that begin now are told."""

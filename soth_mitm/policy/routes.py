@@ -95,6 +95,11 @@ class Routes:
             hop = None if rule.via == DIRECT else parse_hop(rule.via, where=f"upstream[{number}].via")
             self._rows.append((compile_glob(rule.match), hop))
 
+    @property
+    def hops(self) -> list[Hop]:
+        """The proxies that rules name."""
+        return [hop for _, hop in self._rows if hop is not None]
+
     def choose(self, host: str, port: int, default: Hop | None = None) -> Hop | None:
         """Return the proxy through which a target is reached; None: directly."""
         if not self._rows and default is None:
