@@ -6,7 +6,6 @@ way. Nothing is held back, except what `deciding` holds for a hook that asked fo
 
 from __future__ import annotations
 
-import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
-from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
+from soth_mitm.net.upstream import PERSONAL, UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto import http1
 from soth_mitm.proto.http1 import Framing, Http1Error
@@ -46,10 +45,6 @@ if TYPE_CHECKING:
     from soth_mitm.net.switched import Switched
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
-_PERSONAL = re.compile(
-    rb"\n(?=[AaPpWw])(?i:(?:www|proxy)-authenticate|(?:proxy-)?authorization):[^\n]*?\b(?i:ntlm|negotiate)\b"
-)
-"""A field that authenticates a connection instead of a request (RFC 4559 section 6)."""
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
@@ -170,7 +165,7 @@ class Exchange:
         conn.reader.begin(self.head.method)
         if conn.peer.absolute and conn.peer.via is not None:  # its credentials are not for the recording
             self._to_upstream[0] = hops.authorized(self._to_upstream[0], conn.peer.via)
-        if not self.session.intercepted and _PERSONAL.search(self.head.raw):
+        if not self.session.intercepted and PERSONAL.search(self.head.raw):
             conn.personal = True
         phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
         self.flow.emit(
@@ -303,7 +298,7 @@ class Exchange:
             answers.next_proxy_refused(self)
             return True
         self.response_head = head
-        if head.status in (401, 407) and self.conn is not None and _PERSONAL.search(head.raw):
+        if head.status in (401, 407) and self.conn is not None and PERSONAL.search(head.raw):
             self.conn.personal = True
         self._response.wire = len(head.raw)
         emit = self.flow.emit

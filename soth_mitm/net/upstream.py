@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from soth_mitm.policy.decision import Decision
     from soth_mitm.policy.routes import Hop
 
+PERSONAL = re.compile(
+    rb"\n(?=[AaPpWw])(?i:(?:www|proxy)-authenticate|(?:proxy-)?authorization):[^\n]*?\b(?i:ntlm|negotiate)\b"
+)
+"""A field that authenticates a connection instead of a request (RFC 4559 section 6)."""
 SHUTDOWN_TIMEOUT = 60.0
 """Seconds that a TLS peer has to take the last bytes and answer the close_notify."""
 

@@ -183,3 +183,12 @@ async def test_a_connection_without_a_header_is_refused(lab: Lab, sent: bytes, c
     (refused,) = [told.body for told in lab.bodies(ConnectRefused) if told.event.flow]
     assert refused.code == code
     assert handler.clients == []
+
+
+async def test_http2_without_asking_cannot_get_round_it(lab: Lab) -> None:
+    await lab.start(proxy_auth="me:secret")
+    client = await lab.client()
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
+    assert await client.rest() == b""
+    (refused,) = [told.body for told in lab.bodies(ConnectRefused) if told.event.flow]
+    assert (refused.code, refused.status) == ("http2_without_auth", 407)
