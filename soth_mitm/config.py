@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture_body_bytes: int = 64 * 1024 * 1024
     hook_body_bytes: int = 8 * 1024 * 1024
     message_bytes: int = 8 * 1024 * 1024
-    message_inflate_bytes: int = 16 * 1024 * 1024
+    message_inflate_bytes: int = 8 * 1024 * 1024
     message_backlog_bytes: int = 16 * 1024 * 1024
     recorder_queue_bytes: int = 64 * 1024 * 1024
     cursor_queue_events: int = 8192

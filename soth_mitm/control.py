@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from soth_mitm.errors import InjectionError
 from soth_mitm.model.annotation import AnnotationError, Annotations, changed
 from soth_mitm.model.events import CaptureSwitched
 from soth_mitm.model.reasons import CloseReason
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from soth_mitm.config import Config
+    from soth_mitm.model.events import Direction
     from soth_mitm.net.drain import Drain
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.learning import Learned
@@ -47,6 +49,22 @@ class Control:
             return False
         session.kill(CloseReason.KILLED)
         return True
+
+    async def inject(self, flow: int, direction: Direction, data: bytes, *, label: str = "text") -> None:
+        """Send a message over an open WebSocket: `request` to its server, `response` to its client.
+
+        It goes at once, or after the message that is passing. An event tells it, with origin `injected`.
+
+        Raises:
+            InjectionError: the flow is no open WebSocket, its direction is closed, or the message cannot be.
+        """
+        await self._on_loop(self._inject(flow, direction, data, label))
+
+    async def _inject(self, flow: int, direction: Direction, data: bytes, label: str) -> None:
+        conversation = self._shared.conversations.get(flow)
+        if conversation is None:
+            raise InjectionError(f"flow {flow} is no WebSocket that is open")
+        conversation.inject(direction, label, data)
 
     async def reload(self, config: Config) -> tuple[str, ...]:
         """Use other settings for connections made from now on; return the names of what changed."""

@@ -24,6 +24,10 @@ class DumpError(SothError):
     """A dump file that cannot be opened, read or written."""
 
 
+class InjectionError(SothError):
+    """A message of somebody's own cannot be sent into a flow."""
+
+
 class ProtocolError(SothError):
     """A peer broke the protocol.
 

@@ -105,12 +105,16 @@ class Request(HttpMessage):
     @property
     def url(self) -> str:
         """The URL, as text that may hold hostile characters."""
-        if self.target.startswith((b"http://", b"https://")):
-            return self.target.decode("utf-8", "backslashreplace")
-        default = 443 if self.scheme == "https" else 80
-        port = "" if self.port == default else f":{self.port}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{port}{self.target.decode('utf-8', 'backslashreplace')}"
+        return url_of(self.scheme, self.host, self.port, target=self.target)
+
+
+def url_of(scheme: str, host: str, port: int, *, target: bytes) -> str:
+    """Return the URL of a request, as text that may hold hostile characters."""
+    if target.startswith((b"http://", b"https://")):
+        return target.decode("utf-8", "backslashreplace")
+    shown = "" if port == (443 if scheme == "https" else 80) else f":{port}"
+    name = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}{shown}{target.decode('utf-8', 'backslashreplace')}"
 
 
 class Response(HttpMessage):

@@ -33,7 +33,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("message_bytes", 8 * MIB, "bytes", "tell a message up to there, let it pass", "message_too_long"),
     Limit(
         "message_inflate_bytes",
-        16 * MIB,
+        8 * MIB,
         "bytes over 100 times what came compressed",
         "tell no more messages of that direction, let it pass",
         "inflate_limit",

@@ -441,6 +441,8 @@ class Exchange:
         self.shared.flows.pop(self.flow.number, None)
         if self.deciding is not None:
             self.deciding.cancel()
+        if self.switched is not None:
+            self.switched.cancel()
         self._drop_conn(reason)
         self.flow.close(reason, detail)
 

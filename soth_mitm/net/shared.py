@@ -22,6 +22,7 @@ from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.config import Config, Limits
+    from soth_mitm.net.conversation import Conversation
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
     from soth_mitm.net.process.lookup import ProcessLookup
@@ -120,6 +121,8 @@ class Shared:
         self.sessions: set[Session] = set()
         self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Killable] = {}
+        self.conversations: dict[int, Conversation] = {}
+        """The open WebSockets, by flow."""
         self.listening: list[tuple[str, int]] = []
         self.mode_hops: list[Hop] = []
         """The proxies that modes name."""

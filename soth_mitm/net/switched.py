@@ -50,6 +50,9 @@ class Switched:
     def start(self) -> None:
         """Begin; nothing has passed yet."""
 
+    def cancel(self) -> None:
+        """Take note that the flow is over."""
+
     # --- bytes ----------------------------------------------------------------------------------
 
     def client_bytes(self, data: bytes) -> None:
@@ -64,7 +67,7 @@ class Switched:
 
     def _to_upstream(self, data: bytes) -> None:
         exchange = self._exchange
-        if exchange.conn is not None:
+        if exchange.conn is not None and exchange.conn.alive:
             exchange.flow.from_client += len(data)
             exchange.conn.write(data)
 
@@ -77,7 +80,6 @@ class Switched:
         plain = conn is not None and conn.alive and not exchange.session.tls
         if plain and not self._upstream_ended and conn is not None and half_close(conn.transport):
             self._client_ended = True
-            self._ended(Direction.REQUEST)
             return True
         self._finish(Direction.REQUEST, None)
         return False
@@ -88,7 +90,6 @@ class Switched:
         ended = self._client_ended or self._upstream_ended
         if error is None and not ended and session.half_close():
             self._upstream_ended = True
-            self._ended(Direction.RESPONSE)
             return
         self._finish(Direction.RESPONSE, error)
         session.close_when_sent()
@@ -96,9 +97,6 @@ class Switched:
     def client_lost(self, error: BaseException | None) -> None:
         """The client's connection is gone."""
         self._finish(Direction.REQUEST, error)
-
-    def _ended(self, whose: Direction) -> None:
-        """Take note of one half's end."""
 
     def _first(self, whose: Direction) -> Direction:
         """Return the direction whose sender ended first, now that `whose` has."""

@@ -147,6 +147,7 @@ class MessageTeller:
         *,
         number: int = 0,
         wire: int = 0,
+        fragments: int = 1,
         compressed: bool = False,
         note: str = "",
         origin: str = "",
@@ -160,6 +161,7 @@ class MessageTeller:
                 size=len(data),
                 data=told,
                 wire=wire,
+                fragments=fragments,
                 compressed=compressed,
                 note=note,
                 origin=origin,
@@ -169,7 +171,7 @@ class MessageTeller:
         arriving = self._number, self._held, self._size, self._offset
         self._number, self._held, self._size, self._offset = number, [], 0, 0
         self.part(data)
-        self.end(label, wire=wire, compressed=compressed, note=note, origin=origin)
+        self.end(label, wire=wire, fragments=fragments, compressed=compressed, note=note, origin=origin)
         self._number, self._held, self._size, self._offset = arriving
 
     def lies(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soth_mitm.hooks.messages import url_of
 from soth_mitm.model.events import Direction
 from soth_mitm.net.conversation import Conversation
+from soth_mitm.net.gate import Why
 from soth_mitm.net.switched import Switched
 
 if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.conversation import Carrier
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.proto.websocket.handshake import Handshake
 
@@ -17,11 +20,13 @@ if TYPE_CHECKING:
 class WebSocket(Switched):
     """Carries a conversation; only what cannot be read of it is told as body chunks."""
 
+    takes_own = True
+
     def __init__(self, exchange: Exchange, handshake: Handshake, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange, up=up, down=down)
-        self._conversation = Conversation(
-            self, exchange.shared, exchange.flow, handshake=handshake, capture=exchange.capture
-        )
+        self._conversation = _conversation(self, exchange, handshake)
+        self._late_ends: list[BaseException | None] = []
+        """Ends of the upstream that wait for what is held of it."""
 
     def start(self) -> None:
         """Say what was agreed on."""
@@ -46,10 +51,62 @@ class WebSocket(Switched):
         """Tell bytes as body chunks."""
         (self._up if direction is Direction.REQUEST else self._down).passed(data)
 
-    def _ended(self, whose: Direction) -> None:
-        self._conversation.end(whose)
+    def hold(self, direction: Direction, on: bool) -> None:
+        """Stop, or start again, to read from the sender of a direction."""
+        exchange = self._exchange
+        gate = exchange.session.gate if direction is Direction.REQUEST else exchange.gate
+        gate.set(Why.HOLDING, on)
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Take note that the flow is over."""
+        self._conversation.stop()
+
+    def client_ended(self) -> bool:
+        """The client will send no more; return whether its connection is kept for the other direction."""
+        if self._conversation.end(Direction.REQUEST):
+            return super().client_ended()
+        return not self._exchange.session.tls  # which is lost next
+
+    def upstream_ended(self, error: BaseException | None) -> None:
+        """The upstream will send no more, or is lost."""
+        if self._late_ends or not self._conversation.end(Direction.RESPONSE):
+            self._late_ends.append(error)
+        else:
+            super().upstream_ended(error)
+
+    def client_lost(self, error: BaseException | None) -> None:
+        """The client's connection is gone: nothing of it can wait any longer."""
+        self._conversation.let_go(Direction.REQUEST)
+        super().client_lost(error)
+
+    def drained(self, direction: Direction) -> None:
+        """Do what the end of a direction's sender would have done, had nothing been held."""
+        if direction is Direction.REQUEST:
+            if not super().client_ended():
+                self._exchange.session.close_when_sent()
+            return
+        ends, self._late_ends = self._late_ends, []
+        for error in ends:
+            if not self._exchange.finished:
+                super().upstream_ended(error)
+
+    def failed(self, error: Exception) -> None:
+        """End the flow for a fault of the proxy's own."""
+        self._exchange.session.internal_error(error)
 
     def _finish(self, whose: Direction, error: BaseException | None) -> None:
         if not self._exchange.finished:
-            self._ended(whose)
             self._exchange.finish(*self._conversation.outcome(self._first(whose), error))
+
+
+def _conversation(carrier: Carrier, exchange: Exchange, handshake: Handshake) -> Conversation:
+    shared, flow, capture = exchange.shared, exchange.flow, exchange.capture
+    if not shared.hooks.message:
+        return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
+    from soth_mitm.net.interposing import Interposed
+
+    place = exchange.place
+    url = url_of(place.scheme, place.host, place.port, target=exchange.head.target)
+    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url)

@@ -263,6 +263,10 @@ class Relaying:
         """Have the handler decide about a response."""
         raise NotImplementedError
 
+    def internal_error(self, error: Exception) -> None:
+        """Fail the flow at once for a fault of ours."""
+        raise NotImplementedError
+
     def _all_sent(self) -> None:
         """The last byte for the client has gone out."""
         raise NotImplementedError

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TAIL = b"\x00\x00\xff\xff"
 RATIO = 100
 """Times that messages may expand for ever; ten times what text does."""
+GRANT = 4096
+"""Bytes that a message may have whatever its size: of equal ones little more than a reference is sent."""
 _WINDOW = -15
 """The largest window reads what any smaller one wrote."""
 _SMALLEST_WRITTEN = 9
@@ -29,7 +31,7 @@ class Deflate(PerMessageDeflate):
 
     Mends what makes wsproto's own lose its way: a control frame between the fragments of a compressed
     message, a message that ends in a final block, a window of 2^8. What expands to more than `RATIO`
-    times its bytes may do so for `limit` bytes, not longer.
+    times its bytes and `GRANT` a message may do so for `limit` bytes, not longer.
 
     Raises:
         CodecError: `inflate_failed`, `inflate_limit`.
@@ -88,6 +90,7 @@ class Deflate(PerMessageDeflate):
 
     def message(self, data: bytes) -> bytes:
         """Decompress a message that is there as a whole."""
+        self._room = min(self._limit, self._room + GRANT)
         whole = self._inflated(data) if data else data
         if self._fed:  # a message without a byte breaks RFC 7692 section 7.2.3.6, but some say "" so
             whole += self._inflated(_TAIL)

@@ -96,7 +96,12 @@ class FrameReader(FrameDecoder):
     @property
     def between_messages(self) -> bool:
         """Whether what was fed ended with a whole message, so that another one could come here."""
-        return not self._message and not self._waiting
+        return self.behind == 0
+
+    @property
+    def behind(self) -> int | None:
+        """How many bytes came behind the last whole message; None inside one, or after an `error`."""
+        return None if self._message or self.error is not None else self._waiting
 
     def feed(self, data: bytes) -> list[Piece]:
         """Take bytes; return the pieces that they brought. After an `error`, none."""
@@ -123,6 +128,12 @@ class FrameReader(FrameDecoder):
             if self._keep_raw:
                 self._raw += data[self._fed :]
         return pieces
+
+    def release(self) -> bytes:
+        """Hand out the bytes that are in no piece, where `keep_raw` kept them."""
+        raw = bytes(self._raw)
+        self._raw.clear()
+        return raw
 
     def _short_cut(self, data: bytes, pieces: list[Piece]) -> None:
         """Read unfragmented messages that are there as a whole, as most are.

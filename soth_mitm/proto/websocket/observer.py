@@ -9,6 +9,8 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.proto.websocket.reading import Item, Odd, Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from soth_mitm.proto.websocket.extensions import Agreed
     from soth_mitm.proto.websocket.reading import Close
 
@@ -23,9 +25,11 @@ class Observer:
     the network sent: a direction that cannot be read any more has a `failure`.
     """
 
-    def __init__(self, agreed: Agreed, *, inflate_bytes: int) -> None:
-        self._up = Reading(agreed, from_client=True, inflate_bytes=inflate_bytes)
-        self._down = Reading(agreed, from_client=False, inflate_bytes=inflate_bytes)
+    def __init__(self, agreed: Agreed, *, inflate_bytes: int, keep_raw: bool = False) -> None:
+        self._up, self._down = (
+            Reading(agreed, from_client=from_client, inflate_bytes=inflate_bytes, keep_raw=keep_raw)
+            for from_client in (True, False)
+        )
         self.closed: Close | None = None
         """What the first close frame said."""
         self.error = ""
@@ -37,16 +41,23 @@ class Observer:
 
     def feed(self, direction: Direction, data: bytes) -> list[Item]:
         """Take bytes that pass in a direction; return what they say."""
+        items = self.side(direction).feed(data)
+        self.note(direction, items)
+        return items
+
+    def note(self, direction: Direction, items: Iterable[Item]) -> None:
+        """Take note of what was said in a direction, for the outcome."""
         side = self.side(direction)
-        failed = side.reader.error
-        items = side.feed(data)
         if self.closed is None:
             self.closed = side.close
-        if not self.error:
-            self.error = next((i.code for i in items if type(i) is Odd and i.code not in _HARMLESS), "")
-            if not self.error and failed is None and side.reader.error is not None:
-                self.error = side.reader.error.code
-        return items
+        if self.error:
+            return
+        for item in items:
+            if type(item) is Odd and item.code not in _HARMLESS:
+                self.error = item.code
+                return
+        if side.reader.error is not None:
+            self.error = side.reader.error.code
 
     @property
     def handshake_done(self) -> bool:

@@ -87,7 +87,7 @@ class Reading:
         """The close frame, once it has come."""
         self._size = self._wire = self._fragments = 0
         self._decoder: codecs.IncrementalDecoder | None = None
-        self._open = False
+        self._open = self._over = False
 
     def feed(self, data: bytes) -> list[Item]:
         """Take bytes; return what they say."""
@@ -120,8 +120,10 @@ class Reading:
         self._size = self._wire = self._fragments = 0
 
     def end(self) -> list[Item]:
-        """Take note of the connection's end."""
-        if self.reader.error is not None or self.reader.between_messages:
+        """Take note that no more will come; the first time, this may be odd."""
+        cut = not self._over and self.reader.error is None and not self.reader.between_messages
+        self._over = True
+        if not cut:
             return []
         return [Odd("message_cut", ERRORS["message_cut"])]
 

@@ -157,6 +157,15 @@ def test_a_bomb_ends_the_reading_within_its_limit() -> None:
     assert look.error == "inflate_limit"
 
 
+def test_equal_messages_may_go_on_for_ever_although_each_is_only_a_reference() -> None:
+    sender, look = Sender(), observer(DEFLATE, limit=10_000)
+    text = bytes(range(32, 127)) * 40
+    for _ in range(200):
+        wire = sender.text(text)
+        assert story(look.feed(UP, wire))[0][1] == text
+    assert len(wire) * 100 < len(text)
+
+
 def test_what_expands_moderately_may_be_as_long_as_it_likes() -> None:
     text = b"".join(b"%d " % (number * 7919) for number in range(40_000))
     assert len(text) > 4 * 65_536
