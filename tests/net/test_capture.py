@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from soth_mitm.model.events import CaptureSwitched, ConnClosed, FlowClosed, FlowOpened, RequestHead
+from soth_mitm.model.events import CaptureSwitched, ConnClosed, FlowClosed, RequestHead
 from soth_mitm.record.session import SessionFold
 from tests.helpers.net import Lab
+from tests.helpers.wire import eventually
 
 REQUEST = b"GET http://site.test:1/%s HTTP/1.1\r\nHost: site.test:1\r\nConnection: close\r\n\r\n"
 """Nothing listens there: the flow ends at once, with a 502."""
@@ -37,7 +38,7 @@ async def test_a_flow_that_had_begun_is_told_to_its_end(lab: Lab) -> None:
     client = await lab.client()
     client.send(b"GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: x\r\n\r\n" % origin.port)
     upstream = await origin.accept()
-    await lab.one(FlowOpened)
+    await eventually(lambda: origin.received.endswith(b"\r\n\r\n"), "the request")
     await proxy.control.capture(False)
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
     assert (await client.rest()).endswith(b"ok")
