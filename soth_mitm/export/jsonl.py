@@ -95,6 +95,9 @@ class FlowRecord(msgspec.Struct):
     comment: str | msgspec.UnsetType = msgspec.UNSET
     colour: str | msgspec.UnsetType = msgspec.UNSET
     process: str | msgspec.UnsetType = msgspec.UNSET
+    form: str | msgspec.UnsetType = msgspec.UNSET
+    messages: int | msgspec.UnsetType = msgspec.UNSET
+    grpc_status: int | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
     request: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
     response: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
@@ -177,6 +180,10 @@ class JsonPrinter:
         record.comment = row.comment or msgspec.UNSET
         record.colour = row.colour or msgspec.UNSET
         record.process = row.process or msgspec.UNSET
+        if row.form:
+            record.form, record.messages = row.form, row.messages
+        if row.grpc_status >= 0:
+            record.grpc_status = row.grpc_status
         if self._detail:
             record.request = self._message(exchange.request)
             record.response = self._message(exchange.response)

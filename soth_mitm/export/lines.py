@@ -1,7 +1,8 @@
 """Flows as lines of text: what `--dump` prints.
 
 One line a flow when it ends: time, status, method, URL, size, duration, and what else there is to
-say. One more, marked `…`, when something long-lived (an event stream, an upgrade, a tunnel) begins.
+say. One more, marked `…`, when something long-lived (an event stream, an upgrade, a tunnel) begins;
+with more detail the messages in it follow as they come.
 """
 
 from __future__ import annotations
@@ -14,9 +15,19 @@ from soth_mitm.export import redact as masking
 from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.details import Details
+from soth_mitm.export.live import LiveMessages, count_words
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, begins, site, url
 from soth_mitm.export.style import palette
-from soth_mitm.model.events import BodyChunk, Event, Noted, RequestHead, ResponseHead, Upgraded
+from soth_mitm.model.events import (
+    BodyChunk,
+    Direction,
+    Event,
+    MessageSeen,
+    Noted,
+    RequestHead,
+    ResponseHead,
+    Upgraded,
+)
 from soth_mitm.text import human_duration, human_size, printable
 
 if TYPE_CHECKING:
@@ -24,6 +35,9 @@ if TYPE_CHECKING:
 
 HINT_LIMIT = 160
 """Most characters of a hint in a line; the most detailed output has all of it."""
+
+LINES_BEFORE = 32
+"""Most lines of messages that wait for the head of the response."""
 
 _WORDS = {
     "blocked": "no",
@@ -77,6 +91,9 @@ class TextPrinter:
         self._collector = (
             Collector(body_bytes=self._chooser.body_bytes(printed=detail > 1)) if keeps else None
         )
+        self._live = LiveMessages(self._palette, redact=redact) if detail else None
+        self._waiting: dict[int, list[str]] = {}
+        """Lines of messages that came before the response, by flow."""
         self._begun: set[int] = set()
         """Flows whose first line is out, with their heads."""
         self._long_paths: dict[int, str] = {}
@@ -98,6 +115,10 @@ class TextPrinter:
         step = _STEPS.get(type(event.body))
         if step is not None:
             step(self, row, event)
+        if self._live is not None:
+            line = self._live.apply(row, event)
+            if line:
+                self._message_line(row, line)
 
     def finish(self) -> None:
         """Print the flows that are still open: those that the end of a file cuts off."""
@@ -118,6 +139,21 @@ class TextPrinter:
     def _chunk(self, row: FlowRow, event: Event) -> None:
         """Print a stream as soon as what has come of its body decides that it is wanted."""
         if self._chooser.asks_bodies and begins(row):
+            self._began(row)
+
+    def _message(self, row: FlowRow, event: Event) -> None:
+        """Print a stream that no head gave away once its first message is there."""
+        if isinstance(event.body, MessageSeen) and event.body.direction == Direction.RESPONSE:
+            self._began(row)
+
+    def _message_line(self, row: FlowRow, line: str) -> None:
+        if row.flow in self._begun:
+            self._write(line)
+            return
+        waiting = self._waiting.setdefault(row.flow, [])
+        if len(waiting) < LINES_BEFORE:
+            waiting.append(line)
+        if len(waiting) == LINES_BEFORE:
             self._began(row)
 
     def _upgraded(self, row: FlowRow, event: Event) -> None:
@@ -142,7 +178,7 @@ class TextPrinter:
         text = self._line(row, "…", self._causes.get(row.flow, "streaming"))
         if self._detail:
             text += self._details.heads(exchange)
-        self._write(text)
+        self._write(text + "".join(self._waiting.pop(row.flow, ())))
 
     def _ended(self, row: FlowRow) -> None:
         flow = row.flow
@@ -153,10 +189,13 @@ class TextPrinter:
             text = self._line(row, _size(row), self._note(row))
             if self._detail:
                 if flow not in self._begun:
-                    text += self._details.heads(exchange)
+                    text += self._details.heads(exchange) + "".join(self._waiting.pop(flow, ()))
                 text += self._details.rest(exchange)
             self._write(text)
         self._begun.discard(flow)
+        if self._live is not None:
+            self._live.forget(flow)
+            self._waiting.pop(flow, None)
         if self._long_paths:
             self._long_paths.pop(flow, None)
         if self._causes:
@@ -193,7 +232,8 @@ class TextPrinter:
         return row.method or "-", f"from {row.client}"
 
     def _note(self, row: FlowRow) -> str:
-        parts: list[str] = []
+        counted = count_words(row.form, row.messages)
+        parts = [counted] if counted else []
         cause = self._causes.get(row.flow, "") if self._causes else ""
         if row.outcome and not cause.endswith(row.outcome):
             parts.append(row.outcome)
@@ -217,6 +257,7 @@ _STEPS: dict[type, Callable[[TextPrinter, FlowRow, Event], None]] = {
     RequestHead: TextPrinter._request,
     ResponseHead: TextPrinter._response,
     BodyChunk: TextPrinter._chunk,
+    MessageSeen: TextPrinter._message,
     Upgraded: TextPrinter._upgraded,
     Noted: TextPrinter._noted,
 }

@@ -45,6 +45,10 @@ class FlowRow(Protocol):
     tls_reason: str
     guard: str
     hint: str
+    form: str
+    messages: int
+    last_message_ns: int
+    grpc_status: int
     process: str
     mark: str
     comment: str

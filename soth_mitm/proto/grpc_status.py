@@ -95,6 +95,12 @@ def unescape(message: bytes) -> str:
     return plain.decode("utf-8", "replace")[:_MOST_MESSAGE]
 
 
+def status_of_note(note: str) -> Status | None:
+    """Return the status that `web_trailers_note` has written."""
+    code, _, message = note.partition(" ")
+    return Status(int(code), message) if code.isascii() and code.isdigit() and len(code) < 10 else None
+
+
 def web_trailers_note(data: bytes) -> str:
     """Return the status in a gRPC-Web frame of trailers as `code message`; '' where there is none."""
     lines = (line.partition(b":") for line in data.split(b"\n"))

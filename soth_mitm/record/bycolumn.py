@@ -27,8 +27,10 @@ SITE: Final = ("client", "scheme", "host", "port", "sni", "ja4", "intercepted", 
 RESULT: Final = (
     "kind", "method", "status", "version", "content_type", "reason", "outcome", "error",
     "reused", "generated", "modified", "rewritten", "tls_reason", "tls_peer", "guard", "hint",
+    "form", "grpc_status",
 )  # fmt: skip
-NUMBERS: Final = {"duration_ns": 4, "ttfb_ns": 5, "request_bytes": 6, "response_bytes": 7, "repeats": 8}
+NUMBERS: Final = {"duration_ns": 4, "ttfb_ns": 5, "request_bytes": 6, "response_bytes": 7, "repeats": 8,
+                  "last_message_ns": 16, "messages": 17}  # fmt: skip
 """Where in a record a number stands."""
 PATH_AT, PATH_LENGTH, SITE_AT, RESULT_AT = 11, 12, 13, 14
 FIXED: Final = {"state": CLOSED, "mark": "", "comment": "", "colour": ""}

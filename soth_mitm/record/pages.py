@@ -19,9 +19,10 @@ NO_BLOCKS = 0xFFFF_FFFF
 """First and last block of a row whose events were not stored."""
 
 # flow conn wall mono duration ttfb sent received | repeats first last text | length site result client
-_RECORD = struct.Struct("<QQqqqqqqIIIIHHHI")
+# | last message, messages
+_RECORD = struct.Struct("<QQqqqqqqIIIIHHHIqI")
 _SIZE = _RECORD.size
-_SEARCH = struct.Struct("<Q68xIHHH4x")
+_SEARCH = struct.Struct("<Q68xIHHH16x")
 _BLOCKS = struct.Struct("<II")
 _BLOCKS_AT = 68
 _REPEATS = struct.Struct("<I")
@@ -29,10 +30,15 @@ _REPEATS_AT = 64
 _NUMBER = struct.Struct("<H")
 _SITE_AT = 82
 _FLOW = struct.Struct("<Q")
-_FLOWS = struct.Struct("<Q82x")
+_FLOWS = struct.Struct("<Q94x")
+
+_SITE_COLUMN, _CLIENT_COLUMN = 13, 15
 
 _WHOLE_ADDRESS = 0x1_0000
 """Stands for the port of a client address that is not `host:port`."""
+_VARIED = 64
+"""Results of a page that may have a message of gRPC each; of further ones the name must do."""
+_OUTCOME_AT = 6
 _LARGEST = 2**63 - 1
 _LARGEST_ID = 2**64 - 1
 
@@ -117,7 +123,11 @@ class Page:
             row.tls_peer,
             row.guard,
             row.hint,
+            row.form,
+            row.grpc_status,
         )
+        if row.grpc_status > 0 and len(self._results) >= _VARIED:
+            result = _without_message(result)
         path = row.path.encode("utf-8", "replace")
         start = len(self._paths)
         assert isinstance(self._paths, bytearray), "a full page takes no more rows"
@@ -139,6 +149,8 @@ class Page:
             self._site_id(site),
             self._result_id(result),
             client,
+            row.last_message_ns,
+            row.messages,
         )
         try:
             _RECORD.pack_into(self._records, slot * _SIZE, *values)
@@ -191,6 +203,8 @@ class Page:
             site,
             result,
             client_port,
+            last_message,
+            messages,
         ) = _RECORD.unpack_from(self._records, slot * _SIZE)
         client, scheme, host, port, sni, ja4, intercepted, metadata_only, process = self._sites[site]
         (
@@ -210,6 +224,8 @@ class Page:
             tls_peer,
             guard,
             hint,
+            form,
+            grpc_status,
         ) = self._results[result]
         return Row(
             flow=flow,
@@ -247,6 +263,10 @@ class Page:
             tls_peer=tls_peer,
             guard=guard,
             hint=hint,
+            form=form,
+            messages=messages,
+            last_message_ns=last_message,
+            grpc_status=grpc_status,
             process=process,
             repeats=repeats,
             number=number,
@@ -321,8 +341,8 @@ class Page:
 
     def client(self, record: tuple[int, ...]) -> str:
         """Return the client's address of a record."""
-        host = self._sites[record[-3]][0]
-        return host if record[-1] == _WHOLE_ADDRESS else f"{host}:{record[-1]}"
+        host, port = self._sites[record[_SITE_COLUMN]][0], record[_CLIENT_COLUMN]
+        return host if port == _WHOLE_ADDRESS else f"{host}:{port}"
 
     def around(self, site: int, result: int) -> tuple[str, str]:
         """Return what stands before and behind the path in the lines of equal rows."""
@@ -340,6 +360,12 @@ class Page:
         at = slot * _SIZE + _REPEATS_AT
         repeats = _REPEATS.unpack_from(self._records, at)[0]
         _REPEATS.pack_into(self._records, at, min(repeats + 1, NO_BLOCKS))
+
+
+def _without_message(result: _Result) -> _Result:
+    """Leave out of an outcome what the server said, which may be other words each time."""
+    words = str(result[_OUTCOME_AT]).partition(":")[0]
+    return (*result[:_OUTCOME_AT], words, *result[_OUTCOME_AT + 1 :])
 
 
 def _clamped(values: tuple[int, ...]) -> list[int]:

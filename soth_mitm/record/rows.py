@@ -17,6 +17,8 @@ from soth_mitm.model import websocket
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.outcomes import LEARNED, LEARNED_HINT, dial_hint, dial_words, guard_words, tls_words
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
+from soth_mitm.proto.grpc import TRAILERS
+from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
 from soth_mitm.text import printable
 
 PATH_LIMIT = 120
@@ -105,6 +107,14 @@ class Row(msgspec.Struct, gc=False):
     """What a person says about it, on one line."""
     colour: str = ""
     """The name of the colour a person gave it."""
+    form: str = ""
+    """What its messages are framed by, a `MessageForm`; empty where none are told."""
+    messages: int = 0
+    """Messages so far, both directions together."""
+    last_message_ns: int = 0
+    """From the start to the latest message; 0 while there is none."""
+    grpc_status: int = -1
+    """Status code with which a gRPC call ended; -1 where none was told."""
     process: str = ""
     """The program of this machine that asked for it; empty where it is not known, or not yet."""
     number: int = -1
@@ -202,6 +212,8 @@ def _response_head(row: Row, event: e.Event, body: e.ResponseHead) -> None:
     elif row.outcome:
         # The upstream answered after all: an earlier attempt that failed explains nothing any more.
         row.outcome = row.hint = row.tls_reason = row.tls_peer = ""
+    if row.content_type.startswith(_GRPC):
+        _grpc_ended(row, status_of(body.raw))  # of a call without messages, the head has it
 
 
 def _chunk(row: Row, event: e.Event, body: e.BodyChunk) -> None:
@@ -222,6 +234,28 @@ def _response_end(row: Row, event: e.Event, body: e.ResponseEnd) -> None:
     if body.body_bytes > row.response_bytes:
         row.response_bytes = body.body_bytes
     row.state = OPEN
+    if body.trailers and row.content_type.startswith(_GRPC):
+        _grpc_ended(row, status_of(body.trailers))
+
+
+def _grpc_ended(row: Row, status: Status | None) -> None:
+    if status is None:
+        return
+    row.grpc_status = status.code
+    if status.code:
+        words = f"gRPC {status.name}"
+        row.outcome = printable(f"{words}: {status.message}" if status.message else words, _WORD_LIMIT)
+
+
+def _messages_started(row: Row, event: e.Event, body: e.MessagesStarted) -> None:
+    row.form = str(body.form)
+
+
+def _message(row: Row, event: e.Event, body: e.MessageSeen) -> None:
+    row.messages += 1
+    row.last_message_ns = event.mono_ns - row.started_mono_ns
+    if body.label == TRAILERS and row.form == _GRPC_FORM:
+        _grpc_ended(row, status_of_note(body.note))
 
 
 def _upgraded(row: Row, event: e.Event, body: e.Upgraded) -> None:
@@ -284,7 +318,8 @@ def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     if reason in _WEBSOCKET:
         row.outcome = websocket.outcome(body.detail) or _WORDS[reason]
     elif not row.outcome and reason not in _NEEDS_NO_WORDS:
-        row.outcome = _WORDS.get(reason) or reason.replace("_", " ")
+        left = reason == _CLIENT_CLOSED and row.form and not row.error
+        row.outcome = _LEFT_STREAM if left else _WORDS.get(reason) or reason.replace("_", " ")
     _count_opaque(row, body.from_client, body.from_upstream)
 
 
@@ -298,6 +333,9 @@ def _count_opaque(row: Row, from_client: int, from_upstream: int) -> None:
 # Plain strings, because an enum is compared and hashed in Python.
 _RESPONSE = e.Direction.RESPONSE
 _CLIENT_CLOSED = CloseReason.CLIENT_CLOSED.value
+_LEFT_STREAM = "closed by client"
+_GRPC = "application/grpc"
+_GRPC_FORM = e.MessageForm.GRPC.value
 _ERRORS = frozenset(reason.value for reason in FAILURES)
 _NEEDS_NO_WORDS = frozenset(
     reason.value for reason in (CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF)
@@ -318,6 +356,8 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.BodyChunk: _chunk,
     e.RequestEnd: _request_end,
     e.ResponseEnd: _response_end,
+    e.MessagesStarted: _messages_started,
+    e.MessageSeen: _message,
     e.Upgraded: _upgraded,
     e.TunnelProgress: _progress,
     e.HandlerActed: _acted,

@@ -36,7 +36,18 @@ def documented(section: int) -> list[str]:
 
 
 def test_the_tables_name_every_key_in_order() -> None:
-    optional = ["mark", "comment", "colour", "process", "tls", "request", "response"]
+    optional = [
+        "mark",
+        "comment",
+        "colour",
+        "process",
+        "form",
+        "messages",
+        "grpc_status",
+        "tls",
+        "request",
+        "response",
+    ]
     assert [*documented(0), *optional] == keys(FlowRecord)
     assert documented(1) == [*optional, "body"]
     assert documented(2) == keys(BodyRecord)

@@ -233,3 +233,67 @@ def test_a_time_that_no_calendar_has_does_not_stop_the_printer() -> None:
             e.Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, 2**63 - 1, event.body)
         )
     assert len(out) == 1
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def test_the_line_of_a_stream_counts_its_messages() -> None:
+    stream = Stream()
+    streams.told_sse(stream)
+    streams.grpc(stream, trailers=b"grpc-status: 5\r\ngrpc-message: no%20such%20order\r\n")
+    _, sse, _, grpc = text_of(stream).splitlines()
+    assert sse.endswith("  2 events")
+    assert grpc.endswith("  2 messages · gRPC NOT_FOUND: no such order")
+
+
+def test_detail_1_prints_each_message_as_it_comes() -> None:
+    stream = Stream()
+    streams.told_sse(stream, finished=False)
+    first, second = text_of(stream, detail=1).splitlines()[-2:]
+    assert re.fullmatch(r'    < 1  \d+ms  delta  8  \(7\)  \{"n":1\}', first)
+    assert re.fullmatch(r"    < 2  \d+ms  message  3  a⏎b", second)
+
+
+def test_messages_of_the_request_wait_for_the_head_of_the_response() -> None:
+    stream = Stream()
+    streams.grpc(stream)
+    lines = text_of(stream, detail=1).splitlines()
+    at = lines.index("    < Content-Type: application/grpc")
+    ask, answer, end = lines[at + 1 : at + 4]
+    assert ask.startswith("    > 1  ")
+    assert ask.endswith("  message  3  ask")
+    assert answer.endswith("  message  6  answer")
+    assert end.endswith("  2 messages")
+
+
+def test_a_long_upload_of_messages_shows_before_its_response() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, method="POST", content_type=b"application/x-ndjson")
+    started = e.MessagesStarted(e.Direction.REQUEST, e.MessageForm.NDJSON)
+    stream.add(started, conn=pair.conn, flow=flow)
+    for number in range(40):
+        seen = e.MessageSeen(e.Direction.REQUEST, number + 1, "line", 2, b"{}")
+        stream.add(seen, conn=pair.conn, flow=flow)
+    assert text_of(stream, detail=1).count("  line  2  {}\n") == 40
+
+
+def test_a_message_told_in_chunks_shows_how_it_begins() -> None:
+    stream = Stream()
+    flow = streams.told_sse(stream, finished=False)
+    for offset in (0, 65_536):
+        chunk = e.MessageChunk(e.Direction.RESPONSE, 3, offset, b"x%d " % offset * 10_000)
+        stream.add(chunk, conn=1, flow=flow)
+    stream.add(e.MessageSeen(e.Direction.RESPONSE, 3, "message", 130_000), conn=1, flow=flow)
+    last = text_of(stream, detail=1).splitlines()[-1]
+    assert "  message  130k  x0 x0 " in last
+
+
+def test_secrets_in_messages_are_masked_unless_asked() -> None:
+    stream = Stream()
+    flow = streams.told_sse(stream, finished=False)
+    seen = e.MessageSeen(e.Direction.RESPONSE, 3, "message", 24, b'{"access_token": "abc"}')
+    stream.add(seen, conn=1, flow=flow)
+    assert "abc" not in text_of(stream, detail=1)
+    assert "abc" in text_of(stream, detail=1, redact=False)

@@ -264,6 +264,51 @@ def sse(stream: Stream, *, events: int = 10, finished: bool = True, host: str = 
     return flow
 
 
+def told_sse(stream: Stream, *, finished: bool = True, reason: str = "completed") -> int:
+    """Two server-sent events that are told as messages: one lies in the body, one does not."""
+    pair = connect(stream, host="api.llm.test")
+    flow = request(pair, path=b"/events")
+    stream.add(e.RequestEnd(0, 0), conn=pair.conn, flow=flow)
+    response(pair, flow, content_type=b"text/event-stream")
+
+    def tell(body: e.Body) -> None:
+        stream.add(body, conn=pair.conn, flow=flow)
+
+    tell(e.MessagesStarted(e.Direction.RESPONSE, e.MessageForm.SSE, "text/event-stream"))
+    size = body(pair, flow, b'event: delta\nid: 7\ndata: {"n": 1}\n\n', after_ms=100)
+    tell(e.MessageSeen(e.Direction.RESPONSE, 1, "delta", 8, offset=25, wire=35, note="7"))
+    size = body(pair, flow, b"data: a\ndata: b\n\n", offset=size, after_ms=100)
+    tell(e.MessageSeen(e.Direction.RESPONSE, 2, "message", 3, b"a\nb", wire=17))
+    if finished:
+        tell(e.ResponseEnd(size, size))
+        close(pair, flow, reason=reason)
+        disconnect(pair)
+    return flow
+
+
+def grpc(stream: Stream, *, trailers: bytes = b"grpc-status: 0\r\n", fields: bytes = b"") -> int:
+    """A unary call of gRPC; of one that fails at once, `fields` of the head say so."""
+    pair = connect(stream, host="grpc.shop.test")
+    flow = request(pair, method="POST", path=b"/shop.v1.Orders/Get", content_type=b"application/grpc")
+
+    def tell(body: e.Body) -> None:
+        stream.add(body, conn=pair.conn, flow=flow)
+
+    tell(e.MessagesStarted(e.Direction.REQUEST, e.MessageForm.GRPC, "application/grpc"))
+    body(pair, flow, b"\0\0\0\0\x03ask", direction=e.Direction.REQUEST)
+    tell(e.MessageSeen(e.Direction.REQUEST, 1, "message", 3, offset=5, wire=8))
+    tell(e.RequestEnd(8, 8))
+    response(pair, flow, content_type=b"application/grpc", fields=fields)
+    if not fields:
+        tell(e.MessagesStarted(e.Direction.RESPONSE, e.MessageForm.GRPC, "application/grpc"))
+        body(pair, flow, b"\1\0\0\0\x04\x00\x01\xfe\xff")
+        tell(e.MessageSeen(e.Direction.RESPONSE, 2, "message", 6, b"answer", wire=9, compressed=True))
+    tell(e.ResponseEnd(0 if fields else 9, 9, trailers))
+    close(pair, flow)
+    disconnect(pair)
+    return flow
+
+
 def upload(stream: Stream, *, size: int = 200_000, host: str = "upload.test") -> int:
     """A request with a large body, an interim response, trailers."""
     pair = connect(stream, host=host)

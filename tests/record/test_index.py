@@ -501,3 +501,32 @@ def test_no_order_of_events_makes_the_index_raise(data: st.DataObject) -> None:
     index.end_of_recording()
     assert not any(row.open for row in all_rows(index))
     assert len(index.search("", 0, index.end)) == len(index)
+
+
+def test_what_a_row_says_of_its_messages_outlives_the_flow() -> None:
+    stream = streams.Stream()
+    streams.told_sse(stream)
+    streams.grpc(stream, trailers=b"grpc-status: 5\r\ngrpc-message: no%20such%20order\r\n")
+    streams.https_exchange(stream)
+    index = indexed(stream)
+    sse, grpc, plain = all_rows(index)
+    assert (sse.form, sse.messages) == ("sse", 2)
+    assert 200e6 < sse.last_message_ns <= sse.duration_ns
+    assert (grpc.grpc_status, grpc.outcome) == (5, "gRPC NOT_FOUND: no such order")
+    assert (plain.form, plain.messages, plain.last_message_ns, plain.grpc_status) == ("", 0, 0, -1)
+    for wanted, found in {
+        "is:sse": [0], "is:grpc": [1], "msgs:2": [0, 1], "msgs:>2": [], "is:ndjson": [],
+        "reason:not_found": [1], "is:ws": [],
+    }.items():  # fmt: skip
+        assert index.search(wanted, 0, index.end) == found, wanted
+
+
+def test_many_different_words_of_grpc_servers_cost_little() -> None:
+    stream = streams.Stream()
+    for number in range(1000):
+        streams.grpc(stream, trailers=b"grpc-status: 5\r\ngrpc-message: no order %d\r\n" % number)
+    index = indexed(stream)
+    outcomes = [row.outcome for row in all_rows(index)]
+    assert outcomes[0] == "gRPC NOT_FOUND: no order 0"
+    assert outcomes[-1] == "gRPC NOT_FOUND"
+    assert len(set(outcomes)) < 100

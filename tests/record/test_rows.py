@@ -285,3 +285,58 @@ def test_no_order_of_events_makes_the_fold_raise(randomness: random.Random, leav
     fold = RowFold()
     for event in events[leave_out:]:
         fold.apply(event)
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def test_a_stream_of_messages_counts_them_and_keeps_the_time_of_the_latest() -> None:
+    stream = streams.Stream()
+    flow = streams.told_sse(stream, finished=False)
+    row = row_of(stream, flow)
+    assert (row.form, row.messages, row.state) == ("sse", 2, "streaming")
+    assert 200e6 < row.last_message_ns == row.duration_ns
+
+
+@pytest.mark.parametrize("reason", ["client_closed", "completed"])
+def test_a_client_that_leaves_a_stream_has_not_failed(reason: str) -> None:
+    stream = streams.Stream()
+    row = row_of(stream, streams.told_sse(stream, reason=reason))
+    assert (row.error, row.outcome) == (False, "closed by client" if reason == "client_closed" else "")
+
+
+@pytest.mark.parametrize(
+    ("trailers", "code", "outcome"),
+    [
+        (b"grpc-status: 0\r\n", 0, ""),
+        (b"grpc-status: 5\r\ngrpc-message: no%20such%20order\r\n", 5, "gRPC NOT_FOUND: no such order"),
+        (b"Grpc-Status:13\r\n", 13, "gRPC INTERNAL"),
+        (b"grpc-status: 99\r\n", 99, "gRPC 99"),
+        (b"grpc-status: 2\r\ngrpc-message: %1B]52;c;x%07\r\n", 2, "gRPC UNKNOWN: \\x1b]52;c;x\\x07"),
+        (b"", -1, ""),
+    ],
+)
+def test_how_a_grpc_call_ended_is_said(trailers: bytes, code: int, outcome: str) -> None:
+    stream = streams.Stream()
+    row = row_of(stream, streams.grpc(stream, trailers=trailers))
+    assert (row.form, row.messages, row.grpc_status, row.outcome) == ("grpc", 2, code, outcome)
+    assert not row.error
+
+
+def test_a_grpc_call_that_fails_at_once_has_its_status_in_the_head() -> None:
+    stream = streams.Stream()
+    fields = b"grpc-status: 16\r\ngrpc-message: who are you\r\n"
+    row = row_of(stream, streams.grpc(stream, trailers=b"", fields=fields))
+    assert (row.grpc_status, row.outcome) == (16, "gRPC UNAUTHENTICATED: who are you")
+
+
+def test_the_trailers_of_grpc_web_are_a_message_with_the_status() -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, method="POST", path=b"/a.B/C", content_type=b"application/grpc-web")
+    streams.response(pair, flow, content_type=b"application/grpc-web")
+    started = e.MessagesStarted(e.Direction.RESPONSE, e.MessageForm.GRPC)
+    stream.add(started, conn=pair.conn, flow=flow)
+    seen = e.MessageSeen(e.Direction.RESPONSE, 1, "trailers", 40, offset=5, note="7 not yours")
+    stream.add(seen, conn=pair.conn, flow=flow)
+    assert row_of(stream, flow).outcome == "gRPC PERMISSION_DENIED: not yours"

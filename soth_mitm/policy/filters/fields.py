@@ -49,6 +49,7 @@ FIELDS: Final = (
     Field("sni", "text", ("sni",), "server name in the TLS hello", "sni:shop.test"),
     Field("ja4", "text", ("ja4",), "JA4 fingerprint of the client's TLS hello", "ja4:t13d1516h2"),
     Field("reason", "text", ("outcome", "reason", "tls_reason", "guard"), "outcome", "reason:expired"),
+    Field("msgs", "number", ("messages",), "number of messages", "msgs:>10", "of streams and WebSockets"),
     Field("comment", "text", ("comment",), "comment", "comment:todo"),
     Field("mark", "text", ("mark",), "mark", "mark:●"),
     Field("header", "deep", (), "header field, as `name: value`", "header:set-cookie"),
@@ -88,7 +89,8 @@ STATES: Final = (
     StateOf("reused", "went over an upstream connection that was used before"),
     StateOf("sse", "has server-sent events for its response"),
     StateOf("grpc", "is gRPC"),
-    StateOf("ws", "switched protocols (status 101)"),
+    StateOf("ndjson", "has JSON, line by line or value by value"),
+    StateOf("ws", "switched protocols, to a WebSocket as a rule"),
     StateOf("paused", "is paused", _LATER),
     StateOf("replay", "is a replay", _LATER),
 )

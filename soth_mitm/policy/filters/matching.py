@@ -55,6 +55,10 @@ class Searchable(Lined, Protocol):
     @property
     def ttfb_ns(self) -> int: ...
     @property
+    def form(self) -> str: ...
+    @property
+    def messages(self) -> int: ...
+    @property
     def process(self) -> str: ...
     @property
     def mark(self) -> str: ...
@@ -97,9 +101,16 @@ _STATES: Final[dict[str, tuple[tuple[str, ...], Test]]] = {
     "changed": (("modified",), lambda row: row.modified),
     "generated": (("generated",), lambda row: row.generated),
     "reused": (("reused",), lambda row: row.reused),
-    "sse": (("content_type",), lambda row: row.content_type == "text/event-stream"),
-    "grpc": (("content_type",), lambda row: row.content_type.startswith("application/grpc")),
-    "ws": (("status",), lambda row: row.status == 101),
+    "sse": (
+        ("content_type", "form"),
+        lambda row: row.form == "sse" or row.content_type == "text/event-stream",
+    ),
+    "grpc": (
+        ("content_type", "form"),
+        lambda row: row.form == "grpc" or row.content_type.startswith("application/grpc"),
+    ),
+    "ndjson": (("form",), lambda row: row.form in ("ndjson", "json")),
+    "ws": (("form", "status"), lambda row: row.form == "ws" or row.status == 101),
 }
 
 
