@@ -34,6 +34,13 @@ class Handler:
         """Decide about a final response whose head has arrived; `Block` and `Respond` replace it."""
         return None
 
+    async def on_websocket_start(self, response: Response) -> Decision | None:
+        """Decide about a WebSocket whose server has agreed to it, before the client hears of it.
+
+        `Block` and `Respond` refuse it, and the server's side is closed. A handshake cannot be modified.
+        """
+        return None
+
     async def on_message(self, message: Message) -> MessageDecision | None:
         """Decide about one message within a stream (WebSocket, SSE, gRPC, JSON lines), in its order.
 

@@ -60,6 +60,10 @@ class BodyTap:
             chunk = StreamChunk(self.flow.number, direction, offset, data)
             self.shared.call_hook("on_stream_chunk", chunk, flow=self.flow)
 
+    def keep_from_handler(self) -> None:
+        """Leave it to somebody else to show the handler what passes."""
+        self._hook = False
+
     def ended(self) -> None:
         """Note that the body is complete; its end is told after this."""
         if self.messages is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.errors import InjectionError
+from soth_mitm.hooks.messages import StreamChunk
 from soth_mitm.model.events import Anomaly, Direction, MessageForm
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.model.websocket import ABNORMAL
@@ -90,6 +91,8 @@ class Conversation:
         self._handshake = handshake
         inflate_bytes = shared.config.limits.message_inflate_bytes
         self._observer = Observer(handshake.agreed, inflate_bytes=inflate_bytes, keep_raw=keep_raw)
+        self._shown = dict.fromkeys(Direction, 0)
+        """How many bytes the handler has been shown."""
         self._injected: dict[Direction, list[tuple[str, bytes]]] = {}
         """What waits for the end of a message that is passing."""
         numbers = Numbers()
@@ -118,8 +121,16 @@ class Conversation:
         if direction in self._injected:
             self._feed_around(direction, data)
             return
-        self._carrier.forward(direction, data)
+        self._forward(direction, data)
         self._look(direction, data)
+
+    def _forward(self, direction: Direction, data: bytes) -> None:
+        self._carrier.forward(direction, data)
+        if self._shared.hooks.chunk:
+            offset = self._shown[direction]
+            self._shown[direction] = offset + len(data)
+            chunk = StreamChunk(self._flow.number, direction, offset, data)
+            self._shared.call_hook("on_stream_chunk", chunk, flow=self._flow)
 
     def _look(self, direction: Direction, data: bytes) -> None:
         teller = self._tellers[direction]
@@ -201,7 +212,7 @@ class Conversation:
     def _send_own(self, direction: Direction, label: str, data: bytes) -> None:
         writer = Writer(self._handshake.agreed, from_client=direction is Direction.REQUEST)
         wire = writer.frame(OPCODES[label], data)
-        self._carrier.forward(direction, wire)
+        self._forward(direction, wire)
         self._tellers[direction].whole(label, data, wire=len(wire), origin="injected")
 
     def _feed_around(self, direction: Direction, data: bytes) -> None:
@@ -209,15 +220,15 @@ class Conversation:
         self._look(direction, data)
         behind = self._observer.side(direction).reader.behind
         if behind is None or behind > len(data):
-            self._carrier.forward(direction, data)
+            self._forward(direction, data)
             return
         place = len(data) - behind
         if place:
-            self._carrier.forward(direction, data[:place])
+            self._forward(direction, data[:place])
         for label, own in self._injected.pop(direction):
             self._send_own(direction, label, own)
         if behind:
-            self._carrier.forward(direction, data[place:])
+            self._forward(direction, data[place:])
 
     def outcome(self, whose: Direction, error: BaseException | None) -> tuple[CloseReason, str]:
         """Return reason and detail of the flow's end, which the sender of a direction has brought about."""

@@ -14,9 +14,10 @@ from soth_mitm.net.hold import Hold
 from soth_mitm.proto.http1 import End, Item, ResponseHead, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from soth_mitm.net.exchange import Exchange
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -32,6 +33,8 @@ class Deciding(Asking):
         self._answered_100 = False
         self._whole = False
         """The request was there to its end when the hook decided."""
+        self._handshake: Handshake | None = None
+        """Of the WebSocket that is being decided about."""
         self.request = self._request_view()
 
     def _request_view(self) -> Request:
@@ -137,13 +140,21 @@ class Deciding(Asking):
 
     def ask_response(self, head: ResponseHead) -> None:
         """Hold the response, and ask `on_response` about it."""
+        self._hold_response(self._decide_response(head, "on_response"), "on_response")
+
+    def ask_websocket(self, head: ResponseHead, handshake: Handshake) -> None:
+        """Hold a 101 and what follows, and ask `on_websocket_start` about it."""
+        self._handshake = handshake
+        self._hold_response(self._decide_response(head, "on_websocket_start"), "on_websocket_start")
+
+    def _hold_response(self, work: Awaitable[None], hook: str) -> None:
         exchange = self._exchange
         self._response_hold = Hold(
             limit=exchange.session.config.limits.hook_body_bytes,
             more=lambda: exchange.gate.open(Why.HOLDING),
             enough=lambda: exchange.gate.shut(Why.HOLDING),
         )
-        self._spawn(self._decide_response(head), "on_response")
+        self._spawn(work, hook)
 
     async def _response_body(self) -> bytes:
         hold = self._response_hold
@@ -151,7 +162,7 @@ class Deciding(Asking):
             raise RuntimeError("response.body() can only be awaited inside on_response")
         return await self._untimed(hold.collect())
 
-    async def _decide_response(self, head: ResponseHead) -> None:
+    async def _decide_response(self, head: ResponseHead, hook: str) -> None:
         exchange = self._exchange
         view = Response(
             exchange.flow.number,
@@ -161,23 +172,29 @@ class Deciding(Asking):
             reason=head.reason,
             request=self.request,
         )
-        decision = await self._decision("on_response", self._shared.hooks.handler.on_response(view))
+        decision = await self._decision(hook, getattr(self._shared.hooks.handler, hook)(view))
         if exchange.finished:
             return
         hold, self._response_hold = self._response_hold, None
         items = hold.items if hold is not None else []
         exchange.gate.open(Why.HOLDING)
         try:
-            self._apply_response(decision, head, items)
+            self._apply_response(decision, head, items, hook=hook)
         except ValueError as error:
-            self._apply_response(self._instead("on_response", error), head, items)
+            self._apply_response(self._instead(hook, error), head, items, hook=hook)
 
-    def _apply_response(self, decision: Decision | None, head: ResponseHead, items: Sequence[Item]) -> None:
+    def _apply_response(
+        self, decision: Decision | None, head: ResponseHead, items: Sequence[Item], *, hook: str
+    ) -> None:
         exchange = self._exchange
         match decision:
             case None | Continue():
                 exchange.put_response(head.raw, None)
+                if self._handshake is not None:
+                    exchange.switch(head, self._handshake)
                 exchange.response_items(items)
+            case Modify() if self._handshake is not None:
+                raise ValueError("the answer to a WebSocket's handshake cannot be modified")
             case Modify():
                 changed = amend.response(head, decision)
                 exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=changed))
@@ -185,6 +202,6 @@ class Deciding(Asking):
                 exchange.put_response(changed, b"" if exchange.head.method == b"HEAD" else decision.body)
                 exchange.response_items(items)
             case Respond():
-                self._respond("on_response", decision)
+                self._respond(hook, decision)
             case Block():
-                self._block("on_response", decision)
+                self._block(hook, decision)

@@ -6,7 +6,6 @@ way. Nothing is held back, except what `deciding` holds for a hook that asked fo
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import (
@@ -21,18 +20,15 @@ from soth_mitm.model.events import (
     ResponseEnd,
     ResponseHead,
     ResponseInfo,
-    Retried,
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, hops, messages, replies, switched
+from soth_mitm.net import answers, hops, messages, reaching, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
-from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.sockets import format_address
-from soth_mitm.net.tls import failure as tls_failure
-from soth_mitm.net.upstream import PERSONAL, UpstreamConn, UpstreamTlsError
+from soth_mitm.net.upstream import PERSONAL, UpstreamConn
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto import http1
 from soth_mitm.proto.http1 import Framing, Http1Error
@@ -43,9 +39,9 @@ if TYPE_CHECKING:
     from soth_mitm.net.origin import Place
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
 class Exchange:
@@ -69,10 +65,12 @@ class Exchange:
         self._to_upstream: list[bytes] = []
         self._request = self._tap(Direction.REQUEST)
         self._response = self._tap(Direction.RESPONSE)
-        self._interim_sent = False
+        self.interim_sent = False
+        """The client has got an interim response."""
         self._answered = False
         """The client has got the final head, so no other answer can be given."""
-        self._reused = False
+        self.reused = False
+        """The upstream connection had carried an exchange before."""
         self.gate = ReadGate()
         """Reading from the upstream."""
 
@@ -121,46 +119,16 @@ class Exchange:
         self._to_upstream.insert(0, raw)
         conn = self.session.origin.ready(self.place)
         if conn is not None:
-            self._bind(conn)
+            self.bind(conn)
         else:
             self.session.gate.shut(Why.DIALLING)
-            self.shared.tasks.spawn(self._dial(), f"dial for flow {self.flow.number}")
+            self.shared.tasks.spawn(reaching.dial(self), f"dial for flow {self.flow.number}")
 
-    async def _dial(self, *, fresh: bool = False) -> None:
-        try:
-            await self._reach(fresh)
-        except Exception as error:
-            if self.finished:
-                raise
-            self.session.internal_error(error)
-
-    async def _reach(self, fresh: bool) -> None:
-        try:
-            conn = await self.session.origin.open(self.place, fresh=fresh)
-        except DialError as error:
-            if not self.finished:
-                answers.unreachable(self, error)
-            return
-        except UpstreamTlsError as error:
-            if not self.finished:
-                answers.upstream_tls_failed(self, error.failure)
-            return
-        if self.finished:
-            self.session.origin.release(conn, conn.alive)
-            return
-        if not conn.alive:
-            answers.response_missing(
-                self, "eof_before_head", "the upstream closed right after it was reached"
-            )
-            return
-        self._bind(conn)
-        self.flush()
-        self.session.gate.open(Why.DIALLING)
-
-    def _bind(self, conn: UpstreamConn) -> None:
+    def bind(self, conn: UpstreamConn) -> None:
+        """Use an upstream connection from now on."""
         self.conn = conn
         conn.user = self
-        self._reused = reused = conn.exchanges > 0
+        self.reused = reused = conn.exchanges > 0
         conn.exchanges += 1
         conn.reader.begin(self.head.method)
         if conn.peer.absolute and conn.peer.via is not None:  # its credentials are not for the recording
@@ -261,6 +229,8 @@ class Exchange:
             data = b"".join(item.wire for item in items if type(item) is http1.Body)
             if data:
                 self.switched.upstream_bytes(data)
+            if any(type(item) is http1.End for item in items):  # it came while a hook was deciding
+                self.switched.upstream_ended(None)
             return
         out: list[bytes] = []
         ended: http1.End | None = None
@@ -278,7 +248,7 @@ class Exchange:
             elif type(item) is http1.ResponseHead:
                 if item.status < 200 and item.framing is not Framing.UPGRADE:
                     self.flow.emit(ResponseInfo(item.status, item.raw))
-                    self._interim_sent = True
+                    self.interim_sent = True
                 elif self._head_arrived(item, out):
                     if not self.finished:
                         self.response_items(items[position + 1 :])
@@ -315,24 +285,33 @@ class Exchange:
         for code in head.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is Framing.UPGRADE:
-            self._send([*out, head.raw])
-            self._switch(head)
+            handshake = switched.handshake_of(self, head)
+            if handshake is not None and self.shared.hooks.websocket:
+                self._send(out)
+                self._decider().ask_websocket(head, handshake)
+            else:
+                self._send([*out, head.raw])
+                self.switch(head, handshake)
             return True
         if head.content_type:
             messages.attach_http1(self._response, head, path=self.place.path)
         if self.shared.hooks.response:
             self._send(out)
-            if self.deciding is None:
-                self.deciding = Deciding(self)
-            self.deciding.ask_response(head)
+            self._decider().ask_response(head)
             return True
         self._answered = True
         return False
 
-    def _switch(self, head: http1.ResponseHead) -> None:
+    def _decider(self) -> Deciding:
+        if self.deciding is None:
+            self.deciding = Deciding(self)
+        return self.deciding
+
+    def switch(self, head: http1.ResponseHead, handshake: Handshake | None) -> None:
+        """Go on with another protocol: the 101 has been sent."""
         self._answered = True
         self.flow.emit(Upgraded((head.upgrade or b"").decode("ascii", "backslashreplace")))
-        self.switched = switched.follow(self, head, up=self._request, down=self._response)
+        self.switched = switched.follow(self, handshake, up=self._request, down=self._response)
         self.switched.start()
         self.session.switch()
 
@@ -383,34 +362,13 @@ class Exchange:
         try:
             self.response_items(conn.reader.eof())
         except Http1Error as broken:
-            if isinstance(error, ssl.SSLError):
-                answers.upstream_tls_failed(
-                    self, tls_failure.classify_upstream(error, host=self.place.host, port=self.place.port)
-                )
-            elif broken.code == "eof_before_head" and self._may_retry():
-                self._retry()
-            else:
-                answers.response_missing(
-                    self, broken.code, f"{error}" if error is not None else broken.detail
-                )
+            reaching.lost(self, broken, error)
 
-    def _may_retry(self) -> bool:
-        """Only a request that cannot have had an effect twice, on a connection that had gone stale."""
-        return (
-            self._reused
-            and self.request_done
-            and not self._interim_sent
-            and self.head.framing is Framing.NONE
-            and self.head.method in _IDEMPOTENT
-            and self.deciding is None
-        )
-
-    def _retry(self) -> None:
+    def start_anew(self) -> None:
+        """Give up the connection, and have the whole request wait for another."""
         self._drop_conn()
-        self._reused = False
-        self.flow.emit(Retried("the pooled connection had gone stale"))
+        self.reused = False
         self._to_upstream = [self.place.raw]
-        self.shared.tasks.spawn(self._dial(fresh=True), f"retry of flow {self.flow.number}")
 
     # --- ends -----------------------------------------------------------------------------------
 

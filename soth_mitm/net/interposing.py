@@ -117,7 +117,7 @@ class Interposed(Conversation):
 
     def _send(self, direction: Direction, sent: Sent) -> None:
         if sent.data:
-            self._carrier.forward(direction, sent.data)
+            self._forward(direction, sent.data)
         if sent.own is not None:
             label, data = sent.own
             self._tellers[direction].whole(label, data, wire=len(sent.data), origin="injected")
@@ -198,13 +198,13 @@ class Interposed(Conversation):
                 self._pass(direction, held, number)
 
     def _pass(self, direction: Direction, held: Held, number: int) -> None:
-        self._carrier.forward(direction, self._holders[direction].send_on())
+        self._forward(direction, self._holders[direction].send_on())
         self._told(direction, held, number, wire=len(held.raw))
 
     def _change(self, direction: Direction, held: Held, change: Change, number: int) -> None:
         label = change.label or held.label
         wire = self._holders[direction].change(change.data, label=label)
-        self._carrier.forward(direction, wire)
+        self._forward(direction, wire)
         self._tellers[direction].whole(
             label,
             change.data,
@@ -234,7 +234,7 @@ class Interposed(Conversation):
     def _write(self, direction: Direction, own: NewMessage) -> None:
         label = own.label or "binary"
         wire = self._holders[direction].write(label, own.data)
-        self._carrier.forward(direction, wire)
+        self._forward(direction, wire)
         self._tellers[direction].whole(label, own.data, wire=len(wire), origin="injected")
 
     def _send_back(self, direction: Direction, own: NewMessage) -> None:

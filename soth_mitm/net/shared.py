@@ -82,6 +82,7 @@ class HookSet:
         "request",
         "response",
         "tls_failure",
+        "websocket",
     )
 
     def __init__(self, handler: Handler | None) -> None:
@@ -90,6 +91,7 @@ class HookSet:
         self.tls_failure = overrides(handler, "on_tls_failure")
         self.request = overrides(handler, "on_request")
         self.response = overrides(handler, "on_response")
+        self.websocket = overrides(handler, "on_websocket_start")
         self.message = overrides(handler, "on_message")
         self.chunk = overrides(handler, "on_stream_chunk")
         self.end = overrides(handler, "on_stream_end")

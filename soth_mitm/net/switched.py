@@ -13,27 +13,35 @@ if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.proto.http1 import ResponseHead
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 GENTLE = frozenset({CloseReason.RELAY_EOF, CloseReason.WEBSOCKET_COMPLETED, CloseReason.WEBSOCKET_ERROR})
 """Ends after which what the client sent last still has to arrive."""
 _WEBSOCKET = b"websocket"
 
 
-def follow(exchange: Exchange, head: ResponseHead, *, up: BodyTap, down: BodyTap) -> Switched:
-    """Return what carries on after this 101: a WebSocket where the handshake is one, opaque bytes else."""
+def handshake_of(exchange: Exchange, head: ResponseHead) -> Handshake | None:
+    """Return what a 101 agreed on, where it makes a WebSocket; why one that claims to does not is told."""
     named = (exchange.head.upgrade or b"").lower(), (head.upgrade or b"").lower()
     if not any(_WEBSOCKET in value for value in named):
-        return Switched(exchange, up=up, down=down)
+        return None
     # Here, so that who never meets a WebSocket never loads what reads one.
-    from soth_mitm.net.websocket import WebSocket
     from soth_mitm.proto.websocket.handshake import HandshakeError, check
 
     request, response = Fields.of_head(exchange.head.raw), Fields.of_head(head.raw)
     try:
-        handshake = check(exchange.head.method, request, response)
+        return check(exchange.head.method, request, response)
     except HandshakeError as error:
         exchange.flow.emit(Noted(error.code, f"no WebSocket, so only bytes: {error.detail}"))
+        return None
+
+
+def follow(exchange: Exchange, handshake: Handshake | None, *, up: BodyTap, down: BodyTap) -> Switched:
+    """Return what carries on after a 101: a WebSocket, or opaque bytes where there is no handshake."""
+    if handshake is None:
         return Switched(exchange, up=up, down=down)
+    from soth_mitm.net.websocket import WebSocket
+
     return WebSocket(exchange, handshake, up=up, down=down)
 
 

@@ -24,6 +24,8 @@ class WebSocket(Switched):
 
     def __init__(self, exchange: Exchange, handshake: Handshake, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange, up=up, down=down)
+        for tap in (up, down):
+            tap.keep_from_handler()  # which the conversation shows all bytes to
         self._conversation = _conversation(self, exchange, handshake)
         self._late_ends: list[BaseException | None] = []
         """Ends of the upstream that wait for what is held of it."""

@@ -21,6 +21,8 @@ class StreamWebSocket:
     def __init__(self, exchange: Relaying, handshake: Handshake, *, up: BodyTap, down: BodyTap) -> None:
         self._exchange = exchange
         self._taps = {Direction.REQUEST: up, Direction.RESPONSE: down}
+        for tap in (up, down):
+            tap.keep_from_handler()  # which the conversation shows all bytes to
         self._conversation = Conversation(
             self, exchange.shared, exchange.flow, handshake=handshake, capture=exchange.capture
         )
