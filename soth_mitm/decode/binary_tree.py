@@ -6,19 +6,23 @@ follows is shown as bytes. What ends too early says so.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Generator, Iterator
+from typing import Final, TypeVar
 
 from soth_mitm.decode.hex_view import WIDTH, hex_lines
-from soth_mitm.decode.nest import Nest
 from soth_mitm.decode.outline import Outline
-from soth_mitm.decode.views import NotThis, View
-from soth_mitm.text import SafeText, printable_block
+from soth_mitm.decode.views import NotThis, Stepped
+
+T = TypeVar("T")
 
 MOST_DEPTH: Final = 500
 """Containers in containers; what is deeper is shown as bytes."""
 
 HELD: Final = 64 * 1024
 """Bytes of one string that are looked at; the rest of it is passed over."""
+
+PAUSE: Final = 64
+"""Items after which a view may pause."""
 
 HEX_REST: Final = 64 * 1024
 """Bytes behind an error that are shown."""
@@ -33,80 +37,89 @@ class Broken(Exception):
         self.why = why
 
 
-class BinaryTree(View):
+class BinaryTree(Stepped):
     """A view of items one after the other. Subclasses read them."""
 
     format: str = ""
     """Its name, as a person knows it."""
-    step = 8 * 1024
 
     def __init__(self) -> None:
+        super().__init__()
         self.outline = Outline(many=True)
         self.folds = self.outline.folds
-        self.nest = Nest(self.outline)
+        self.skip = 0
+        """Bytes of a long string that are still to be passed over."""
         self._held = b""
         self._base = 0
         """Offset of the first held byte."""
-        self._skip = 0
-        """Bytes of a long string that are still to be passed over."""
         self._begun = False
         self._rest = -1
         """Bytes behind an error so far; -1 where there was none."""
 
-    def items(self, data: bytes, *, final: bool) -> int:
-        """Read the items that are complete; return where the first that is not begins.
+    def items(self, data: bytes, *, final: bool) -> Generator[None, None, int]:
+        """Read the items that are complete, in steps; return where the first that is not begins.
 
-        May set `_skip` where the rest of one need not be looked at.
+        May return early with `skip` set, where the rest of one need not be looked at.
 
         Raises:
             Broken: the bytes break the rules.
         """
         raise NotImplementedError
 
-    def feed(self, data: bytes, *, final: bool = False) -> SafeText:
-        """See `View`."""
+    def missing(self) -> str:
+        """Say what is open where no more comes, such as `inside a map`; empty where nothing is."""
+        return ""
+
+    def ended(self) -> None:
+        """Write what belongs behind the last item of a body that is complete."""
+
+    def work(self, data: bytes, *, final: bool) -> Iterator[str]:
+        """See `Stepped`."""
         if self._rest >= 0:
             self._show_rest(data, final=final)
         else:
-            self._read(data, final=final)
+            for _ in self._read(data, final=final):
+                yield self.outline.take()
         if final:
             self.outline.finish()
-        return printable_block(self.outline.take(), as_json=True)
+        yield self.outline.take()
 
-    def stop(self) -> SafeText:
-        """See `View`."""
+    def rest(self) -> Iterator[str]:
+        """See `Stepped`."""
         if self._rest >= 0:
             self._show_rest(b"", final=True)
-        elif self._held or self._skip or self.nest.depth:
+        elif self._held or self.skip or self.missing():
             self.outline.leave()
             self.outline.say(f"# what was recorded ends here, at byte {self._base + len(self._held):,}")
         self.outline.finish()
-        return printable_block(self.outline.take(), as_json=True)
+        yield self.outline.take()
 
-    def _read(self, data: bytes, *, final: bool) -> None:
+    def _read(self, data: bytes, *, final: bool) -> Iterator[None]:
         data = self._held + data if self._held else data
         while True:
-            skipped = min(self._skip, len(data))
-            self._skip -= skipped
+            skipped = min(self.skip, len(data))
+            self.skip -= skipped
             data = data[skipped:]
             self._base += skipped
             try:
-                at = self.items(data, final=final)
+                at = yield from self.items(data, final=final)
             except Broken as broken:
                 self._break(data, broken, final=final)
                 return
             self._begun |= at > 0
             data = data[at:]
             self._base += at
-            if not self._skip or not data:
+            if not self.skip or not data:
                 break
         self._held = data
-        if final and (self._held or self._skip or self.nest.depth):
+        if final and (self._held or self.skip or self.missing()):
             self._ended_early()
+        elif final:
+            self.ended()
 
     def _ended_early(self) -> None:
-        where = self.nest.missing()
-        if self._held or self._skip:
+        where = self.missing()
+        if self._held or self.skip:
             where = f"in a value {where}".rstrip()
         self.error = f"not complete: it ends at byte {self._base + len(self._held):,}, {where}"
         if not self._begun:
@@ -143,3 +156,13 @@ class BinaryTree(View):
         if len(data) > room > 0:
             self.outline.say("# … the rest is not shown; hex has all of it")
             self._rest = HEX_REST
+
+
+def read_all(reading: Generator[None, None, T]) -> T:
+    """Read without a pause; return what the reading returns."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            found: T = end.value
+            return found

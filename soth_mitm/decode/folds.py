@@ -80,5 +80,9 @@ class Folds:
         self.ends.extend(each + line if each else 0 for each in inner.ends[:room])
         self.counts.extend(inner.counts[:room])
         self.parents.extend(each + first if each >= 0 else above for each in inner.parents[:room])
-        self.ordinals.extend(inner.ordinals[:room])
+        root = max(self.roots, 0)
+        self.ordinals.extend(
+            each if parent >= 0 or above >= 0 else root
+            for each, parent in zip(inner.ordinals[:room], inner.parents[:room], strict=True)
+        )
         self.names.update((each + first, name) for each, name in inner.names.items() if each < room)

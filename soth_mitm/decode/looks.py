@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from soth_mitm.decode.image_view import image_of
 from soth_mitm.decode.msgpack_view import msgpack_reason
+from soth_mitm.decode.protobuf.view import protobuf_reason
 
 _MEDIA = (b"image/", b"audio/", b"video/", b"font/")
 
@@ -17,4 +18,7 @@ def of_bytes(data: bytes, media_type: bytes, *, whole: bool) -> tuple[str, str]:
     reason = msgpack_reason(data, whole=whole)
     if reason:
         return "msgpack", reason
+    reason = protobuf_reason(data, whole=whole)
+    if reason:
+        return "protobuf", reason
     return "", ""

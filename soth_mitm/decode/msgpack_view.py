@@ -7,10 +7,12 @@ two equal names came first, how a number was written, and what there is of a val
 from __future__ import annotations
 
 import struct
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from soth_mitm.decode.binary_tree import HELD, MOST_DEPTH, BinaryTree, Broken
+from soth_mitm.decode.binary_tree import HELD, MOST_DEPTH, PAUSE, BinaryTree, Broken, read_all
+from soth_mitm.decode.nest import Nest
 from soth_mitm.decode.outline import as_text, byte_text, quoted
 
 TIMESTAMP: Final = 255
@@ -39,10 +41,19 @@ class MsgpackView(BinaryTree):
 
     format = "MessagePack"
 
-    def items(self, data: bytes, *, final: bool) -> int:
+    def __init__(self) -> None:
+        super().__init__()
+        self.nest = Nest(self.outline)
+
+    def missing(self) -> str:
+        """See `BinaryTree`."""
+        return self.nest.missing()
+
+    def items(self, data: bytes, *, final: bool) -> Generator[None, None, int]:
         """See `BinaryTree`."""
         at, size, nest = 0, len(data), self.nest
-        while at < size and not self._skip:
+        pause = PAUSE
+        while at < size and not self.skip:
             first = data[at]
             if first <= 0x7F:
                 nest.scalar(str(first))
@@ -54,7 +65,7 @@ class MsgpackView(BinaryTree):
                 nest.scalar(_WORDS[first])
                 at += 1
             elif 0xA0 <= first <= 0xBF:
-                end = self._string(data, at, at + 1, first & 0x1F)
+                end = self._string(data, at + 1, first & 0x1F)
                 if end < 0:
                     break
                 at = end
@@ -66,6 +77,10 @@ class MsgpackView(BinaryTree):
                 if end < 0:
                     break
                 at = end
+            pause -= 1
+            if not pause:
+                pause = PAUSE
+                yield
         return at
 
     def _long(self, data: bytes, at: int, first: int) -> int:
@@ -91,7 +106,7 @@ class MsgpackView(BinaryTree):
             self._open(at, count, is_map=first >= 0xDE)
             return begin
         if first >= 0xD9:
-            return self._string(data, at, begin, count)
+            return self._string(data, begin, count)
         if first >= 0xC7:
             return self._extension(data, begin, count)
         return self._binary(data, begin, count)
@@ -107,17 +122,17 @@ class MsgpackView(BinaryTree):
         kept = min(size, HELD)
         if begin + kept > len(data):
             return None
-        self._skip = size - kept
+        self.skip = size - kept
         return data[begin : begin + kept]
 
-    def _string(self, data: bytes, at: int, begin: int, size: int) -> int:
+    def _string(self, data: bytes, begin: int, size: int) -> int:
         piece = self._piece(data, begin, size)
         if piece is None:
             return -1
-        text = as_text(piece) if self._skip else _strictly(piece)
+        text = as_text(piece) if self.skip else _strictly(piece)
         if text is None:
             self.nest.scalar(byte_text(piece, size)[0], f"a string of {size:,} bytes that is not UTF-8")
-        elif self._skip:
+        elif self.skip:
             self.nest.scalar(quoted(text)[:-1] + '…"', f"{size:,} bytes")
         else:
             self.nest.scalar(quoted(text))
@@ -137,7 +152,7 @@ class MsgpackView(BinaryTree):
         piece = self._piece(data, begin + 1, size)
         if piece is None:
             return -1
-        when = _timestamp(piece) if kind == TIMESTAMP and not self._skip else ""
+        when = _timestamp(piece) if kind == TIMESTAMP and not self.skip else ""
         if when:
             self.nest.scalar(when, "timestamp")
         else:
@@ -208,7 +223,7 @@ def msgpack_reason(data: bytes, *, whole: bool) -> str:
         return ""
     view = MsgpackView()
     try:
-        at = view.items(data[:LOOK], final=False)
+        at = read_all(view.items(data[:LOOK], final=False))
     except Broken:
         return ""
     cut = len(data) > LOOK or not whole

@@ -83,7 +83,7 @@ class Nest:
         return ""
 
     def missing(self) -> str:
-        """Say what is open; empty where nothing is."""
+        """Say what is open, and how much of it is missing; empty where nothing is."""
         if not self._levels:
             return ""
         top = self._levels[-1]

@@ -170,6 +170,10 @@ class Outline:
         self.folds.open_section(self._line, name)
         self._levels.append(_Level(None, len(self._levels) + 1))
 
+    def next_root(self) -> None:
+        """Count what comes now as the next of the values that stand one after the other."""
+        self.folds.roots += 1
+
     def block(self, text: str, folds: Folds | None = None) -> None:
         """Add the lines of a text that was laid out elsewhere, with what can be folded in it."""
         self.say("")

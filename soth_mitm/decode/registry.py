@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from soth_mitm.decode import looks, sniff
 from soth_mitm.decode.flowing import Characters, FormView, TextView
+from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto.streams import Stream, stream_of
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.decode.about import About
+    from soth_mitm.decode.protobuf.schema import Schema
     from soth_mitm.decode.views import View
 
 Look = Literal["plain", "json", "tree", "markup", "form", "hex"]
@@ -31,6 +34,10 @@ class Given(NamedTuple):
     """The first bytes, as many as there are by now, `sniff.LOOK` at most."""
     charset: str = ""
     """The character set that the text turned out to be in; empty for the one that it seems to be in."""
+    schema: Schema | None = None
+    """What descriptors of Protocol Buffers declare."""
+    depth: int = 0
+    """How many payloads are around this one."""
 
     def characters(self) -> Characters:
         """Return what makes text of the bytes."""
@@ -92,8 +99,56 @@ def _msgpack(given: Given) -> View:
     return MsgpackView()
 
 
+def _protobuf(given: Given) -> View:
+    from soth_mitm.decode.protobuf.view import ProtobufView
+
+    about, schema = given.about, given.schema
+    message = None
+    if schema is not None:
+        message = schema.of_parameters(about.content_type) or schema.of_path(
+            about.path, response=about.response
+        )
+    return ProtobufView(schema, message)
+
+
+def _grpc(given: Given) -> View:
+    return _messages(given, Stream(MessageForm.GRPC, "grpc", ""))
+
+
+def _sse(given: Given) -> View:
+    return _messages(given, Stream(MessageForm.SSE, "sse", ""))
+
+
+def _json_lines(given: Given) -> View:
+    return _messages(given, Stream(MessageForm.NDJSON, "lines", ""))
+
+
+def _messages(given: Given, stream: Stream) -> View:
+    """Make a view of a stream of messages: the one that the type means, where it is of the same form."""
+    from soth_mitm.decode.messages_view import MessagesView
+
+    named = stream_of(given.about.content_type, path=given.about.path, streamed=False)
+    lines = (MessageForm.NDJSON, MessageForm.JSON)
+    if named is not None and (named.form == stream.form or (named.form in lines and stream.form in lines)):
+        stream = named
+    return MessagesView(given, stream)
+
+
+def _multipart(given: Given) -> View:
+    from soth_mitm.decode.multipart_view import MultipartView
+
+    return MultipartView(given)
+
+
 _ALL: Final = (
-    Decoder("json", "JSON", "json", _json, (r"(application|text)/([\w.+-]+\+)?json",), text=True),
+    Decoder(
+        "json",
+        "JSON",
+        "json",
+        _json,
+        (r"(application|text)/(?!stream\+|connect\+|grpc)([\w.+-]+\+)?json",),
+        text=True,
+    ),
     Decoder(
         "markup",
         "XML or HTML",
@@ -110,6 +165,26 @@ _ALL: Final = (
         _msgpack,
         (r"application/(x-|vnd\.)?(msgpack|messagepack)", r"application/[\w.+-]+\+msgpack"),
     ),
+    Decoder("grpc", "gRPC, gRPC-Web, Connect", "tree", _grpc, (r"application/(grpc|connect\+).*",)),
+    Decoder(
+        "protobuf",
+        "Protocol Buffers",
+        "tree",
+        _protobuf,
+        (r"application/(x-|vnd\.google\.)?(protobuf|protobuffer)", r"application/[\w.+-]+\+(proto|protobuf)"),
+    ),
+    Decoder("sse", "server-sent events", "tree", _sse, ("text/event-stream",), text=True),
+    Decoder(
+        "jsonl",
+        "JSON lines and records",
+        "tree",
+        _json_lines,
+        (
+            r"application/(x-)?(ndjson|jsonl|jsonlines|json-lines|json-stream)",
+            r"application/(stream\+json|([\w.+-]+\+)?json-seq)",
+        ),
+    ),
+    Decoder("multipart", "parts, forms with files", "tree", _multipart, (r"multipart/.+",)),
     Decoder("image", "facts about an image", "plain", None, cheap=True),
     Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
     Decoder("hex", "bytes as hex", "hex", None, cheap=True),

@@ -42,6 +42,8 @@ class PartSplitter:
         self._delimiter = re.compile(rb"(?:\r?\n|\A)(?:" + either + rb")(?=[\r\n \t-])")
         self._longest = max(map(len, names)) + 3
         self.over = False
+        self.head = b""
+        """The head of the part that was found last, or is arriving."""
         self._payload = Payload(keep=keep)
         self._at = 0
         self._buffer = bytearray()
@@ -85,6 +87,16 @@ class PartSplitter:
         if self._state in (_HEAD, _BODY, _SIZED):
             raise SplitError("part_cut", "the body ends inside a part")
         return iter(())
+
+    def rest(self) -> bytes | None:
+        """Return what has come of the part that is arriving and is not yielded yet; None where none is."""
+        if self._state not in (_BODY, _SIZED):
+            return None
+        data = self._payload.take() + bytes(self._buffer)
+        self._payload.clear()
+        self._buffer.clear()
+        self._state = _SEEKING
+        return data
 
     # --- one step of each state -------------------------------------------------------------------
 
@@ -154,6 +166,7 @@ class PartSplitter:
                 return
             head, length = bytes(self._buffer[: match.start()]), match.end()
         self._drop(length)
+        self.head = head
         fields = {
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(b":") for line in head.split(b"\n"))

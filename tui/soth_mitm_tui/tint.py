@@ -56,6 +56,9 @@ def tree_tint(text: str) -> tuple[Span, ...]:
     rest = text.lstrip(" ")
     if rest.startswith("# "):
         return ((text, "muted"),)
+    if rest.startswith("● "):
+        heading, note = NOTE.sub("", text), NOTE.search(text)
+        return ((heading, "accent"), (note.group() if note else "", "muted"))
     spans: list[Span] = []
     lead = text[: len(text) - len(rest)]
     name = NAMED.match(rest)
