@@ -75,7 +75,8 @@ class Flow:
 
     def says(self, field: bytes) -> bool:
         head = self.one(ResponseHead)
-        return head is not None and field in head.raw
+        # HTTP/2 has its names in lower case.
+        return head is not None and field.lower() in head.raw.lower()
 
 
 class Show(NamedTuple):
