@@ -28,6 +28,8 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, upstream
 from soth_mitm.net.dial import DialError, Dialled
 from soth_mitm.net.hello import differs, hello_event
+from soth_mitm.net.http2 import only
+from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import FixedOrigin
 from soth_mitm.net.passthrough import pass_through
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.net.accepted import Accepted
     from soth_mitm.net.life import ConnLife, FlowLife
+    from soth_mitm.net.origin import Origin
     from soth_mitm.policy.routes import Hop
 
 HTTP1 = ("http/1.1",)
@@ -362,18 +365,22 @@ class Connect:
         conn: UpstreamConn | None = None
         why = None
         try:
-            conn = await upstream.start(self._shared, upstream_life, peer=peer, dialled=dialled)
+            may = scheme == "https" and self._config.http2 and not decision.no_h2
+            conn, peer = await only.start(self._shared, upstream_life, peer=peer, dialled=dialled, may=may)
             self._upstream_taken = True
         except UpstreamTlsError as error:
             why = error.failure
         origin = FixedOrigin(self._shared, peer=peer, decision=decision, conn=conn, failure=why)
         streams = prior or self._client_gets_h2(conn)
+        reach: Origin = origin
+        if not streams and conn is not None and conn.speaks_h2:
+            reach = BridgedOrigin(origin)
         serve = StreamSession if streams else ClientSession
         session = serve(
             self._shared,
             self._life,
             client=self._client,
-            origin=origin,
+            origin=reach,
             decision=decision,
             scheme=scheme,
             host=sni or self._host,
@@ -387,7 +394,7 @@ class Connect:
         try:
             await self._shake_hands(session, sni, self._mirror(conn), alpn=HTTP2 if streams else HTTP1)
         except BaseException:
-            origin.close()
+            reach.close()
             raise
         return True
 

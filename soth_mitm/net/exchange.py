@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from soth_mitm.proto.websocket.handshake import Handshake
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+HTTP2 = "HTTP/2.0"
 
 
 class Exchange:
@@ -276,10 +277,12 @@ class Exchange:
             ResponseHead(
                 head.status,
                 head.reason,
-                VERSIONS[head.minor],
-                head.raw,
+                HTTP2 if head.translated else VERSIONS[head.minor],
+                head.translated or head.raw,
                 head.content_type,
                 head.content_encoding,
+                False,
+                head.raw if head.translated else b"",
             )
         )
         for code in head.anomalies:

@@ -8,6 +8,7 @@ from soth_mitm.model.events import TargetGiven
 from soth_mitm.net import upstream
 from soth_mitm.net.connect import HTTP1, HTTP2, Connect, Silent, Tunnelled
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import Place, PooledOrigin
 from soth_mitm.net.peek import peek_until
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from soth_mitm.policy.routes import Hop
     from soth_mitm.proto.http2.heads import RequestHead as StreamHead
 
+H2C = ("h2c",)
 _PREFACE = b"PRI "
 
 
@@ -120,13 +122,14 @@ class Reverse(Connect):
         if streams:
             origin.alpn = HTTP2
         if _target_of(self._mode).scheme == "h2c":
-            origin.alpn = ("h2c",)
+            origin.alpn = H2C
         serve = StreamSession if streams else ClientSession
+        reach = BridgedOrigin(origin) if not streams and origin.alpn == H2C else origin
         session = serve(
             self._shared,
             self._life,
             client=self._client,
-            origin=origin,
+            origin=reach,
             decision=decision,
             scheme=scheme,
             host=self._host,

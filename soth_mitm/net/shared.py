@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.handler import Handler, overrides
 from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
 from soth_mitm.model.limits import Counters
+from soth_mitm.net.http2.known import HTTP2Only
 from soth_mitm.net.http2.pump import Batch
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
@@ -37,8 +38,6 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 _UNSPECIFIED = frozenset({"", "0.0.0.0", "::"})
 
 
-H2_ONLY = 256
-"""How many upstreams are remembered that speak nothing but HTTP/2."""
 READ_SIZE = 256 * 1024
 """Most bytes that one read hands to a relay."""
 
@@ -141,8 +140,7 @@ class Shared:
         self.loop = asyncio.get_running_loop()
         self.batch = Batch(self.loop)
         """HTTP/2 connections with something to send."""
-        self.h2_only: OrderedDict[tuple[str, int], None] = OrderedDict()
-        """Upstreams that turned HTTP/1.1 away lately; at most `H2_ONLY`."""
+        self.h2_only = HTTP2Only()
         self.read_buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection is read into: what arrived is copied out before the loop goes on.
 

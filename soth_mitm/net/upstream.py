@@ -119,7 +119,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
     """A connected upstream. With nobody using it, any byte or its end closes it."""
 
     def __init__(self, shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled) -> None:
-        self._shared = shared
+        self.shared = shared
         self.life = life
         self.peer = peer
         self.address: Address = dialled.address
@@ -156,8 +156,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
         """Begin; over TLS this comes after the handshake."""
         self.transport = cast("asyncio.Transport", transport)
         self.alive = True
-        self._shared.upstreams.add(self)
-        high = self._shared.config.limits.write_buffer_bytes
+        self.shared.upstreams.add(self)
+        high = self.shared.config.limits.write_buffer_bytes
         self.transport.set_write_buffer_limits(high=high)
         self._ssl = transport.get_extra_info("ssl_object")
         if self._ssl is not None:
@@ -172,16 +172,16 @@ class UpstreamConn(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the proxy's one read buffer."""
-        return self._shared.read_buffer
+        return self.shared.read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand bytes to the user."""
-        data = bytes(self._shared.read_buffer[:nbytes])
+        data = bytes(self.shared.read_buffer[:nbytes])
         self.received += len(data)
         if not self._remembered and self._ssl is not None:
             self._remembered = True
             if not self._ssl.session_reused:  # reading a session costs as much as resuming it saves
-                self._shared.tls.remember(self._ssl)
+                self.shared.tls.remember(self._ssl)
         user = self.user
         if user is not None:
             user.upstream_data(self, data)
@@ -206,12 +206,12 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self._not_waiting()
         self.alive = False
         self.lost_by = exc
-        self._shared.upstreams.discard(self)
+        self.shared.upstreams.discard(self)
         user = self.user
         if user is not None:
             user.upstream_ended(self, exc)
         self.user = None
-        self._shared.pool.gone(self)
+        self.shared.pool.gone(self)
         reason, detail = self._close_reason or (
             CloseReason.UPSTREAM_CLOSED,
             f"{exc}" if exc is not None else "",
@@ -221,7 +221,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Pass back-pressure on."""
         self._waiting = self.transport.get_write_buffer_size()
-        self._shared.waiting(self._waiting)
+        self.shared.waiting(self._waiting)
         if self.user is not None:
             self.user.upstream_full(True)
 
@@ -232,7 +232,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
             self.user.upstream_full(False)
 
     def _not_waiting(self) -> None:
-        self._shared.waiting(-self._waiting)
+        self.shared.waiting(-self._waiting)
         self._waiting = 0
 
     @property
@@ -257,7 +257,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
             self.transport.abort()
             return
         if self.transport.get_write_buffer_size():  # a peer that takes nothing must not keep it for ever
-            self._shared.loop.call_later(SHUTDOWN_TIMEOUT, self.transport.abort)
+            self.shared.loop.call_later(SHUTDOWN_TIMEOUT, self.transport.abort)
         self.transport.close()
 
 

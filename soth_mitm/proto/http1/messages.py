@@ -61,6 +61,8 @@ class ResponseHead(msgspec.Struct, frozen=True, gc=False):
     content_type: bytes
     content_encoding: bytes
     anomalies: tuple[str, ...]
+    translated: bytes = b""
+    "The head as the upstream sent it, where that was not HTTP/1; `raw` is made of it then."
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
