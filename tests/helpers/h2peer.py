@@ -73,6 +73,7 @@ class Peer:
         self.goaway: e.ConnectionTerminated | None = None
         self.peer_settings: dict[int, int] = {}
         self.conn.initiate_connection()
+        self.conn.increment_flow_control_window(1 << 22)
         self.flush()
 
     # --- reading

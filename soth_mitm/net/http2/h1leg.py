@@ -137,7 +137,7 @@ class Http1Leg(Leg):
     def _bodiless(head: http1.ResponseHead) -> bool:
         return head.framing is Framing.NONE or (head.framing is Framing.LENGTH and not head.length)
 
-    def took(self, count: int) -> None:
+    def took(self, count: int, *, late: bool = False) -> None:
         """Read on once enough has gone on."""
         self._waiting -= count
         if self._waiting <= self._limit:

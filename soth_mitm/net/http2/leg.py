@@ -81,8 +81,8 @@ class Leg(Protocol):
         """End the request with fields."""
         ...
 
-    def took(self, count: int) -> None:
-        """Grant more of the response: `count` bytes of it have gone on."""
+    def took(self, count: int, *, late: bool = False) -> None:
+        """Grant more of the response: `count` bytes of it have gone on, `late` after waiting."""
         ...
 
     def finish(self) -> None:

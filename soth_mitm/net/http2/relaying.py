@@ -141,7 +141,7 @@ class Relaying:
         """Grant the client as much as the upstream has taken."""
         if count:
             self.touched = True
-            self._engine.took(self.stream, count)
+            self._engine.took(self.stream, count, late=True)
             self.session.pump.soon()
 
     # --- the response ---------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Relaying:
         if count:
             self._wait_for_reader(-count)
             if self.leg is not None:
-                self.leg.took(count)
+                self.leg.took(count, late=True)
         if self.stream.local_done:
             self._all_sent()
 

@@ -224,9 +224,9 @@ class StreamLeg(Leg):
         self._engine.send_trailers(self._stream, fields, never=never)
         self._mux.pump.soon()
 
-    def took(self, count: int) -> None:
+    def took(self, count: int, *, late: bool = False) -> None:
         """Grant the upstream more."""
-        self._engine.took(self._stream, count)
+        self._engine.took(self._stream, count, late=late)
         self._mux.pump.soon()
 
     def sent(self, count: int) -> None:

@@ -248,8 +248,8 @@ class Sender:
 
     # --- windows of the peer ---------------------------------------------------------------------
 
-    def took(self, stream: Stream, count: int) -> None:
-        """Grant a peer as much more as has gone on.
+    def took(self, stream: Stream, count: int, *, late: bool = False) -> None:
+        """Grant a peer as much more as has gone on; `late` where it had to wait for that.
 
         A stream whose bytes go on at once gets a larger window.
         """
@@ -259,14 +259,16 @@ class Sender:
         if stream.remote_done:
             return
         stream.unannounced += count
+        stream.lagged = stream.lagged or late
         if stream.unannounced * 2 < stream.target:
             return
         more = stream.unannounced
-        if not stream.untaken and stream.target < self.bounds.stream_window_max:
+        if not stream.lagged and stream.target < self.bounds.stream_window_max:
             grown = min(stream.target, self.bounds.stream_window_max - stream.target)
             stream.target += grown
             more += grown
         stream.unannounced = 0
+        stream.lagged = False
         stream.receive_window += more
         self._out.append(frame(codes.WINDOW_UPDATE, 0, stream.number, _UINT.pack(more)))
 

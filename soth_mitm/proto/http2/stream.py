@@ -18,6 +18,7 @@ class Stream:
         "ending",
         "expected",
         "head_came",
+        "lagged",
         "local_done",
         "number",
         "owner",
@@ -57,6 +58,8 @@ class Stream:
         """Flow-controlled bytes that came and were not taken yet."""
         self.unannounced = 0
         """Taken, but not given back to the peer yet."""
+        self.lagged = False
+        """Some of that had to wait for its next receiver."""
         self.queue: deque[bytes] = deque()
         self.queued = 0
         """Bytes that wait for room."""
