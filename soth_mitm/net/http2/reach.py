@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soth_mitm.proto.http2 import events
 
 PATIENCE = 0.25
-"""Seconds that a stream waits for one of the HTTP/1.1 connections before one more is made."""
+"""Seconds without one of the HTTP/1.1 connections becoming free, after which more of them are made."""
 
 
 class Group:
@@ -36,6 +36,8 @@ class Group:
         self._idle: list[UpstreamConn] = []
         self._busy = 0
         self._dialling = 0
+        self._moved = 0.0
+        """When a connection of HTTP/1.1 became free last."""
         self._speaks = ""
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -102,7 +104,10 @@ class Group:
         limits = self._session.config.limits
         if self._speaks == "h1":
             open_now = self._busy + self._dialling
-            return open_now < limits.h2_to_h1_connections or (hurried and open_now < limits.h2_max_streams)
+            if open_now < limits.h2_to_h1_connections:
+                return True
+            stuck = hurried and self._session.shared.loop.time() - self._moved > PATIENCE
+            return stuck and self._dialling < max(1, self._busy) and open_now < limits.h2_max_streams
         return self.mux is None and not self._dialling
 
     async def _dial(self, user: LegUser, *, fresh: bool) -> Leg | None:
@@ -153,6 +158,7 @@ class Group:
 
     def _release(self, conn: UpstreamConn, reusable: bool) -> None:
         self._busy -= 1
+        self._moved = self._session.shared.loop.time()
         if reusable and not self._session.ended:
             conn.idle_since = self._session.shared.loop.time()
             self._idle.append(conn)
