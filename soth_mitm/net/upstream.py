@@ -185,6 +185,9 @@ class UpstreamConn(asyncio.BufferedProtocol):
         user = self.user
         if user is not None:
             user.upstream_data(self, data)
+        elif not self.exchanges and self.speaks_h2:  # whose settings come unasked
+            self.early += data
+            self.transport.pause_reading()
         elif self.exchanges or self.on_early is None or data.startswith(b"HTTP/"):
             self.close(CloseReason.UPSTREAM_CLOSED, "bytes that no request asked for")
         else:

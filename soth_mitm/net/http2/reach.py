@@ -46,6 +46,17 @@ class Group:
         """The HTTP/2 connection, where there is one that lives."""
         return self._mux if self._mux is not None and self._mux.alive else None
 
+    def warm(self) -> None:
+        """Begin to use a connection that was made before, so that its settings are known early."""
+        conn = self._session.origin.ready(self._place)
+        if conn is None:
+            return
+        if conn.speaks_h2:
+            self._share(conn)
+        else:
+            self._speaks = "h1"
+            self._idle.append(conn)
+
     # --- taking ---------------------------------------------------------------------------------
 
     def leg(self, user: LegUser) -> Leg | None:
@@ -67,14 +78,17 @@ class Group:
 
     def _adopt(self, conn: UpstreamConn, user: LegUser) -> Leg | None:
         if conn.speaks_h2:
-            self._speaks = "h2"
-            self._mux = mux = Mux(
-                self._session.shared, conn, room=self._wake, gone=self._gone, settled=self._settled
-            )
-            mux.start()
+            mux = self._share(conn)
             return mux.open(user) if mux.alive and mux.engine.can_open else None
         self._speaks = "h1"
         return self._carry(conn, user)
+
+    def _share(self, conn: UpstreamConn) -> Mux:
+        self._speaks = "h2"
+        shared = self._session.shared
+        self._mux = mux = Mux(shared, conn, room=self._wake, gone=self._gone, settled=self._settled)
+        mux.start()
+        return mux
 
     def _carry(self, conn: UpstreamConn, user: LegUser) -> Leg:
         self._busy += 1

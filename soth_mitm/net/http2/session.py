@@ -92,6 +92,8 @@ class StreamSession(ClientTransport):
         self._exchanges: dict[StreamExchange, None] = {}
         self._info = info
         self._on_end = on_end
+        self._begun = False
+        """Our settings have been sent."""
         self._leaving = False
         """No new stream is served; the connection closes after the last one."""
         self._last_move = self._began = shared.loop.time()
@@ -104,10 +106,20 @@ class StreamSession(ClientTransport):
         self.shared.sessions.add(self)
         if self.tls:
             self.life.emit(established(transport, Side.CLIENT, verified=False))
-        self.engine.begin()
+        self._warm()
+        self.engine.begin(connect_protocol=self.engine.connect_protocol)
+        self._begun = True
         self.pump.soon()
         if self.shared.draining:
             self.shut_when_idle()
+
+    def _warm(self) -> None:
+        """Begin with a fixed upstream: what it can do is offered to the client."""
+        try:
+            place = self.origin.whole()
+        except ConnectError:
+            return
+        self.reach.group(place).warm()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""
@@ -328,8 +340,9 @@ class StreamSession(ClientTransport):
         """The settings of a fixed upstream have come: offer the client what it can do."""
         if self.fixed and mux.engine.peer_connect_protocol and not self.engine.connect_protocol:
             self.engine.connect_protocol = True
-            self.engine.send_settings((codes.ENABLE_CONNECT_PROTOCOL, 1))
-            self.pump.soon()
+            if self._begun:
+                self.engine.send_settings((codes.ENABLE_CONNECT_PROTOCOL, 1))
+                self.pump.soon()
 
     def upstream_gone(self, event: events.GoneAway) -> None:
         """Pass the GOAWAY of a fixed upstream on; streams that come all the same get another connection."""
