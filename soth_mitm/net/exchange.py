@@ -23,7 +23,7 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, hops, messages, reaching, replies, switched
+from soth_mitm.net import answers, heads, hops, messages, reaching, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.gate import ReadGate, Why
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
     from soth_mitm.proto.websocket.handshake import Handshake
-
-VERSIONS = ("HTTP/1.0", "HTTP/1.1")
-HTTP2 = "HTTP/2.0"
 
 
 class Exchange:
@@ -102,7 +99,7 @@ class Exchange:
             RequestHead(
                 head.method,
                 head.target,
-                VERSIONS[head.minor],
+                heads.VERSIONS[head.minor],
                 head.raw,
                 place.path,
                 head.content_type,
@@ -273,18 +270,7 @@ class Exchange:
             self.conn.personal = True
         self._response.wire = len(head.raw)
         emit = self.flow.emit
-        emit(
-            ResponseHead(
-                head.status,
-                head.reason,
-                HTTP2 if head.translated else VERSIONS[head.minor],
-                head.translated or head.raw,
-                head.content_type,
-                head.content_encoding,
-                False,
-                head.raw if head.translated else b"",
-            )
-        )
+        emit(heads.response(head))
         for code in head.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is Framing.UPGRADE:

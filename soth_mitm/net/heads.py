@@ -1,0 +1,27 @@
+"""Heads of HTTP/1.1 as events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.events import ResponseHead
+
+if TYPE_CHECKING:
+    from soth_mitm.proto import http1
+
+VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+HTTP2 = "HTTP/2.0"
+
+
+def response(head: http1.ResponseHead) -> ResponseHead:
+    """Return the event of a response's head; one that was HTTP/2 is told as it came."""
+    return ResponseHead(
+        head.status,
+        head.reason,
+        HTTP2 if head.translated else VERSIONS[head.minor],
+        head.translated or head.raw,
+        head.content_type,
+        head.content_encoding,
+        False,
+        head.raw if head.translated else b"",
+    )
