@@ -77,20 +77,27 @@ class SessionStore:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._sessions: OrderedDict[tuple[Profile, PeerKey], ssl.SSLSession] = OrderedDict()
+        self._sessions: OrderedDict[tuple[Profile, PeerKey], tuple[ssl.SSLContext, ssl.SSLSession]]
+        self._sessions = OrderedDict()
         self._made_for: WeakKeyDictionary[ssl.SSLObject, tuple[Profile, PeerKey]] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def offer(self, profile: Profile, server_hostname: str | None) -> ssl.SSLSession | None:
-        """Return the session to offer to the peer that the running dial has named, if there is one."""
+    def offer(self, context: UpstreamContext, server_hostname: str | None) -> ssl.SSLSession | None:
+        """Return the session to offer to the peer that the running dial has named, if there is one.
+
+        A session belongs to the context in which it was made; another of the same profile, as after a
+        reload, cannot take it up.
+        """
+        profile = context.profile
         peer = _peer.get()
         if peer is None or not _is_for(peer, profile, server_hostname):
             return None
-        session = self._sessions.get((profile, peer))
-        if session is not None:
-            self._sessions.move_to_end((profile, peer))
+        made_in, session = self._sessions.get((profile, peer), (None, None))
+        if made_in is not context:
+            return None
+        self._sessions.move_to_end((profile, peer))
         return session
 
     def made(self, profile: Profile, server_hostname: str | None, ssl_object: ssl.SSLObject) -> None:
@@ -105,7 +112,7 @@ class SessionStore:
         session = ssl_object.session if key is not None and self._capacity > 0 else None
         if key is None or session is None or not (session.has_ticket or session.id):
             return
-        self._sessions[key] = session
+        self._sessions[key] = (ssl_object.context, session)
         self._sessions.move_to_end(key)
         if len(self._sessions) > self._capacity:
             self._sessions.popitem(last=False)
@@ -139,7 +146,7 @@ class UpstreamContext(ssl.SSLContext):
         """Do what `ssl.SSLContext.wrap_bio` does, with the session added."""
         sni = server_hostname.decode("ascii") if isinstance(server_hostname, bytes) else server_hostname
         ssl_object = super().wrap_bio(
-            incoming, outgoing, server_side, sni, session or self.store.offer(self.profile, sni)
+            incoming, outgoing, server_side, sni, session or self.store.offer(self, sni)
         )
         self.store.made(self.profile, sni, ssl_object)
         made = _made.get()
@@ -239,7 +246,7 @@ class UpstreamTls:
         return context, name if named else ""
 
     def configure(self, settings: TlsSettings) -> None:
-        """Use other settings for contexts that are asked for from now on.
+        """Use other settings for contexts that are asked for from now on; files are read again.
 
         Raises `TlsSettingsError` where OpenSSL refuses them; the old ones then stay.
         """
@@ -249,6 +256,8 @@ class UpstreamTls:
         if settings != self._settings:
             self._settings = settings
             self._contexts.clear()
+        for profile in [each for each in self._contexts if each.client_cert is not None or each.roots]:
+            del self._contexts[profile]
 
     def _build(self, profile: Profile) -> ssl.SSLContext:
         context = self._verifying(profile) if profile.verify else self._tolerant()

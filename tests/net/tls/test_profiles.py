@@ -308,3 +308,46 @@ class TestClientSide:
         with pytest.raises(StartError, match=r"tls\.client_ciphers"):
             leaves.configure(TlsSettings(client_ciphers="NONE-SUCH"))
         assert leaves.context_for("a.test").context is before
+
+
+class TestReload:
+    def test_sessions_of_a_context_that_was_replaced_are_not_offered(
+        self, run: Run[Any], root: Identity, root_path: Path, tmp_path: Path
+    ) -> None:
+        tls = UpstreamTls(roots=root_path)
+        context = server_of(root, tmp_path, V.TLSv1_2, V.TLSv1_2)
+        resumed: list[bool] = []
+
+        def serve(sock: socket.socket) -> None:
+            with context.wrap_socket(sock, server_side=True) as wrapped:
+                resumed.append(bool(wrapped.session_reused))
+                drain(wrapped)
+
+        async def visit() -> None:
+            ours, theirs = tcp_pair()
+            async with peer(serve, theirs):
+                with tls.resuming("127.0.0.1", 443, sni="localhost"):
+                    chosen, told = tls.meet(UpstreamRule(), "localhost", verify=True, alpn=())
+                    transport, watcher = await asyncio.get_running_loop().create_connection(
+                        Watcher, sock=ours, ssl=chosen, server_hostname=told
+                    )
+                tls.remember(transport.get_extra_info("ssl_object"))
+                transport.close()
+                await asyncio.wait_for(watcher.lost, 10)
+
+        for settings in (TlsSettings(), TlsSettings(), TlsSettings(upstream_max_version="1.2")):
+            tls.configure(settings)
+            run(visit())
+        run(visit())
+        assert resumed == [False, True, False, True]
+
+    def test_a_file_that_was_replaced_is_read_again(
+        self, root: Identity, root_path: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "me.pem"
+        path.write_bytes(issue("me", issuer=root).pem)
+        tls = UpstreamTls(roots=root_path)
+        own, plain = tls.context(verify=True, client_cert=path), tls.context(verify=True)
+        tls.configure(TlsSettings())
+        assert tls.context(verify=True, client_cert=path) is not own
+        assert tls.context(verify=True) is plain
