@@ -182,15 +182,14 @@ class Proxy:
         for TLS secrets stay as they are until a restart. Raises `StartError` for settings of TLS that
         OpenSSL refuses; then they have not changed.
         """
-        changed = difference(self.config, config)
+        changed, routes = difference(self.config, config), Routes(config, os.environ)
+        self._shared.leaves.configure(config.tls)
+        self._shared.tls.configure(config.tls)
         if self.ca.replaced:
             self.ca = self._shared.ca = CertificateAuthority.load_or_create(self.config.directory)
             self._shared.leaves.use(self.ca)
             self._tell_ca()
         if changed:
-            routes = Routes(config, os.environ)
-            self._shared.leaves.configure(config.tls)
-            self._shared.tls.configure(config.tls)
             self.config = self._shared.config = config
             self._shared.policy = Policy(config)
             self._shared.learning.learner.settings = config.tls
