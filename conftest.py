@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytest_textual_snapshot"]
 
-OUTSIDE_PROGRAMS = ("curl", "h2load", "nginx", "openssl", "tmux", "wrk")
+OUTSIDE_PROGRAMS = ("curl", "h2load", "ip", "nft", "nginx", "openssl", "tmux", "wrk")
 """What `@pytest.mark.outside(...)` asks for somewhere; each run says which are missing."""
 
 SCRUBBED = (

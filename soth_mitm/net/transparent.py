@@ -92,7 +92,7 @@ async def serve(accepted: Accepted) -> bool:
     """Serve a connection; return True when a session has taken over the socket and the conn."""
     shared, sock = accepted.shared, accepted.sock
     found = original_destination(sock)
-    if found is None or shared.is_self(*found):
+    if found is None or found == sock.getsockname()[:2] or shared.is_self(*found):
         where = (
             "to this address itself" if found is None else f"to {found[0]}:{found[1]}, which is this proxy"
         )

@@ -58,11 +58,17 @@ Stream = Callable[[socket.socket], None]
 class Origin:
     """Answers by script, and keeps the bytes of every request. Each connection has a thread."""
 
-    def __init__(self, answers: Mapping[str, Answer | Stream], context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, Answer | Stream],
+        context: ssl.SSLContext | None = None,
+        *,
+        listener: socket.socket | None = None,
+    ) -> None:
         self.requests: list[bytes] = []
         self._answers = answers
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

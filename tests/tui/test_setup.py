@@ -5,7 +5,7 @@ from __future__ import annotations
 from soth_mitm.config import Config
 from soth_mitm.model import events as e
 from soth_mitm.record.session import SessionFacts
-from soth_mitm_tui.setup import setup_lines
+from soth_mitm_tui.setup import commands, setup_lines
 
 
 def card(facts: SessionFacts) -> str:
@@ -53,3 +53,28 @@ def test_a_refused_certificate_is_said_at_once_with_what_to_do() -> None:
     text = card(facts)
     assert "✕ a client refused our certificate" in text
     assert "Give it the CA" in text
+
+
+def listening(*places: tuple[str, int, str]) -> SessionFacts:
+    facts = ca(private=True, trusted=False)
+    facts.listeners.extend(places)
+    return facts
+
+
+def test_every_place_is_said_with_its_mode_and_the_one_for_clients_comes_first() -> None:
+    facts = listening(("::1", 8081, "reverse:https://api.test"), ("127.0.0.1", 8080, "regular"))
+    text = card(facts)
+    first, second = (line for line in text.splitlines() if "Listening on" in line)
+    assert first.strip() == "● Listening on 127.0.0.1:8080"
+    assert second.split() == ["●", "Listening", "on", "[::1]:8081", "reverse:https://api.test"]
+    assert "curl -x http://127.0.0.1:8080" in text
+
+
+def test_what_to_try_fits_the_mode() -> None:
+    def tried(*place: str | int) -> str:
+        return commands(listening(place), Config()).try_out  # type: ignore[arg-type]
+
+    assert tried("127.0.0.1", 1080, "socks5").startswith("curl -x socks5h://127.0.0.1:1080 --cacert")
+    assert tried("0.0.0.0", 8081, "reverse:http://a") == "curl http://127.0.0.1:8081/"
+    assert tried("/run/x.sock", 0, "unix").startswith("curl --unix-socket /run/x.sock --request-target http")
+    assert tried("127.0.0.1", 8082, "upstream:http://b:1").startswith("curl -x http://127.0.0.1:8082")

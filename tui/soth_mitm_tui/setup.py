@@ -56,8 +56,9 @@ def commands(facts: SessionFacts, config: Config) -> Commands:
     if kind == "reverse":
         return Commands(f"curl http://{address}/", run, f"http://{address}/")
     if kind == "unix":
-        path = f"curl --unix-socket {printable(host)} -x http://localhost --cacert {quoted}"
-        return Commands(f"{path} https://example.com", run, f"http://{config.magic_host}")
+        url = "http://example.com/"
+        plain = f"curl --unix-socket {printable(host)} --request-target {url} {url}"
+        return Commands(plain, run, f"http://{config.magic_host}")
     return Commands(
         f"curl -x http://{address} --cacert {quoted} https://example.com",
         run,
