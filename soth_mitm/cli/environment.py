@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.cli import environ
+from soth_mitm.cli.output import say
 from soth_mitm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class Running(NamedTuple):
     url: str
     """What clients use, without the user and password that it may want."""
     confdir: Path
+    auth: bool = False
+    """It wants them."""
 
     @property
     def port(self) -> int:
@@ -41,6 +44,8 @@ def command(arguments: argparse.Namespace) -> int:
         bundle = environ.write_bundle(proxy.confdir, ca.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read the CA of that proxy, {ca}: {error.strerror or error}") from error
+    if proxy.auth:
+        say(f"{proxy.url} wants a user and password: put them before the host, as USER:PASSWORD@")
     wanted = environ.variables(proxy.url, ca=ca, bundle=bundle)
     sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in wanted.items()))
     return 0
@@ -67,7 +72,9 @@ def running() -> list[Running]:
     for path in sorted(running_directory().glob("*.json")):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
-            each = Running(int(facts["pid"]), str(facts["url"]), Path(facts["confdir"]))
+            each = Running(
+                int(facts["pid"]), str(facts["url"]), Path(facts["confdir"]), bool(facts.get("auth"))
+            )
             since = path.stat().st_mtime
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -158,7 +158,13 @@ def _address_file(running: Running) -> Iterator[None]:
     if not url:
         yield
         return
-    facts = {"pid": os.getpid(), "url": url, "confdir": str(running.proxy.config.directory)}
+    config = running.proxy.config
+    facts = {
+        "pid": os.getpid(),
+        "url": url,
+        "auth": bool(config.proxy_auth),
+        "confdir": str(config.directory),
+    }
     path = running_directory() / f"{os.getpid()}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

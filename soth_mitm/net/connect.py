@@ -9,7 +9,7 @@ client, so that the client only ever sees what the upstream can do.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import Target
 from soth_mitm.model.events import (
@@ -25,13 +25,13 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.outcomes import LEARNED
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import replies, upstream
+from soth_mitm.net import upstream
 from soth_mitm.net.dial import DialError, Dialled
 from soth_mitm.net.hello import differs, hello_event
 from soth_mitm.net.http2 import only
 from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
-from soth_mitm.net.origin import FixedOrigin
+from soth_mitm.net.origin import FixedOrigin, OwnOrigin
 from soth_mitm.net.passthrough import pass_through
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
 from soth_mitm.net.session import ClientSession
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import socket
 
     from soth_mitm.net.accepted import Accepted
+    from soth_mitm.net.greeting import Greeting
     from soth_mitm.net.life import ConnLife, FlowLife
     from soth_mitm.net.origin import Origin
     from soth_mitm.policy.routes import Hop
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 HTTP1 = ("http/1.1",)
 HTTP2 = ("h2", "http/1.1")
 """What is offered in TLS, to either side."""
-ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 _HELLO_MOST = 65_536
 
 
@@ -68,37 +68,6 @@ class Tunnelled(Exception):
         self.code = code
         self.detail = detail or rule
         self.rule = rule
-
-
-class Greeting(Protocol):
-    """What a client that has named its target is told, in the protocol in which it named it."""
-
-    established: bytes
-    """The target was reached; what follows is for it."""
-
-    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
-        """Return what tells that it was not."""
-        ...
-
-
-class AsProxy:
-    """The answers to a CONNECT (RFC 9110 section 9.3.6)."""
-
-    established = ESTABLISHED
-
-    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
-        """Return a response that explains."""
-        return b"".join(replies.error(status, code, text=text, hint=hint))
-
-
-class Silent:
-    """Nothing: the client did not ask a proxy, so there is no way to answer it."""
-
-    established = b""
-
-    def refusal(self, status: int, code: str, *, text: str, hint: str) -> bytes:
-        """Return nothing; the connection is closed."""
-        return b""
 
 
 class Connect:
@@ -144,6 +113,10 @@ class Connect:
                 reason=CloseReason.SELF_LOOP,
             )
             return False
+        if (host, port) == (self._config.magic_host, 80):
+            self._decided(Decision(Action.INTERCEPT, "own_page"))
+            await self._show_own_page()
+            return True
         try:
             upstream_life, dialled = await upstream.dial(self._shared, host, port, via=self._via)
         except DialError as error:
@@ -163,6 +136,24 @@ class Connect:
                 dialled.sock.close()
                 upstream_life.close(CloseReason.CLIENT_CLOSED)
             raise
+
+    async def _show_own_page(self) -> None:
+        """Be the server that was asked for, as a browser does that has set us as its SOCKS proxy."""
+        await self._shared.loop.sock_sendall(self._sock, self._greeting.established)
+        session = ClientSession(
+            self._shared,
+            self._life,
+            client=self._client,
+            origin=OwnOrigin(self._shared),
+            decision=Decision(Action.INTERCEPT, "own_page"),
+            scheme="http",
+            host=self._host,
+            port=self._port,
+            pooled=True,
+            info=self._info,
+            on_end=self._on_end,
+        )
+        await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
 
     @property
     def _sni(self) -> str:

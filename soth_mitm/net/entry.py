@@ -16,7 +16,8 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, socks, transparent
 from soth_mitm.net.accepted import Accepted
-from soth_mitm.net.connect import AsProxy, Connect, HandshakeFailed
+from soth_mitm.net.connect import Connect, HandshakeFailed
+from soth_mitm.net.greeting import AsProxy
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import ForwardOrigin
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, consume, peek_until

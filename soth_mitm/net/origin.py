@@ -303,3 +303,23 @@ class ForwardOrigin(PooledOrigin):
     def whole(self) -> Place:
         """Refuse: only requests name a target here."""
         raise ConnectError("not_http", "bytes that are no HTTP name no target")
+
+
+class OwnOrigin(PooledOrigin):
+    """The proxy's own pages, for a client that asks for the magic host as if it were a server."""
+
+    def locate(self, head: RequestHead) -> Place:
+        """Return the proxy itself."""
+        return self._own_place(head.target, head.raw)
+
+    def locate_stream(self, head: StreamHead) -> Place:
+        """Return the proxy itself."""
+        return self._own_place(head.path, b"")
+
+    def whole(self) -> Place:
+        """Refuse: there are only pages."""
+        raise ConnectError("not_http", "the proxy's own pages speak HTTP alone")
+
+    def _own_place(self, path: bytes, raw: bytes) -> Place:
+        host = self._shared.config.magic_host
+        return Place("http", host, 80, path, raw, self._shared.policy.decide(host, 80), own=True)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import TargetGiven
 from soth_mitm.net import upstream
-from soth_mitm.net.connect import HTTP1, HTTP2, Connect, Silent, Tunnelled
+from soth_mitm.net.connect import HTTP1, HTTP2, Connect, Tunnelled
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.greeting import Silent
 from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import Place, PooledOrigin

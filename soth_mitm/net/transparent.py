@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import ConnectRefused, PolicyDecided, TargetGiven
-from soth_mitm.net.connect import Connect, Silent
+from soth_mitm.net.connect import Connect
+from soth_mitm.net.greeting import Silent
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import Place, PooledOrigin
 from soth_mitm.net.peek import PeekTimeout, peek_until

@@ -43,6 +43,11 @@ REST = """
 |---|---|
 | `mitmproxy`, `mitmdump` | `soth-mitm`, `soth-mitm --dump` |
 | `-p N`, `--listen-host H` | the same |
+| `-m MODE@[HOST:]PORT` | the same ([modes](modes.md)): regular, transparent, socks5, reverse and upstream |
+| `-m upstream:URL`, `--upstream-auth USER:PASS` | the same, with `USER:PASSWORD@` in the URL; SOCKS 5 too |
+| `-m local`, `wireguard`, `dns`, `tun` | not in this version |
+| `--proxyauth USER:PASS` | `--proxy-auth USER:PASSWORD` |
+| `--set keep_host_header=true` | `--keep-host`, or `keep-host` behind one mode |
 | `-w FILE`, `-r FILE` | the same; `.soth` instead of `.mitm` |
 | `-k`, `--ssl-insecure` | `-k`, `--insecure`; for one host `[[rules]]` with `insecure = true` |
 | `--ignore-hosts REGEX` | `--tunnel GLOB` |

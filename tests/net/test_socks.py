@@ -207,3 +207,15 @@ async def test_the_proxy_itself_is_not_allowed(lab: Lab) -> None:
     client.send(GREETING + asking(lab.port, HOST))
     assert (await client.rest())[2:4] == b"\x05\x02"
     assert (await lab.one(FlowClosed)).reason == "self_loop"
+
+
+async def test_the_magic_host_shows_the_own_page(lab: Lab) -> None:
+    await start(lab)
+    client = await lab.client()
+    client.send(GREETING + asking(80, "soth.mitm"))
+    await client.same(b"\x05\x00" + GRANTED)
+    client.send(b"GET /ca.pem HTTP/1.1\r\nHost: soth.mitm\r\n\r\n")
+    page = await client.rest()
+    assert page.startswith(b"HTTP/1.1 200 ")
+    assert b"BEGIN CERTIFICATE" in page
+    assert (await lab.one(FlowClosed)).reason == "responded"
