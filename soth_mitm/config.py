@@ -182,6 +182,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spill: bool = True
     strict_capture: bool = False
     redact: bool = True
+    proto: tuple[str, ...] = ()
+    """Schemas of Protocol Buffers: descriptor sets, or `.proto` files where a compiler is installed."""
     magic_host: str = "soth.mitm"
     tls: TlsSettings = TlsSettings()
     process_lookup: bool = True

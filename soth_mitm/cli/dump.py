@@ -15,6 +15,7 @@ from soth_mitm.errors import ConfigError
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.export.lines import TextPrinter
 from soth_mitm.record.rows import RowFold
+from soth_mitm.record.schemas import load
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +41,13 @@ def printer(arguments: argparse.Namespace, config: Config, write: Callable[[str]
         return JsonPrinter(write, fold=RowFold(), detail=detail, redact=config.redact, matcher=matcher)
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return TextPrinter(
-        write, fold=RowFold(), detail=detail, color=color, redact=config.redact, matcher=matcher
+        write,
+        fold=RowFold(),
+        detail=detail,
+        color=color,
+        redact=config.redact,
+        matcher=matcher,
+        schema=load(config.proto),
     )
 
 

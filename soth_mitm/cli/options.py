@@ -174,6 +174,7 @@ def _tui(parser: Parser) -> None:
     _listening(parser, 8080)
     _policy(parser)
     _recording(parser)
+    _decoding(parser)
     _printing(parser)
     parser.add_argument(
         "--no-spill",
@@ -308,6 +309,16 @@ def _recording(parser: Parser) -> None:
         action="store_true",
         default=None,
         help="hold traffic rather than lose a recorded event",
+    )
+
+
+def _decoding(parser: Parser) -> None:
+    group = parser.add_argument_group("decoding")
+    group.add_argument(
+        "--proto",
+        action="append",
+        metavar="FILE",
+        help="schema of Protocol Buffers: a descriptor set, or a .proto file (repeatable)",
     )
 
 

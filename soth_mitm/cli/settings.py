@@ -31,6 +31,7 @@ _NAMES = (
     "spill",
     "strict_capture",
     "redact",
+    "proto",
 )
 
 
@@ -46,6 +47,10 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     given = {**defaults, **{name: value for name, value in given.items() if value is not None}}
     config = settings.load(_file(arguments), **given, tls=tls_options.given(arguments))
     endpoints(config)
+    if config.proto:
+        from soth_mitm.record.schemas import prepared
+
+        config = msgspec.structs.replace(config, proto=prepared(config.proto))
     if not config.confdir:
         return config
     # Other programs are told of files in there, and they may run in another directory.

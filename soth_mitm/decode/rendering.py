@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -11,10 +11,13 @@ from soth_mitm.decode.about import About
 from soth_mitm.decode.coding import Decoded, undo
 from soth_mitm.decode.hex_view import hex_lines
 from soth_mitm.decode.image_view import image_lines
-from soth_mitm.decode.registry import Choice, Decoder, Given
+from soth_mitm.decode.registry import Decoder, Given
 from soth_mitm.decode.sniff import LOOK
 from soth_mitm.decode.views import NotThis, ReadAs, View
 from soth_mitm.text import SafeText, human_size, printable
+
+if TYPE_CHECKING:
+    from soth_mitm.decode.protobuf.schema import Schema
 
 Mode = Literal["auto", "pretty", "raw", "hex"]
 
@@ -48,12 +51,14 @@ def render(
     max_output: int = MAX_OUTPUT,
     about: About | None = None,
     decoder: str = "",
+    schema: Schema | None = None,
 ) -> Rendered:
     """Return `data`, the body bytes as they passed, as lines.
 
     `auto` goes by the type and the looks; `pretty` lays out even what its type does not announce;
     `raw` is the decoded text as it stands; `hex` shows the bytes as they passed, nothing undone.
-    `about` says more than the content type, `decoder` names what a person has chosen. `complete` says
+    `about` says more than the content type, `decoder` names what a person has chosen, `schema` has what
+    descriptors declare. `complete` says
     whether more may come. Output is about `max_output` characters at most, five times that in hex.
     Never raises for any input.
     """
@@ -73,7 +78,8 @@ def render(
         choice = registry.choose(head, about, whole=whole, wanted=decoder, bold=mode == "pretty")
     if choice.reason:
         notes.append(choice.reason)
-    shown = _show(body, choice, about, ended=ended, limit=max_output)
+    given = Given(about, head, schema=schema)
+    shown = _show(body, choice.decoder, given, ended=ended, limit=max_output)
     return msgspec.structs.replace(
         shown,
         notes=(*notes, *shown.notes),
@@ -95,19 +101,19 @@ def _judge(decoded: Decoded, passed: int, *, complete: bool) -> tuple[list[str],
     return notes, error
 
 
-def _show(body: bytes, choice: Choice, about: About, *, ended: bool, limit: int) -> Rendered:
+def _show(body: bytes, decoder: Decoder, given: Given, *, ended: bool, limit: int) -> Rendered:
     """Return a body as a decoder shows it, or as another does where that one cannot."""
-    decoder, charset, refusal = choice.decoder, "", ""
+    refusal = ""
     notes: tuple[str, ...] = ()
     while decoder.make is not None:
-        view = decoder.make(Given(about, body[:LOOK], charset))
+        view = decoder.make(given)
         try:
             text, cut = _text_of(view, body, ended=ended, limit=limit)
         except ReadAs as again:
-            charset, notes = again.charset, (again.note,)
+            given, notes = given._replace(charset=again.charset), (again.note,)
         except NotThis as error:
             refusal = str(error)
-            decoder = registry.instead_of(decoder, body[:LOOK])
+            decoder = registry.instead_of(decoder, given.beginning)
         else:
             if not notes and view.characters is not None and view.characters.note:
                 notes = (view.characters.note,)

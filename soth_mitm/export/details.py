@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.decode import render
+from soth_mitm.decode.about import About
 from soth_mitm.export import redact
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
 from soth_mitm.model.fields import Fields, start_line
 from soth_mitm.text import human_size, printable
 
 if TYPE_CHECKING:
+    from soth_mitm.decode.protobuf.schema import Schema
     from soth_mitm.export.style import Palette
 
 INDENT = "    "
@@ -22,10 +24,11 @@ RENDERED = 4 * BODY_BYTES
 class Details:
     """Lays out messages line by line; every line is safe, and ends with a line end."""
 
-    def __init__(self, palette: Palette, *, redact: bool, bodies: bool) -> None:
+    def __init__(self, palette: Palette, *, redact: bool, bodies: bool, schema: Schema | None = None) -> None:
         self._tones = palette
         self._redact = redact
         self._bodies = bodies
+        self._schema = schema
 
     def heads(self, exchange: Exchange) -> str:
         """Return the heads of both messages, with the interim responses between them."""
@@ -37,7 +40,7 @@ class Details:
     def rest(self, exchange: Exchange) -> str:
         """Return what comes behind the heads: bodies where they were asked for, and trailers."""
         return "".join(
-            self._body(message, mark) + self._fields(Fields.parse(message.trailers), mark)
+            self._body(message, mark, exchange.path) + self._fields(Fields.parse(message.trailers), mark)
             for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
         )
 
@@ -59,14 +62,18 @@ class Details:
             lines.append(f"{lead}{tones.field(name)}: {shown}\n")
         return "".join(lines)
 
-    def _body(self, message: Message, mark: str) -> str:
+    def _body(self, message: Message, mark: str, path: bytes) -> str:
         if not self._bodies or not message.body_bytes:
             return ""
         body = message.shown
         whole = message.complete and len(body) >= message.body_bytes
+        fields = Fields.of_head(message.raw)
+        compression = fields.get(b"grpc-encoding") or fields.get(b"connect-content-encoding")
+        about = About(message.content_type, "", "", path, mark == "<", compression)
         shown = render(
             body,
-            content_type=message.content_type,
+            about=about,
+            schema=self._schema,
             content_encoding=message.coding,
             complete=whole,
             max_output=RENDERED,

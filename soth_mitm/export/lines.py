@@ -31,6 +31,7 @@ from soth_mitm.model.events import (
 from soth_mitm.text import human_duration, human_size, printable
 
 if TYPE_CHECKING:
+    from soth_mitm.decode.protobuf.schema import Schema
     from soth_mitm.policy.filters import Filter
 
 HINT_LIMIT = 160
@@ -76,6 +77,7 @@ class TextPrinter:
         color: bool = False,
         redact: bool = True,
         matcher: Filter | None = None,
+        schema: Schema | None = None,
     ) -> None:
         self.flows = 0
         """Flows printed that have ended."""
@@ -86,7 +88,7 @@ class TextPrinter:
         self._redact = redact
         self._chooser = Chooser(matcher)
         self._palette = palette(color=color)
-        self._details = Details(self._palette, redact=redact, bodies=detail > 1)
+        self._details = Details(self._palette, redact=redact, bodies=detail > 1, schema=schema)
         keeps = detail or self._chooser.asks_heads
         self._collector = (
             Collector(body_bytes=self._chooser.body_bytes(printed=detail > 1)) if keeps else None

@@ -12,6 +12,8 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from soth_mitm.decode.registry import DECODERS
+
 MASK = "***"
 
 _SECRET_NAMES = frozenset({
@@ -34,6 +36,10 @@ _NOISE = re.compile(r"[^a-z0-9]")
 _LONGEST_NAME = 200
 _PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=[^&#\s]+")
 _MEMBER = re.compile(r'("([^"\\]{1,100})"\s{0,100}:\s{0,100})"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
+_PART = re.compile(r'● (?:part \d+(?: · name "([^"]{1,200})")?)?')
+_TREE_MEMBER = re.compile(
+    r"""(\s*(?:"([^"\\]{1,100})"|([\w.-]{1,100})): )("(?:[^"\\]|\\.)*"|[hb]['"].*?['"]|[^{\[,\s"]+)(,?)"""
+)
 _USERINFO = re.compile(r"([a-zA-Z0-9+.-]://)[^\s/?#@]{1,2000}@")
 _FIELD_ARGUMENT = re.compile(
     r"(\b(?:(?:proxy-)?authorization|cookie|x-api-key|[\w-]{0,60}(?:token|secret)):\s?(?:(?:basic|bearer)\s)?)\S+",
@@ -108,14 +114,37 @@ def _member(match: re.Match[str]) -> str:
 
 
 def lines(texts: list[str], kind: str) -> list[str]:
-    """Do the same to a body that is laid out as lines; a line of a form is `name = value`."""
+    """Do the same to a body that is laid out as lines; `kind` is the decoder that did it."""
     if kind == "hex":
         return texts
-    if kind != "form":
-        return [body(text, kind) for text in texts]
-    return [_form_line(text) for text in texts]
+    if kind == "form":
+        return [_form_line(text) for text in texts]
+    decoder = DECODERS.get(kind)
+    if decoder is not None and decoder.look == "tree":
+        return _tree_lines(texts)
+    return [body(text, kind) for text in texts]
 
 
 def _form_line(text: str) -> str:
     name, equals, _ = text.partition(" = ")
     return f"{name} = {MASK}" if equals and is_secret(name) else text
+
+
+def _tree_lines(texts: list[str]) -> list[str]:
+    """Mask members by their names, and the whole of a part whose name is that of a secret."""
+    out: list[str] = []
+    secret = False
+    for text in texts:
+        part = _PART.match(text)
+        if part is not None:
+            secret = is_secret(part[1] or "")
+            out.append(text)
+            continue
+        member = _TREE_MEMBER.match(text)
+        if secret:
+            out.append(f"{text[: len(text) - len(text.lstrip())]}{MASK}")
+        elif member is not None and is_secret(member[2] or member[3]):
+            out.append(f'{member[1]}"{MASK}"{member[5] or ""}')
+        else:
+            out.append(body(text, "tree"))
+    return out

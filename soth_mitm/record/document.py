@@ -75,8 +75,10 @@ class Documents:
         limits: Limits | None = None,
         here_bytes: int = HERE_BYTES,
         deadline: float = DEADLINE,
+        protos: tuple[str, ...] = (),
     ) -> None:
-        """`here_bytes` 0 has every body read in the process. No process starts before it is needed."""
+        """`protos` are prepared descriptor sets (`schemas.prepared`); `here_bytes` 0 has every body read in
+        the process. No process starts before it is needed."""
 
         def limit(name: str) -> int:
             return int(getattr(limits, name) if limits is not None else DEFAULTS[name])
@@ -87,6 +89,7 @@ class Documents:
         self.most_bytes = limit("document_bytes")
         self.pretty_bytes = limit("pretty_bytes")
         self.most_matches = limit("search_matches")
+        self.protos = protos
         self.numbers = itertools.count(1)
 
     async def warm(self) -> None:
@@ -118,6 +121,7 @@ class Documents:
             pretty_bytes=self.pretty_bytes,
             expected_bytes=0 if message.content_encoding else message.refs.captured,
             decoder=decoder,
+            protos=self.protos,
         )
         document = Document(self, order, message)
         await document.follow(message)

@@ -20,6 +20,7 @@ from soth_mitm.decode.image_view import LOOK, image_lines, svg_facts
 from soth_mitm.decode.registry import Choice, Given, Look
 from soth_mitm.decode.unpacking import Unpacker
 from soth_mitm.decode.views import NotThis, ReadAs, View
+from soth_mitm.record.schemas import load
 from soth_mitm.record.serving import SLICE_SECONDS
 from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
 from soth_mitm.text import SafeText, human_size, printable
@@ -51,6 +52,8 @@ class Order(NamedTuple):
     """How many bytes the body has at least, as far as that is known."""
     decoder: str = ""
     """The decoder that a person has chosen; empty where the type and the looks decide."""
+    protos: tuple[str, ...] = ()
+    """Prepared descriptor sets; see `schemas`."""
 
 
 class DocumentInfo(NamedTuple):
@@ -245,7 +248,7 @@ class Sheet:
             self.decoder = registry.instead_of(self.decoder, self.body(0, sniff.LOOK))
         make = self.decoder.make
         charset = self._read_as.charset if self._read_as else ""
-        given = Given(self.order.about, self.body(0, sniff.LOOK), charset)
+        given = Given(self.order.about, self.body(0, sniff.LOOK), charset, load(self.order.protos))
         self.view = make(given) if make is not None else None
 
     def _may_lay_out(self) -> bool:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from soth_mitm.decode.binary_tree import read_all
 from soth_mitm.decode.protobuf.guess import reading_of
-from soth_mitm.decode.protobuf.schema import Kind, SchemaError, schema_of
+from soth_mitm.decode.protobuf.schema import SchemaError, schema_of
 from soth_mitm.decode.protobuf.view import ProtobufView, protobuf_reason
 from soth_mitm.decode.protobuf.wire import Field, WireError, fields_of, reads_as_message, signed, zigzag
 from tests.decode.feeding import cut_at, lines_of, outcome, text_of
+from tests.decode.shop import SET
 from tests.decode.wire import fixed32, fixed64, frame, group, length, number, varint
 
 numbers = st.integers(1, 2000)
@@ -113,49 +114,6 @@ def test_a_field_of_many_megabytes_is_shown_by_its_beginning() -> None:
 
 
 # --- with a schema
-
-
-def field_of(name: str, field: int, kind: Kind, *, repeated: bool = False, type_name: str = "") -> bytes:
-    """Return a FieldDescriptorProto."""
-    out = length(1, name) + number(3, field) + number(4, 3 if repeated else 1) + number(5, kind)
-    return out + (length(6, type_name) if type_name else b"")
-
-
-def message_of(name: str, *fields: bytes, nested: bytes = b"", enums: bytes = b"") -> bytes:
-    """Return a DescriptorProto."""
-    return length(1, name) + b"".join(length(2, each) for each in fields) + nested + enums
-
-
-STAMP = message_of("Timestamp", field_of("seconds", 1, Kind.INT64), field_of("nanos", 2, Kind.INT32))
-ANY = message_of("Any", field_of("type_url", 1, Kind.STRING), field_of("value", 2, Kind.BYTES))
-COLOURS = (
-    length(1, "Colour")
-    + length(2, length(1, "RED") + number(2, 1))
-    + length(2, length(1, "ODD") + number(2, -1))
-)
-THING = message_of(
-    "Thing",
-    field_of("name", 1, Kind.STRING),
-    field_of("count", 2, Kind.SINT32),
-    field_of("big", 3, Kind.INT64),
-    field_of("ratio", 4, Kind.DOUBLE),
-    field_of("part", 5, Kind.FLOAT),
-    field_of("on", 6, Kind.BOOL),
-    field_of("colour", 7, Kind.ENUM, type_name=".shop.Thing.Colour"),
-    field_of("inner", 8, Kind.MESSAGE, repeated=True, type_name=".shop.Thing"),
-    field_of("packed", 9, Kind.INT32, repeated=True),
-    field_of("made", 10, Kind.MESSAGE, type_name=".google.protobuf.Timestamp"),
-    field_of("any", 11, Kind.MESSAGE, type_name=".google.protobuf.Any"),
-    field_of("raw", 12, Kind.BYTES),
-    field_of("small", 13, Kind.SFIXED32),
-    field_of("ratios", 14, Kind.DOUBLE, repeated=True),
-    enums=length(4, COLOURS),
-)
-SERVICE = length(1, "Shop") + length(
-    2, length(1, "Get") + length(2, ".shop.Thing") + length(3, ".shop.Thing")
-)
-GOOGLE = length(1, "google.proto") + length(2, "google.protobuf") + length(4, STAMP) + length(4, ANY)
-SET = length(1, GOOGLE) + length(1, length(2, "shop") + length(4, THING) + length(6, SERVICE))
 
 
 def test_a_schema_gives_names_types_and_methods() -> None:

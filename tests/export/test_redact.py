@@ -63,12 +63,24 @@ def test_members_of_json_are_masked_wherever_they_stand() -> None:
     assert redact.lines(['  "secret": "cut of'], "json") == ['  "secret": "***"']
 
 
+def test_members_of_trees_and_parts_are_masked_by_their_names() -> None:
+    tree = ['  password: "x",', "  api_key: h'00 01'  # 2 bytes", '  "token": 7,', '  note: "y"', "  key: {"]
+    masked = ['  password: "***",', '  api_key: "***"', '  "token": "***",', '  note: "y"', "  key: {"]
+    assert redact.lines(tree, "protobuf") == masked
+    head = '● part 2 · name "password" · 3 bytes'
+    parts = ['● part 1 · name "user"', "  ada", head, "  abc", "  d"]
+    assert redact.lines(parts, "multipart") == ['● part 1 · name "user"', "  ada", head, "  ***", "  ***"]
+    event = ["● event 1", '  "access_token": "x"']
+    assert redact.lines(event, "sse") == ["● event 1", '  "access_token": "***"']
+
+
 @given(st.text(alphabet='"\\: =&?;#@/ab{}\n', max_size=200))
 def test_no_text_makes_masking_raise(text: str) -> None:
     redact.url(text)
     redact.field("x", text)
     redact.body(text, "json")
     redact.body(text, "form")
+    redact.lines(text.split("\n"), "protobuf")
 
 
 @pytest.mark.parametrize("piece", ['"a', '"a":', '"\\', "?a", "?a=", "x://", "=", ";", '": "', " "])

@@ -183,7 +183,7 @@ class SothApp(App[None]):
         self.theme = self._first_theme(light)
         self.local_clipboard = clipboard.has_local_clipboard() if local_clipboard is None else local_clipboard
         self.worker = Worker()
-        self._documents = Documents(store, limits=config.limits)
+        self._documents = Documents(store, limits=config.limits, protos=config.proto)
         self._control_filter = ControlFilter()
         self._last_notice: NoticeLine | None = None
         self._ticks = 0
