@@ -22,6 +22,15 @@ def test_an_exchange_is_one_line_when_it_ends() -> None:
     assert text_of(stream) == "00:00:05  200  GET      https://api.shop.test/v1/items?page=2  20  20ms\n"
 
 
+def test_the_program_is_named_where_more_is_asked_for() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    stream.add(e.ProcessKnown(7, "curl"), conn=pair.conn)
+    streams.exchange(pair)
+    assert "by curl" not in text_of(stream)
+    assert text_of(stream, detail=1).splitlines()[0].endswith("  by curl")
+
+
 def test_a_stream_shows_while_it_runs_and_again_at_its_end() -> None:
     running, ended = Stream(), Stream()
     streams.sse(running, finished=False)

@@ -51,6 +51,24 @@ def test_a_harmless_parameter_stays(name: str) -> None:
     assert redact.url(f"/a?{name}=value") == f"/a?{name}=value"
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("curl -u ada:pw https://a.test/", "curl -u ada:*** https://a.test/"),
+        ("curl --user=ada:pw -v", "curl --user=ada:*** -v"),
+        ("curl -H Authorization: Bearer abc -v", "curl -H Authorization: Bearer *** -v"),
+        ("curl -H x-api-key:abc", "curl -H x-api-key:***"),
+        ("tool --api-key abc --verbose", "tool --api-key *** --verbose"),
+        ("tool --password=abc", "tool --password=***"),
+        ("curl https://ada:pw@a.test/?token=t", "curl https://***@a.test/?token=***"),
+        ("node --token --verbose", "node --token --verbose"),
+        ("python -m http.server 8000", "python -m http.server 8000"),
+    ],
+)
+def test_a_command_line_keeps_what_is_no_secret(command: str, shown: str) -> None:
+    assert redact.command(command) == shown
+
+
 def test_a_form_is_masked_in_both_of_its_shapes() -> None:
     assert redact.body("user=ada&password=a b;c", "form") == "user=ada&password=***"
     assert redact.lines(["user = ada", "password = a = b"], "form") == ["user = ada", "password = ***"]

@@ -103,7 +103,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 
 @case("list.group")
 async def _(staged: Stage, action: Action, key: str) -> None:
-    for label in ("by host", "by client", "by connection"):
+    for label in ("by host", "by client", "by program", "by connection"):
         await staged.press(key)
         assert label in staged.shown()
         assert "60 flows" in staged.shown()

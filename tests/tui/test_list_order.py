@@ -72,7 +72,7 @@ class World:
         elif what == "back":
             model.unhide(sorted(self.index.hidden)[number % 3 :])
         elif what == "group":
-            model.arrange(model.sorting, (None, *GROUPINGS)[number % 4])
+            model.arrange(model.sorting, (None, *GROUPINGS)[number % 5])
 
     def settle(self) -> None:
         self.model.pull()
