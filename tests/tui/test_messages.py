@@ -270,7 +270,7 @@ async def test_facts_of_a_message_are_all_there() -> None:
     async with stage(chat) as staged:
         await in_messages(staged)
         await staged.press("g", "j", "enter")
-        for words in ("53 bytes · 46 on the wire · was compressed", "20ms after the one before"):
+        for words in ("53 bytes · 46 on the wire · was compressed", " · +20ms"):
             assert words in page(staged)
         await staged.press(*"nnnnnn")
         assert "3 frames" in page(staged)

@@ -67,7 +67,7 @@ def message_head(log: MessageLog, entry: Entry, detail: Detail, row: Row) -> lis
     wall = entry.mono_ns + row.started_wall_ns - row.started_mono_ns
     notes = [side, *filter(None, (entry.label,)), f"{clock_text(wall)}.{wall // 1_000_000 % 1000:03}"]
     if entry.position > log.table.dropped:
-        notes.append(f"{human_duration(entry.gap_ns)} after the one before")
+        notes.append(f"+{human_duration(entry.gap_ns)}")
     lines = [heading(f"Message {entry.number:,}", " · ".join(notes))]
     size: list[Span] = [(f"{entry.size:,} bytes", "text")]
     if head.wire:

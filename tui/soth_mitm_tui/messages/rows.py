@@ -76,8 +76,13 @@ def _cell(text: str, width: int, *, right: bool = False) -> list[Span]:
     return [*fit(((text, "muted"),), width, right=right), (" ", "text")]
 
 
-def row_spans(entry: Entry, glance: Glance | None, shape: Shape, *, wall_ns: int) -> list[Span]:
-    """Return a message as spans of `shape.width` cells; `wall_ns` is its time of day."""
+def row_spans(
+    entry: Entry, glance: Glance | None, shape: Shape, *, wall_ns: int, above: Glance | None = None
+) -> list[Span]:
+    """Return a message as spans of `shape.width` cells; `wall_ns` is its time of day.
+
+    Where the payload has no room and begins as that of the row `above`, what both say is left out.
+    """
     client = entry.direction == Direction.REQUEST
     spans: list[Span] = [*fit(UP if client else DOWN, shape.side, cut=""), (" ", "text")]
     spans += [*fit(((f"{entry.number}", "muted"),), shape.number, right=True), (" ", "text")]
@@ -88,11 +93,12 @@ def row_spans(entry: Entry, glance: Glance | None, shape: Shape, *, wall_ns: int
     size = (human_size(entry.size), "text" if entry.size else "muted")
     spans += [*fit((size,), _SIZE, right=True), (" ", "text")]
     if shape.label:
-        tone = "muted" if entry.label in _CONTROL else "warn" if entry.label == "close" else "strong"
+        tone = "muted" if entry.label in _CONTROL else "warn" if entry.label == "close" else "text"
         spans += [*fit(((_short(entry.label, shape.label), tone),), shape.label), (" ", "text")]
     used = shape.side + shape.number + _GAP + _SIZE + 4
     used += (shape.time + 1 if shape.time else 0) + (shape.label + 1 if shape.label else 0)
-    return [*spans, *fit(tuple(payload_spans(entry, glance)), max(shape.width - used, 0))]
+    room = max(shape.width - used, 0)
+    return [*spans, *fit(tuple(payload_spans(entry, glance, room=room, above=above)), room)]
 
 
 SLOW_NS: Final = 2_000_000_000
@@ -113,7 +119,20 @@ def _without_label(text: str, label: str) -> str:
     return "{…," + text[len(said) :] if text.startswith(said) else text
 
 
-def payload_spans(entry: Entry, glance: Glance | None) -> list[Span]:
+def _without_common(text: str, above: str) -> str:
+    """Leave out the members that the line above has as well; empty where that is not worth it."""
+    both = zip(text, above, strict=False)
+    common = next((at for at, (here, there) in enumerate(both) if here != there), min(len(text), len(above)))
+    cut = text.rfind(",", 0, common)
+    return f"{{…{text[cut:]}" if cut > _WORTH_CUTTING else ""
+
+
+_WORTH_CUTTING: Final = 16
+
+
+def payload_spans(
+    entry: Entry, glance: Glance | None, *, room: int = 0, above: Glance | None = None
+) -> list[Span]:
     """Return what stands under “payload”: what was done to the message, and how it begins."""
     spans: list[Span] = [ORIGINS[entry.origin]] if entry.origin else []
     if glance is None:
@@ -124,7 +143,10 @@ def payload_spans(entry: Entry, glance: Glance | None) -> list[Span]:
     if marks:
         spans.append((marks, "muted"))
     if shown.kind == "json":
-        spans += json_tint(_without_label(shown.text, entry.label))
+        text = _without_label(shown.text, entry.label)
+        if above is not None and len(text) > room:
+            text = _without_common(shown.text, above.preview.text) or text
+        spans += json_tint(text)
     elif shown.kind != "empty":
         spans.append((shown.text, "text" if shown.kind == "text" else "muted"))
     elif entry.size and not glance.detail.captured:

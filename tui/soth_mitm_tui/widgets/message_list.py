@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.cache import LRUCache
 from textual.message import Message
 from textual.strip import Strip
 
@@ -17,12 +18,15 @@ from soth_mitm_tui.widgets.line_scroll import LineScroll
 if TYPE_CHECKING:
     from textual import events
 
+    from soth_mitm.record.messages import Entry
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.messages.model import MessageModel
-    from soth_mitm_tui.messages.previews import Previews
+    from soth_mitm_tui.messages.previews import Glance, Previews
 
 CURSOR = "▸"
+KEPT_STRIPS = 512
+"""Rows that are kept as they were drawn: some screenfuls."""
 
 
 class MessageList(LineScroll):
@@ -57,12 +61,14 @@ class MessageList(LineScroll):
         """Rows that came below what is in sight since it was left."""
         self.when_empty: Line = line()
         self._shape = Shape(0, 0, 0, 0, 0)
+        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(KEPT_STRIPS)
 
     def show(
         self, model: MessageModel | None, previews: Previews | None, *, following: bool, cursor: int = -1
     ) -> None:
         """Show the messages of another flow, or the same ones through another filter."""
         self.model, self.previews = model, previews
+        self._strips.clear()
         self.following, self.below = following, 0
         self.cursor = self._home = cursor
         self.pull()
@@ -284,9 +290,20 @@ class MessageList(LineScroll):
             entry = model.log.table.entry(position)
         except IndexError:
             return Strip.blank(width, self.base_style)  # dropped since the last pull
-        glance = self.previews.get(position) if self.previews is not None else None
+        previews = self.previews
+        glance = previews.get(position) if previews is not None else None
+        above = previews.get(model.position(row - 1)) if previews is not None and row else None
         current = position == self.cursor
-        base = self.base_style
+        key = position, glance is None, above is None, self._shape, width, current, current and self.has_focus
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._row_strip(entry, glance, above, current=current)
+        return strip
+
+    def _row_strip(
+        self, entry: Entry, glance: Glance | None, above: Glance | None, *, current: bool
+    ) -> Strip:
+        base, width = self.base_style, self.size.width
         if current:
             name = "message-list--cursor" if self.has_focus else "message-list--resting"
             base += self.get_component_rich_style(name, partial=True)
@@ -295,4 +312,10 @@ class MessageList(LineScroll):
             wall += self.row.started_wall_ns - self.row.started_mono_ns
         shape = self._shape._replace(width=width - 2)
         lead: Span = (CURSOR if current else " ", "accent")
-        return self.strip_of([lead, *row_spans(entry, glance, shape, wall_ns=wall)], width, base)
+        spans = row_spans(entry, glance, shape, wall_ns=wall, above=above)
+        return self.strip_of([lead, *spans], width, base)
+
+    def notify_style_update(self) -> None:
+        """Forget rows drawn in the old colours."""
+        self._strips.clear()
+        super().notify_style_update()
