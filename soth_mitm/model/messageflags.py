@@ -12,6 +12,9 @@ PARTED: Final = 4
 CUT: Final = 8
 """A limit left payload out."""
 
+LIES: Final = 64
+"""Its payload lies in the body as it is."""
+
 ORIGIN_SHIFT: Final = 4
 ORIGINS: Final = ("", "changed", "dropped", "injected")
 """By the number that stands above `ORIGIN_SHIFT`."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -23,16 +23,13 @@ from soth_mitm.errors import DumpError
 from soth_mitm.model.events import FlowClosed
 from soth_mitm.record.frames import frame_at, frames_in
 from soth_mitm.record.messages import MessageFold, SeenHead, head_of
-from soth_mitm.record.payloads import WHOLE, PayloadRefs, Slice, read_slices, slices_of
+from soth_mitm.record.payloads import WHOLE, PayloadRefs, Slice, read_slices
 from soth_mitm.record.threads import in_thread
 
 if TYPE_CHECKING:
-    from soth_mitm.model.events import Direction
-    from soth_mitm.record.bodies import BodyRefs
     from soth_mitm.record.index import Index
     from soth_mitm.record.messages import MessageFacts, MessageTable, Place
     from soth_mitm.record.runs import Runs
-    from soth_mitm.record.viewing import Viewer
 
 SLICE_SECONDS: Final = 0.002
 """How long the loop is kept at a time."""
@@ -72,14 +69,12 @@ class Located(NamedTuple):
 
     position: int
     place: Place
-    slices: list[Slice]
-    """Of its payload, as far as it was recorded."""
 
 
 class MessageLog:
     """The messages of one flow. Its coroutines belong to one loop."""
 
-    def __init__(self, flow: int, store: LogStore, *, runs: Runs, viewer: Viewer, most: int) -> None:
+    def __init__(self, flow: int, store: LogStore, *, runs: Runs, most: int) -> None:
         self.flow = flow
         self.fold = MessageFold(most=most)
         self.finished = False
@@ -88,7 +83,7 @@ class MessageLog:
         """Blocks of the flow that are gone or damaged."""
         self.progress = 0.0
         """How much of what is recorded has been read, while a `refresh` is under way."""
-        self._store, self._runs, self._viewer = store, runs, viewer
+        self._store, self._runs = store, runs
         self._lock = asyncio.Lock()
         self._block, self._offset = 0, 0
 
@@ -102,22 +97,29 @@ class MessageLog:
         """What is known of all of them."""
         return self.fold.facts
 
-    async def refresh(self) -> bool:
-        """Take what was recorded since; return whether there was anything."""
+    async def refresh(self, begun: Callable[[], None] | None = None) -> bool:
+        """Take what was recorded since; return whether there was anything.
+
+        `begun` is called when the first block has been read and there are more: there is something to see.
+        """
         async with self._lock:
             if self.finished:
                 return False
             seq = self.fold.seq
             self._store.catch_up()
             blocks = [block for block in self._store.index.blocks_of(self.flow) if block >= self._block]
-            for at in range(0, len(blocks), _BLOCKS_AT_ONCE):
-                some = blocks[at : at + _BLOCKS_AT_ONCE]
+            done = 0
+            while done < len(blocks):
+                some = blocks[done : done + (_BLOCKS_AT_ONCE if done else 1)]
                 payloads = await in_thread(partial(self._payloads, some))
                 for block, payload in zip(some, payloads, strict=True):
                     if block != self._block:
                         self._block, self._offset = block, 0
                     await self._take(block, payload)
-                self.progress = min(at + _BLOCKS_AT_ONCE, len(blocks)) / len(blocks)
+                done += len(some)
+                self.progress = done / len(blocks)
+                if begun is not None and done == 1 < len(blocks):
+                    begun()
             return self.fold.seq > seq
 
     async def _take(self, block: int, payload: bytes | None) -> None:
@@ -153,7 +155,7 @@ class MessageLog:
 
         With them come up to `most` bytes of each payload.
         """
-        found = await self.located(positions)
+        found = self.located(positions)
         return await in_thread(lambda: list(self._read_details(found, most)))
 
     def _read_details(self, located: list[Located], most: int) -> Iterator[Detail]:
@@ -167,7 +169,7 @@ class MessageLog:
                 raise DumpError(f"block {number} is gone")
             return payload
 
-        for position, place, slices in located:
+        for position, place in located:
             try:
                 payload = block_of(place.block)
             except DumpError:
@@ -177,7 +179,7 @@ class MessageLog:
             head = head_of(payload, frame) if frame is not None else None
             beginning, captured = bytearray(), 0
             with contextlib.suppress(DumpError):
-                for each in slices:
+                for each in place.slices:
                     if len(beginning) < most or each.stop == WHOLE:
                         data = next(read_slices([each], block_of))
                         beginning += data[: most - len(beginning)]
@@ -192,9 +194,8 @@ class MessageLog:
         Raises:
             IndexError: there is no such message, or no longer.
         """
-        self.table.place(position)
+        slices = self.table.place(position).slices
         (detail,) = await self.details((position,))
-        ((_, _, slices),) = await self.located((position,))
         return PayloadRefs(slices, detail.captured)
 
     async def payload(self, position: int, most: int) -> bytes:
@@ -203,11 +204,10 @@ class MessageLog:
         Raises:
             IndexError: there is no such message, or no longer.
         """
-        self.table.place(position)
-        ((_, _, slices),) = await self.located((position,))
+        slices = self.table.place(position).slices
         return await in_thread(lambda: self._join(slices, most))
 
-    def _join(self, slices: list[Slice], most: int) -> bytes:
+    def _join(self, slices: Sequence[Slice], most: int) -> bytes:
         joined = bytearray()
         with contextlib.suppress(DumpError):
             for data in read_slices(slices, self._store.read_block):
@@ -216,26 +216,20 @@ class MessageLog:
                     break
         return bytes(joined[:most])
 
-    async def located(self, positions: Iterable[int]) -> list[Located]:
+    def located(self, positions: Iterable[int]) -> list[Located]:
         """Return where some messages and their payloads lie; those that are gone are left out."""
         found: list[Located] = []
-        bodies: dict[Direction, BodyRefs] = {}
         for position in positions:
-            try:
-                entry, place = self.table.entry(position), self.table.place(position)
-            except IndexError:
-                continue
-            if place.body_offset >= 0 and entry.direction not in bodies:
-                bodies[entry.direction] = await self._viewer.refs(self.flow, entry.direction)
-            found.append(Located(position, place, slices_of(place, entry.size, bodies.get(entry.direction))))
+            with contextlib.suppress(IndexError):
+                found.append(Located(position, self.table.place(position)))
         return found
 
 
 class MessageLogs:
     """The logs of the flows that were asked about last."""
 
-    def __init__(self, store: LogStore, *, runs: Runs, viewer: Viewer, most: int) -> None:
-        self._make = partial(MessageLog, store=store, runs=runs, viewer=viewer, most=most)
+    def __init__(self, store: LogStore, *, runs: Runs, most: int) -> None:
+        self._make = partial(MessageLog, store=store, runs=runs, most=most)
         self._logs: OrderedDict[int, MessageLog] = OrderedDict()
 
     def log(self, flow: int) -> MessageLog:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from soth_mitm.model.events import (
+    BodyChunk,
     Direction,
     MessageChunk,
     MessageForm,
@@ -21,10 +23,19 @@ from soth_mitm.model.events import (
     MessagesStarted,
     MessagesStopped,
 )
-from soth_mitm.model.messageflags import COMPRESSED, CUT, ORIGIN_SHIFT, ORIGINS, PARTED, REQUEST, origin_of
+from soth_mitm.model.messageflags import (
+    COMPRESSED,
+    CUT,
+    LIES,
+    ORIGIN_SHIFT,
+    ORIGINS,
+    PARTED,
+    REQUEST,
+    origin_of,
+)
 from soth_mitm.proto.websocket.turns import Turn, TurnEnd, Turns
-from soth_mitm.record.bodies import BodyRef, BodyRefs
-from soth_mitm.record.frames import Frame, chunk_span, decode_frame
+from soth_mitm.record.frames import Frame, decode_frame
+from soth_mitm.record.payloads import Chunks, Slice
 from soth_mitm.text import printable
 
 LABELS: Final = 4096
@@ -39,12 +50,11 @@ DROP_AT_ONCE: Final = 1024
 RATE_NS: Final = 10_000_000_000
 """The time whose messages say how many come a second."""
 
-IN_EVENT: Final = -1
-"""Instead of an offset in the body: the payload is in the event itself, if it was recorded."""
-
 _LARGEST: Final = 2**63 - 1
+_MOST_START: Final = 2**32 - 1
+_NOWHERE: Final = Slice(0, 0)
 
-KINDS: Final = frozenset((MessageSeen.KIND, MessageChunk.KIND, MessagesStarted.KIND, MessagesStopped.KIND))
+KINDS: Final = frozenset((MessageChunk.KIND, MessagesStarted.KIND, MessagesStopped.KIND))
 
 
 class SeenHead(msgspec.Struct, omit_defaults=True):
@@ -63,7 +73,16 @@ class SeenHead(msgspec.Struct, omit_defaults=True):
     wire: int = 0
 
 
+class _Chunk(msgspec.Struct):
+    """What of a `BodyChunk` is needed."""
+
+    direction: str = ""
+    offset: int = 0
+    data: bytes = b""
+
+
 _heads: Final = msgspec.msgpack.Decoder(SeenHead)
+_chunks: Final = msgspec.msgpack.Decoder(_Chunk)
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -98,10 +117,8 @@ class Place(NamedTuple):
     block: int
     frame: int
     """Offset of the frame of its `MessageSeen`."""
-    body_offset: int
-    """Offset of the payload in the body of its direction, or `IN_EVENT`."""
-    parts: BodyRefs | None
-    """The chunks that hold it, where it came in such."""
+    slices: Sequence[Slice]
+    """Of its payload, as far as it was recorded without a gap."""
 
 
 class MessageTable:
@@ -120,8 +137,11 @@ class MessageTable:
         self._times = array("q")
         self._blocks = array("q")
         self._frames = array("I")
-        self._offsets = array("q")
-        self._parts: dict[int, BodyRefs] = {}
+        # Of a payload that lies in one chunk of the body, which most do.
+        self._lie_blocks = array("I")
+        self._lie_frames = array("I")
+        self._lie_starts = array("I")
+        self._parts: dict[int, Sequence[Slice]] = {}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -137,9 +157,12 @@ class MessageTable:
         return self.dropped + len(self._numbers)
 
     def append(
-        self, head: SeenHead, *, mono_ns: int, block: int, frame: int, parts: BodyRefs | None = None
+        self, head: SeenHead, *, mono_ns: int, block: int, frame: int, slices: Sequence[Slice] | None = None
     ) -> None:
-        """Add a message at the end; the oldest go where there are too many."""
+        """Add a message at the end; the oldest go where there are too many.
+
+        `slices` are those of its payload where that is not in its own event.
+        """
         flags = REQUEST if head.direction == "request" else 0
         if head.compressed:
             flags |= COMPRESSED
@@ -147,13 +170,18 @@ class MessageTable:
             flags |= CUT
         if head.origin in ORIGINS:
             flags |= ORIGINS.index(head.origin) << ORIGIN_SHIFT
-        if parts is not None:
-            flags |= PARTED
-            self._parts[self.end] = parts
+        lies = _NOWHERE
+        if slices is not None:
+            if len(slices) == 1 and slices[0].start <= _MOST_START:
+                flags |= LIES
+                lies = slices[0]
+            else:
+                flags |= PARTED
+                self._parts[self.end] = slices
         label = self._label_ids.get(head.label)
-        number, size, offset = head.number, head.size, head.offset
-        if not (0 <= number <= _LARGEST and 0 <= size <= _LARGEST and IN_EVENT <= offset <= _LARGEST):
-            number, size, offset = (max(0, min(each, _LARGEST)) for each in (number, size, offset))
+        number, size = head.number, head.size
+        if not (0 <= number <= _LARGEST and 0 <= size <= _LARGEST):
+            number, size = (max(0, min(each, _LARGEST)) for each in (number, size))
         self._numbers.append(number)
         self._flags.append(flags)
         self._label_of.append(self._label_id(head.label) if label is None else label)
@@ -161,7 +189,9 @@ class MessageTable:
         self._times.append(mono_ns)
         self._blocks.append(block)
         self._frames.append(frame)
-        self._offsets.append(offset)
+        self._lie_blocks.append(lies.block)
+        self._lie_frames.append(lies.frame)
+        self._lie_starts.append(lies.start)
         if len(self._numbers) >= self.most + DROP_AT_ONCE:
             self._drop(len(self._numbers) - self.most)
 
@@ -177,7 +207,7 @@ class MessageTable:
     def _drop(self, count: int) -> None:
         for column in (
             self._numbers, self._flags, self._label_of, self._sizes, self._times, self._blocks, self._frames,
-            self._offsets,
+            self._lie_blocks, self._lie_frames, self._lie_starts,
         ):  # fmt: skip
             del column[:count]
         self.dropped += count
@@ -215,8 +245,16 @@ class MessageTable:
     def place(self, position: int) -> Place:
         """Return where a message and its payload lie; raises IndexError like `entry`."""
         at = self._at(position)
-        parts = self._parts.get(position) if self._flags[at] & PARTED else None
-        return Place(self._blocks[at], self._frames[at], self._offsets[at], parts)
+        flags, size, block, frame = self._flags[at], self._sizes[at], self._blocks[at], self._frames[at]
+        slices: Sequence[Slice]
+        if flags & PARTED:
+            slices = self._parts.get(position, ())
+        elif flags & LIES:
+            start = self._lie_starts[at]
+            slices = (Slice(self._lie_blocks[at], self._lie_frames[at], start, start + size),)
+        else:
+            slices = (Slice(block, frame),) if size else ()
+        return Place(block, frame, slices)
 
     def _at(self, position: int) -> int:
         at = position - self.dropped
@@ -315,37 +353,55 @@ class MessageFold:
         self.turn: Turn | None = None
         """The turn of a WebSocket that goes on, or the last one."""
         self._turns = Turns()
-        self._parts: dict[int, BodyRefs] = {}
+        self._parts: dict[int, Chunks] = {}
         self._coming: dict[str, int] = {}
+        self._bodies: dict[str, Chunks] = {}
 
     def take(self, payload: bytes, frame: Frame, block: int) -> bool:
         """Take one frame of the flow; return whether anything changed."""
         if frame.seq <= self.seq:
             return False
         self.seq = frame.seq
-        if frame.kind == MessageSeen.KIND:
+        kind = frame.kind
+        if kind == MessageSeen.KIND:
             self._seen(payload, frame, block)
-        elif frame.kind in KINDS:
+        elif kind == BodyChunk.KIND:
+            self._body_chunk(payload, frame, block)
+            return False
+        elif kind in KINDS:
             event = decode_frame(payload, frame)
             body = event.body if event is not None else None
             if isinstance(body, MessagesStarted):
                 self.facts.started[body.direction] = body
+                self._bodies[body.direction] = Chunks()
             elif isinstance(body, MessagesStopped):
                 self.facts.stopped[body.direction] = body
+                self._bodies.pop(body.direction, None)
             elif isinstance(body, MessageChunk):
-                self._chunk(payload, frame, block, body)
+                self._chunk(frame, block, body)
         else:
             return False
         return True
 
-    def _chunk(self, payload: bytes, frame: Frame, block: int, body: MessageChunk) -> None:
+    def _body_chunk(self, payload: bytes, frame: Frame, block: int) -> None:
+        """Take note of bytes of a body in which messages may lie."""
+        if not self._bodies:
+            return
+        try:
+            chunk = _chunks.decode(payload[frame.start : frame.end])
+        except _UNREADABLE:
+            return
+        chunks = self._bodies.get(chunk.direction)
+        if chunks is not None:
+            chunks.add(block, frame.offset, chunk.offset, len(chunk.data))
+
+    def _chunk(self, frame: Frame, block: int, body: MessageChunk) -> None:
         before = self._coming.get(body.direction)
         if before is not None and before != body.number:
             self._parts.pop(before, None)  # its end was lost
         self._coming[body.direction] = body.number
-        start, end = chunk_span(payload, frame.offset)
-        refs = self._parts.setdefault(body.number, BodyRefs())
-        refs.append(BodyRef(block, frame.offset, end - start, body.offset, frame.mono_ns))
+        chunks = self._parts.setdefault(body.number, Chunks())
+        chunks.add(block, frame.offset, body.offset, len(body.data))
 
     def _seen(self, payload: bytes, frame: Frame, block: int) -> None:
         head = head_of(payload, frame)
@@ -354,7 +410,15 @@ class MessageFold:
         parts = self._parts.pop(head.number, None) if self._parts else None
         if parts is not None and self._coming.get(head.direction) == head.number:
             del self._coming[head.direction]
-        self.table.append(head, mono_ns=frame.mono_ns, block=block, frame=frame.offset, parts=parts)
+        slices: Sequence[Slice] | None = None
+        if parts is not None:
+            slices = parts.slices(0, head.size)
+        elif head.offset >= 0:
+            chunks = self._bodies.get(head.direction)
+            slices = chunks.slices(head.offset, head.size) if chunks is not None else ()
+            if chunks is not None:
+                chunks.forget_before(head.offset + head.size)
+        self.table.append(head, mono_ns=frame.mono_ns, block=block, frame=frame.offset, slices=slices)
         facts = self.facts
         if head.direction == "request":
             facts.from_client += 1
@@ -384,7 +448,7 @@ class MessageFold:
     def coming(self) -> list[Coming]:
         """The messages that are on their way, as far as they have come."""
         return [
-            Coming(number, direction, self._parts[number].captured)
+            Coming(number, direction, self._parts[number].size)
             for direction, number in self._coming.items()
             if number in self._parts
         ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from soth_mitm.errors import DumpError
-from soth_mitm.record.bodies import NO_BLOCK, BodyRefs
+from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.frames import FRAME_SIZE, chunk_data
 
-if TYPE_CHECKING:
-    from soth_mitm.record.messages import Place
+MOST_CHUNKS: Final = 4096
+"""Chunks that are kept until the end of a message comes; of 64 KiB each, they hold 256 MiB."""
 
 WHOLE: Final = 2**62
 """The end of a slice that goes to the end of what its frame has."""
@@ -26,32 +27,41 @@ class Slice(NamedTuple):
     stop: int = WHOLE
 
 
-def slices_of(place: Place, size: int, body: BodyRefs | None) -> list[Slice]:
-    """Return where the recorded payload of a message lies, up to its first gap; `body` is its direction's."""
-    if place.parts is not None:
-        return list(_from_start(place.parts))
-    if place.body_offset >= 0:
-        start = place.body_offset
-        return list(_within(body, start, start + size)) if body is not None else []
-    return [Slice(place.block, place.frame)] if size else []
+class Chunks:
+    """Chunks of one body or one message as they come by, and in which of them a range of bytes lies."""
 
+    __slots__ = ("_chunks", "size")
 
-def _from_start(parts: BodyRefs) -> Iterator[Slice]:
-    at = 0
-    for ref in parts:
-        if ref.body_offset != at or ref.block == NO_BLOCK:
-            return
-        yield Slice(ref.block, ref.offset, 0, ref.length)
-        at += ref.length
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, int, int, int]] = deque(maxlen=MOST_CHUNKS)
+        self.size = 0
+        """Bytes that were recorded so far."""
 
+    def add(self, block: int, frame: int, offset: int, length: int) -> None:
+        """Take the next chunk: where its frame lies, and which bytes of the whole it has."""
+        if length > 0:
+            self._chunks.append((offset, offset + length, block, frame))
+            self.size += length
 
-def _within(body: BodyRefs, start: int, stop: int) -> Iterator[Slice]:
-    for ref in body.within(start, stop):
-        if ref.body_offset > start or ref.block == NO_BLOCK:
-            return
-        end = min(ref.length, stop - ref.body_offset)
-        yield Slice(ref.block, ref.offset, start - ref.body_offset, end)
-        start = ref.body_offset + end
+    def slices(self, start: int, size: int) -> list[Slice]:
+        """Return where `size` bytes from `start` on lie, up to the first gap."""
+        found: list[Slice] = []
+        stop = start + size
+        for first, behind, block, frame in self._chunks:
+            if behind <= start:
+                continue
+            if first > start or start >= stop:
+                break
+            end = min(behind, stop)
+            found.append(Slice(block, frame, start - first, end - first))
+            start = end
+        return found
+
+    def forget_before(self, offset: int) -> None:
+        """Forget the chunks whose bytes all lie before `offset`."""
+        chunks = self._chunks
+        while chunks and chunks[0][1] <= offset:
+            chunks.popleft()
 
 
 class PayloadRefs:
@@ -59,7 +69,7 @@ class PayloadRefs:
 
     __slots__ = ("captured", "slices")
 
-    def __init__(self, slices: list[Slice], captured: int) -> None:
+    def __init__(self, slices: Sequence[Slice], captured: int) -> None:
         self.slices = slices
         self.captured = captured
         """Bytes that can be read back."""

@@ -40,7 +40,7 @@ class Store(ABC):
         self.index = index
         self._runs = runs
         self._viewer = Viewer(index, self.read_block, runs)
-        self._logs = MessageLogs(self, runs=runs, viewer=self._viewer, most=message_rows)
+        self._logs = MessageLogs(self, runs=runs, most=message_rows)
 
     @staticmethod
     def live(

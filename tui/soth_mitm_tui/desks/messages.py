@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +18,16 @@ from soth_mitm_tui.screens.picker import Choice, PickerScreen
 
 if TYPE_CHECKING:
     from soth_mitm.policy.filters.messages import MessageFilter
-    from soth_mitm.record.messagelog import MessageLog
+    from soth_mitm.record.messagelog import Located, MessageLog
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.widgets.detail import Detail
     from soth_mitm_tui.widgets.message_pane import MessagePane
 
 ASKED_HERE: Final = 64 * 1024
 """Bytes of payloads that are searched here: a millisecond, where a process takes longer to be asked."""
+
+LOCATED_AT_ONCE: Final = 256
+"""Messages whose places are looked up before the loop goes on."""
 
 EACH: Final = 128
 """What a message counts for besides its payload."""
@@ -111,8 +115,12 @@ class Messages(Desk):
             details = await log.details(positions, most=ASKED_HERE)
             found = ((each, tuple(term.matches_body(each.beginning) for term in terms)) for each in details)
             return [each.position for each, answer in found if wanted.wants_payload(answer)]
-        located = await log.located(positions)
-        answers = await self.app.filtering.deep.search.payloads([each.slices for each in located], terms)
+        located: list[Located] = []
+        for at in range(0, len(positions), LOCATED_AT_ONCE):
+            located += log.located(positions[at : at + LOCATED_AT_ONCE])
+            await asyncio.sleep(0)
+        slices = [each.place.slices for each in located]
+        answers = await self.app.filtering.deep.search.payloads(slices, terms)
         both = zip(located, answers, strict=True)
         return [each.position for each, answer in both if wanted.wants_payload(answer)]
 

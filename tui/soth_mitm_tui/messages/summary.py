@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.messages import MessageFacts
     from soth_mitm.record.rows import Row
-    from soth_mitm.record.view import FlowView
     from soth_mitm_tui.lines import Span
 
 NAMES: Final = {
@@ -45,7 +44,7 @@ def name_of(form: str, count: int = 1) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
-def summary(log: MessageLog, view: FlowView, row: Row, *, now_ns: int) -> list[list[Span]]:
+def summary(log: MessageLog, row: Row, *, now_ns: int) -> list[list[Span]]:
     """Return the parts of the line, the most important first; the last ones go where room is short."""
     facts, fold = log.facts, log.fold
     form = facts.form
@@ -54,7 +53,7 @@ def summary(log: MessageLog, view: FlowView, row: Row, *, now_ns: int) -> list[l
     if form == MessageForm.WEBSOCKET:
         parts += _websocket(log)
     elif form == MessageForm.GRPC:
-        parts += _grpc(view, row)
+        parts += _grpc(row)
     elif form == MessageForm.SSE and facts.last_note.get(Direction.RESPONSE):
         parts.append([("last id ", "muted"), (printable(facts.last_note[Direction.RESPONSE], 40), "text")])
     parts += _troubles(log)
@@ -83,7 +82,7 @@ def _websocket(log: MessageLog) -> list[list[Span]]:
     return parts
 
 
-def _grpc(view: FlowView, row: Row) -> list[list[Span]]:
+def _grpc(row: Row) -> list[list[Span]]:
     service, _, method = row.path.strip("/").rpartition("/")
     return [[(f"{service.rpartition('.')[2]}/", "muted"), (method, "strong")]] if service else []
 

@@ -174,9 +174,13 @@ class Detail(DetailLines):
         row = self._row_of(self.flow) if self.flow else None
         if row is None or not self._in_sight:
             return
-        if self.in_messages and self.showing == self.flow:
-            self.messages.tick()
         seen = _state_of(row)
+        if self.in_messages and self.showing == self.flow and not self.pages.bodies.unsettled:
+            # The list takes what is new by itself, and a message that is open does not change.
+            self._seen = seen
+            self._set_title(row)
+            self.messages.show(row)
+            return
         if (seen != self._seen or self.pages.bodies.unsettled) and self.showing == self.flow:
             self._seen = seen
             self._load()
@@ -220,20 +224,22 @@ class Detail(DetailLines):
             self._empty(wanted.flow)
             return
         seen = _state_of(row)
-        view = await self._store.view(wanted.flow)
-        if wanted.flow != self.flow or view is None:
-            return
-        self._choose_tab(view)
+        self._choose_tab(row)
         wanted = self._wanted()
-        self._set_title(row, view)
         if wanted.tab == MESSAGES:
-            self.messages.show(view, row)
+            # Without the view, which takes long where a flow has 100,000 messages.
+            self._set_title(row)
+            self.messages.show(row)
             if wanted.message < 0 or self.messages.message_log is None:
                 self._seen, self._shown = seen, wanted
                 self._arrange()
                 return
             content = await self.pages.message(wanted, self.messages.message_log, row)
         else:
+            view = await self._store.view(wanted.flow)
+            if wanted.flow != self.flow or view is None:
+                return
+            self._set_title(row, view)
             width = self.text.scrollable_content_region.width
             content = await self.pages.page(wanted, view, row, width=width)
         if wanted != self._wanted():
@@ -254,9 +260,9 @@ class Detail(DetailLines):
         self.text.show(content, place=place)
         self.searching.again()
 
-    def _choose_tab(self, view: FlowView) -> None:
+    def _choose_tab(self, row: Row) -> None:
         """Show the messages first where there are any, unless the person wants another tab for such flows."""
-        had, self.has_messages = self.has_messages, bool(view.framing)
+        had, self.has_messages = self.has_messages, bool(row.form)
         # Of a flow whose messages begin while it is looked at, nobody chose the tab.
         begun = self.has_messages and not had and not self.front.has_focus
         if not self._chosen and (begun or not self._arrived):
@@ -301,7 +307,7 @@ class Detail(DetailLines):
 
     # --- title
 
-    def _set_title(self, row: Row, view: FlowView) -> None:
+    def _set_title(self, row: Row, view: FlowView | None = None) -> None:
         name = columns.method(row)
         title: tuple[Span, ...] = ((f"{name} {url(row, view)}", "heading"),)
         self.heading.set(title, self._state(row))

@@ -43,6 +43,9 @@ class MessageList(LineScroll):
     class Moved(Message):
         """The cursor, following, or the number of rows below changed."""
 
+    class Chosen(Message):
+        """The person has put the cursor somewhere."""
+
     class Opened(Message):
         """The message under the cursor is to be looked at."""
 
@@ -143,6 +146,7 @@ class MessageList(LineScroll):
         self.cursor = self._home = model.position(max(0, min(row, len(model) - 1)))
         self._show_cursor()
         self.refresh()
+        self.post_message(self.Chosen())
         self.post_message(self.Moved())
 
     def move(self, step: int) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from soth_mitm.policy.filters.messages import MessageFilter
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.rows import Row
-    from soth_mitm.record.view import FlowView
     from soth_mitm_tui.lines import Span
     from soth_mitm_tui.messages.model import Ask
 
@@ -98,10 +97,11 @@ class MessagePane(Guarded, Vertical):
         self.list = MessageList(id="message-list")
         self.bar = MessageFilterBar(id="message-filter")
         self.message_log: MessageLog | None = None
-        self._view: FlowView | None = None
         self._row: Row | None = None
         self._clock, self._ask, self._log_of = clock, ask, log_of
         self._reading = False
+        self._follows = False
+        """Whether the newest message is to be in sight once all that is recorded has been read."""
         self._trouble = ""
 
     def compose(self) -> ComposeResult:
@@ -131,13 +131,14 @@ class MessagePane(Guarded, Vertical):
             self.message_log = None
             self.list.show(None, None, following=True)
 
-    def show(self, view: FlowView, row: Row) -> None:
+    def show(self, row: Row) -> None:
         """Show the messages of a flow, or what has come to them since."""
-        self._view, self._row = view, row
-        self.list.row = row
-        if self.message_log is None or self.message_log.flow != view.flow:
-            self.message_log = self._log_of(view.flow)
-            self._begin(following=row.open)
+        self._row = self.list.row = row
+        if self.message_log is None or self.message_log.flow != row.flow:
+            self.message_log = self._log_of(row.flow)
+            # The first messages are there at once; the newest ones once all have been read.
+            self._follows = row.open
+            self._begin(following=False)
         self.tick()
 
     def _begin(self, *, following: bool, cursor: int = -1) -> None:
@@ -171,17 +172,22 @@ class MessagePane(Guarded, Vertical):
     async def _read(self, log: MessageLog) -> None:
         try:
             with self.guard():
-                await log.refresh()
+                await log.refresh(self._take)
         finally:
             self._reading = False
         if log is self.message_log:
             self._take()
+            if self._follows:
+                self._follows = False
+                self.list.follow(True)
 
     def _take(self) -> None:
         model = self.list.model
+        if model is None or model.log is not self.message_log:
+            return
         with self.list.guard():
             self.list.pull()
-        if model is not None and model.pending and not model.judging and not self._trouble:
+        if model.pending and not model.judging and not self._trouble:
             self.run_worker(self._judge(model), group="judge", exit_on_error=False)
         self._say()
 
@@ -195,10 +201,10 @@ class MessagePane(Guarded, Vertical):
 
     def _say(self) -> None:
         """Say what is known of all messages, and what the list shows of them."""
-        log, view, row, flows = self.message_log, self._view, self._row, self.list
-        if log is None or view is None or row is None or flows.model is None:
+        log, row, flows = self.message_log, self._row, self.list
+        if log is None or row is None or flows.model is None:
             return
-        parts = summary(log, view, row, now_ns=self._clock.monotonic_ns())
+        parts = summary(log, row, now_ns=self._clock.monotonic_ns())
         note: tuple[Span, ...] = ()
         if self._reading and log.progress and log.progress < 1:
             note = ((f"reading, {log.progress:.0%}", "muted"),)
@@ -289,6 +295,11 @@ class MessagePane(Guarded, Vertical):
             self.bar.say(f"{len(model):,} so far, {model.pending:,} to go", "muted")
         else:
             self.bar.say(f"{len(model):,} of {name_of(self.message_log.facts.form, model.total)}", "good")
+
+    def on_message_list_chosen(self, event: MessageList.Chosen) -> None:
+        """Whoever goes somewhere wants to look there."""
+        event.stop()
+        self._follows = False
 
     def on_message_list_moved(self, event: MessageList.Moved) -> None:
         """Say what is below, and that another message is the current one."""
