@@ -12,6 +12,7 @@ from soth_mitm_tui.columns import fit, short_type
 from soth_mitm_tui.layout import cell_spans, places
 from soth_mitm_tui.matches import Matches
 from soth_mitm_tui.viewmodel import FlowModel
+from tests.tui import talks
 from tests.tui.script import Script
 from tests.tui.stage import stage
 
@@ -191,3 +192,30 @@ def test_the_type_column_shows_what_a_filter_finds() -> None:
     ):
         assert short_type(kind) in kind
         assert len(short_type(kind)) <= 12
+
+
+def talking(script: Script) -> None:
+    """Play a flow without messages, one that streams events, and lines that have ended, and a chat."""
+    some(script, 1)
+    talks.answer(script, events=41)
+    talks.lines(script, count=14).close()
+    talks.chat(script)
+
+
+async def test_the_path_says_how_many_messages_there_were_where_no_column_does() -> None:
+    async with stage(talking, size=(80, 24)) as staged:
+        shown = staged.shown(staged.main.list)
+        assert "/v1/messages  ⇣ 42 events" in shown
+        assert "/tail  14 lines" in shown
+        assert "/ws?room=7  ⇄ 12 messages" in shown
+
+
+async def test_columns_for_messages_are_shown_once_a_flow_has_some() -> None:
+    async with stage(lambda script: some(script, 3), size=(150, 40)) as staged:
+        assert "msgs" not in staged.shown(staged.main.heads)
+        talks.answer(staged.script, events=41)
+        await staged.settle()
+        await staged.until(lambda: "msgs  last" in staged.shown(staged.main.heads))
+        assert "events" not in staged.shown(staged.main.list)
+        staged.script.wait(7)
+        await staged.until(lambda: "42  7.0s" in staged.shown(staged.main.list))

@@ -17,6 +17,7 @@ from soth_mitm.model.annotation import MARK
 from soth_mitm.policy.filters import term_for
 from soth_mitm.policy.filters.quoting import quoted
 from soth_mitm.text import human_duration, human_size
+from soth_mitm_tui.messages.names import counted
 from soth_mitm_tui.states import state_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Column(NamedTuple):
     right: bool = False
     stretch: bool = False
     """Whether it takes what the others leave."""
+    talks: bool = False
+    """Whether it is shown by itself only where there are flows with messages."""
 
 
 def status(row: Row) -> Span:
@@ -128,10 +131,20 @@ def host(row: Row) -> str:
     return name if row.port in (usual, 0) else f"{name}:{row.port}"
 
 
-def target(row: Row) -> tuple[Span, ...]:
-    """Return the wide column: the path, or the outcome in words where it needs any, and the comment."""
-    spans = _path(row)
+def target(row: Row, *, counts: bool = True) -> tuple[Span, ...]:
+    """Return the wide column: the path, or the outcome in words where it needs any, and the comment.
+
+    Without `counts`, another column says how many messages there were.
+    """
+    spans = (*_path(row), *_talk(row)) if counts and row.form and not row.error else _path(row)
     return (*spans, (f"  ; {row.comment}", "accent")) if row.comment else spans
+
+
+def _talk(row: Row) -> tuple[Span, ...]:
+    """Return how many messages there were, with a sign while there may be more."""
+    if not row.open:
+        return ((f"  {counted(row.form, row.messages)}", "muted"),)
+    return ((f"  {state_of(row).glyph} {counted(row.form, row.messages)}", "accent"),)
 
 
 def _path(row: Row) -> tuple[Span, ...]:
@@ -255,6 +268,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
            lambda row: f"ttfb:>={row.ttfb_ns // 1_000_000}ms" if row.ttfb_ns else "", right=True),
     Column("dur", "dur", "duration", 5, 44, lambda row: row.duration_ns, _duration,
            lambda row: f"dur:>={row.duration_ns // 1_000_000}ms", right=True),
+    Column("messages", "msgs", "messages", 6, 118, lambda row: row.messages,
+           lambda row: ((f"{row.messages:,}" if row.form else "", "text"),), right=True, talks=True),
+    Column("last", "last", "time since the last message", 5, 126, lambda row: row.last_mono_ns,
+           lambda row: (), right=True, talks=True),
     Column("waterfall", "waterfall", "waterfall", 16, 150, lambda row: row.started_mono_ns, lambda row: ()),
     Column("version", "http", "HTTP version", 5, NEVER, _version, lambda row: _muted(_version(row)),
            lambda row: _term("proto", row.version)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from soth_mitm_tui.columns import BY_ID, COLUMNS, Column, fit
+from soth_mitm.text import human_duration
+from soth_mitm_tui.columns import BY_ID, COLUMNS, Column, fit, target
 from soth_mitm_tui.waterfall import NO_SCALE, Scale, bar
 
 if TYPE_CHECKING:
@@ -54,11 +55,15 @@ class Layout(msgspec.Struct, frozen=True):
                 chosen.insert(chosen.index(before) + 1 if before in chosen else 0, column)
         return chosen
 
-    def shows(self, column: Column, width: int) -> bool:
-        """Say whether a list of `width` cells should have a column, if there is room."""
+    def shows(self, column: Column, width: int, *, talks: bool = False) -> bool:
+        """Say whether a list of `width` cells should have a column, if there is room.
+
+        `talks` says that flows in it carry messages.
+        """
         if column.id in self.shown:
             return True
-        return column.id not in self.hidden and width >= column.from_width
+        fits = width >= column.from_width and (talks or not column.talks)
+        return fits and column.id not in self.hidden
 
     def width_of(self, column: Column) -> int:
         """Return the chosen width of a column, 0 where none was chosen."""
@@ -114,12 +119,17 @@ def load_layout(state: State) -> Layout:
 
 
 @lru_cache(maxsize=256)
-def places(width: int, layout: Layout = Layout()) -> tuple[Place, ...]:  # noqa: B008 - it is frozen
+def places(
+    width: int,
+    layout: Layout = Layout(),  # noqa: B008 - it is frozen
+    *,
+    talks: bool = False,
+) -> tuple[Place, ...]:
     """Give the columns of a list of `width` cells their places.
 
     Where room is short, columns go that are the first to go, but never the last one.
     """
-    columns = [column for column in layout.columns if layout.shows(column, width)]
+    columns = [column for column in layout.columns if layout.shows(column, width, talks=talks)]
     columns = columns or [BY_ID["path"]]
     while len(columns) > 1 and _needed(columns, layout) > width:
         columns.remove(max(reversed(columns), key=lambda column: column.from_width))
@@ -152,8 +162,35 @@ def _widths(columns: list[Column], width: int, layout: Layout) -> dict[str, int]
     return widths
 
 
-def cell_spans(row: Row, place: Place, scale: Scale = NO_SCALE) -> list[Span]:
+class Around(NamedTuple):
+    """What a cell depends on besides its row."""
+
+    scale: Scale = NO_SCALE
+    counts: bool = True
+    """Whether the path says how many messages there were, as no column does."""
+    now_ns: int = 0
+    """The monotonic time."""
+
+
+ALONE: Final = Around()
+
+
+def cell_spans(row: Row, place: Place, around: Around = ALONE) -> list[Span]:
     """Return what a column says about a row, in exactly its width."""
     column = place.column
-    spans = bar(row, scale, place.width) if column.id == "waterfall" else column.spans(row)
+    if column.id == "waterfall":
+        spans = bar(row, around.scale, place.width)
+    elif column.id == "last":
+        spans = _since(row, around.now_ns)
+    elif column.id == "path":
+        spans = target(row, counts=around.counts)
+    else:
+        spans = column.spans(row)
     return fit(spans, place.width, right=column.right)
+
+
+def _since(row: Row, now_ns: int) -> tuple[Span, ...]:
+    """Return how long ago a flow with messages that goes on was last heard of."""
+    if not (row.open and row.messages):
+        return ()
+    return ((human_duration(max(now_ns - row.last_mono_ns, 0)), "muted"),)

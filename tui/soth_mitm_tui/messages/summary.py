@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import Direction, MessageForm
 from soth_mitm.text import human_size, printable
+from soth_mitm_tui.messages.names import counted, form_name
 from soth_mitm_tui.overview import DOT
 
 if TYPE_CHECKING:
@@ -14,21 +15,12 @@ if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.lines import Span
 
-NAMES: Final = {
-    MessageForm.WEBSOCKET: ("WebSocket", "message"),
-    MessageForm.SSE: ("Event stream", "event"),
-    MessageForm.GRPC: ("gRPC", "message"),
-    MessageForm.NDJSON: ("JSON lines", "line"),
-    MessageForm.PARTS: ("Parts", "part"),
-    MessageForm.JSON: ("JSON values", "value"),
-}
 
-
-def counted(facts: MessageFacts) -> list[Span]:
+def counts(facts: MessageFacts) -> list[Span]:
     """Return how many came from either side, and how large they were."""
     spans: list[Span] = []
     if not facts.from_client and facts.form not in (MessageForm.WEBSOCKET, MessageForm.GRPC):
-        return [(name_of(facts.form, facts.from_server), "strong"), _size(facts.server_bytes)]
+        return [(counted(facts.form, facts.from_server), "strong"), _size(facts.server_bytes)]
     spans += [("↑ ", "accent"), (f"{facts.from_client:,}", "strong"), _size(facts.client_bytes)]
     spans += [("  ↓ ", "good"), (f"{facts.from_server:,}", "strong"), _size(facts.server_bytes)]
     return spans
@@ -38,18 +30,12 @@ def _size(count: int) -> Span:
     return f" ({human_size(count)})", "muted"
 
 
-def name_of(form: str, count: int = 1) -> str:
-    """Return what the messages of a form are called: `events`, `1 line`."""
-    thing = NAMES[MessageForm(form)][1] if form in NAMES else "message"
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def summary(log: MessageLog, row: Row, *, now_ns: int) -> list[list[Span]]:
     """Return the parts of the line, the most important first; the last ones go where room is short."""
     facts, fold = log.facts, log.fold
     form = facts.form
-    parts: list[list[Span]] = [[(NAMES[MessageForm(form)][0] if form in NAMES else "Messages", "heading")]]
-    parts.append(counted(facts))
+    parts: list[list[Span]] = [[(form_name(form), "heading")]]
+    parts.append(counts(facts))
     if form == MessageForm.WEBSOCKET:
         parts += _websocket(log)
     elif form == MessageForm.GRPC:

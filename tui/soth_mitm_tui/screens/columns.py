@@ -56,7 +56,7 @@ class ColumnList(LineScroll):
             return self.strip_of((), self.size.width, self.base_style)
         column, layout = columns[at], self._flows.columns
         width = next((each.width for each in self._flows.places if each.column is column), 0)
-        wanted = layout.shows(column, self._flows.size.width)
+        wanted = layout.shows(column, self._flows.size.width, talks=self._flows.talks)
         words = "no room at this width" if wanted and not width else self._when(column, layout)
         spans: list[Span] = [
             ("▸ " if at == self.at else "  ", "accent"),
@@ -74,7 +74,8 @@ class ColumnList(LineScroll):
             return "chosen"
         if not column.from_width or column.from_width == NEVER:
             return ""
-        return f"in lists of {column.from_width} cells or more"
+        where = " with messages" if column.talks else ""
+        return f"in lists{where} of {column.from_width} cells or more"
 
     def _set(self, layout: Layout) -> None:
         self._flows.set_columns(layout)
@@ -99,7 +100,8 @@ class ColumnList(LineScroll):
     def action_switch(self) -> None:
         """Show the column, or hide it."""
         layout, column = self._flows.columns, self.current
-        self._set(layout.show(column.id, not layout.shows(column, self._flows.size.width)))
+        shown = layout.shows(column, self._flows.size.width, talks=self._flows.talks)
+        self._set(layout.show(column.id, not shown))
 
     def action_later(self) -> None:
         """Move the column to the right."""

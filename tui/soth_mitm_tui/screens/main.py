@@ -128,6 +128,7 @@ class MainScreen(Screen[None]):
         flows = self.list
         with flows.guard():
             flows.pull()
+            flows.tell_time(self._clock.monotonic_ns())
         empty = self.model.total == 0 and not self.model.filtered and not self.model.deleted
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")

@@ -14,7 +14,7 @@ from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.arranging import Sorting
 from soth_mitm_tui.columns import BY_ID, Column
 from soth_mitm_tui.groups import GROUPINGS, Group
-from soth_mitm_tui.layout import GAP, LEAD, Layout, Place, cell_spans, load_layout, places
+from soth_mitm_tui.layout import GAP, LEAD, Around, Layout, Place, cell_spans, load_layout, places
 from soth_mitm_tui.lines import BLANK, Line, line
 from soth_mitm_tui.waterfall import NO_SCALE, Scale, scale_of
 from soth_mitm_tui.widgets.cursor_list import CursorList
@@ -72,6 +72,9 @@ class FlowList(CursorList):
         self._layout_number = 0
         self._scale_for: tuple[int, int, int, int] | None = None
         self._scale: Scale = NO_SCALE
+        self._now_ns = 0
+        self.talks = False
+        """Whether a flow with messages was in sight, so that its columns have something to say."""
         self.columns = load_layout(state)
         self.following = self._followed = state.get(_SECTION, "follow", True)
         self._restore()
@@ -89,7 +92,7 @@ class FlowList(CursorList):
     @property
     def places(self) -> tuple[Place, ...]:
         """The columns in sight."""
-        return places(max(1, self.size.width - 1), self.columns)
+        return places(max(1, self.size.width - 1), self.columns, talks=self.talks)
 
     def set_columns(self, columns: Layout) -> None:
         """Show other columns, and remember them."""
@@ -124,9 +127,12 @@ class FlowList(CursorList):
         key = (
             entry.flow, entry.last_mono_ns, entry.state, entry.repeats, entry.outcome, entry.request_bytes,
             entry.status, entry.mark, entry.colour, entry.comment, width, self._layout_number,
-            self._scale if self._has_waterfall else None, current, current and self.has_focus,
+            entry.messages, self._around_of(entry), current, current and self.has_focus,
             current and self.column,
         )  # fmt: skip
+        if entry.form and not self.talks:
+            self.talks = True
+            self.call_after_refresh(self._lay_anew)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self._row_strip(entry, width, current=current)
@@ -136,6 +142,7 @@ class FlowList(CursorList):
         base = self._line_style(current=current)
         if row.colour and not current:
             base += self.get_component_rich_style(f"flow-list--{row.colour}", partial=True)
+        around = self._around_of(row)
         segments = [Segment(("▸" if current else " ") * LEAD, self.tone("accent", base))]
         gap = Segment(" " * GAP, base)
         for place in self.places:
@@ -144,7 +151,7 @@ class FlowList(CursorList):
             style = base
             if current and place.column.id == self.column:
                 style = base + self.get_component_rich_style("flow-list--cell", partial=True)
-            spans = cell_spans(row, place, self._scale)
+            spans = cell_spans(row, place, around)
             segments += [Segment(text, self.tone(tone, style)) for text, tone in spans]
         return Strip(segments).crop_extend(0, width, base)
 
@@ -170,6 +177,32 @@ class FlowList(CursorList):
             return list(self.when_empty)
         count = "1 flow is" if hidden == 1 else f"{hidden:,} flows are"
         return [*self.when_empty, BLANK, line((f"  {count} hidden", "muted"))]
+
+    def _lay_anew(self) -> None:
+        """Show the columns that flows with messages have: the first of them has come into sight."""
+        self._layout_number += 1
+        self.refresh()
+        self.post_message(self.Laid())
+
+    def _around_of(self, row: Row) -> Around:
+        """Return what the cells of a row depend on, of what the columns in sight need."""
+        names = {place.column.id for place in self.places}
+        return Around(
+            self._scale if "waterfall" in names else NO_SCALE,
+            "messages" not in names,
+            self._now_ns if "last" in names and row.open and row.messages else 0,
+        )
+
+    def tell_time(self, now_ns: int) -> None:
+        """Let the times since the last messages go on; called some times a second."""
+        if not self.talks or now_ns // 1_000_000_000 == self._now_ns // 1_000_000_000:
+            return
+        self._now_ns = now_ns
+        if any(place.column.id == "last" for place in self.places):
+            for position in range(self.top, min(self.top + self.page, len(self.model))):
+                entry = self.model.at(position)
+                if not isinstance(entry, Group) and entry.open and entry.messages:
+                    self.refresh_lines(position)
 
     @property
     def _has_waterfall(self) -> bool:

@@ -14,9 +14,10 @@ from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.lines import line
 from soth_mitm_tui.messages.model import MessageModel
+from soth_mitm_tui.messages.names import counted
 from soth_mitm_tui.messages.previews import Previews
 from soth_mitm_tui.messages.rows import head_spans
-from soth_mitm_tui.messages.summary import joined, name_of, summary
+from soth_mitm_tui.messages.summary import joined, summary
 from soth_mitm_tui.widgets.guarded import Guarded
 from soth_mitm_tui.widgets.line_scroll import Toned
 from soth_mitm_tui.widgets.message_list import MessageList
@@ -294,7 +295,7 @@ class MessagePane(Guarded, Vertical):
         elif model.pending:
             self.bar.say(f"{len(model):,} so far, {model.pending:,} to go", "muted")
         else:
-            self.bar.say(f"{len(model):,} of {name_of(self.message_log.facts.form, model.total)}", "good")
+            self.bar.say(f"{len(model):,} of {counted(self.message_log.facts.form, model.total)}", "good")
 
     def on_message_list_chosen(self, event: MessageList.Chosen) -> None:
         """Whoever goes somewhere wants to look there."""
