@@ -193,4 +193,5 @@ def _since(row: Row, now_ns: int) -> tuple[Span, ...]:
     """Return how long ago a flow with messages that goes on was last heard of."""
     if not (row.open and row.messages):
         return ()
-    return ((human_duration(max(now_ns - row.last_mono_ns, 0)), "muted"),)
+    last = row.started_mono_ns + row.last_message_ns
+    return ((human_duration(max(now_ns - last, 0)), "muted"),)

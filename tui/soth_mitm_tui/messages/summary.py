@@ -70,7 +70,14 @@ def _websocket(log: MessageLog) -> list[list[Span]]:
 
 def _grpc(row: Row) -> list[list[Span]]:
     service, _, method = row.path.strip("/").rpartition("/")
-    return [[(f"{service.rpartition('.')[2]}/", "muted"), (method, "strong")]] if service else []
+    parts: list[list[Span]] = []
+    if row.grpc_status == 0:
+        parts.append([("OK", "good")])
+    elif row.grpc_status > 0:
+        parts.append([(row.outcome, "bad")])
+    if service:
+        parts.append([(f"{service.rpartition('.')[2]}/", "muted"), (method, "strong")])
+    return parts
 
 
 def _troubles(log: MessageLog) -> list[list[Span]]:
