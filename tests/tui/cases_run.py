@@ -155,6 +155,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await on_page(staged, "L")
     await staged.pilot.resize_terminal(80, 20)
+    await staged.until(lambda: screen.page.size.height < 20)
     await staged.press(key)
     assert screen.page.top > 0
 
@@ -164,6 +165,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await on_page(staged, "L")
     await staged.pilot.resize_terminal(80, 20)
+    await staged.until(lambda: screen.page.size.height < 20)
     await staged.press("pagedown")
     assert screen.page.top > 0
     await staged.press(key)
