@@ -61,6 +61,11 @@ contracts: $(DEV_STAMP)  ## which layer may import which (`make unit` holds it t
 unit: $(DEV_STAMP)  ## tests, snapshots, contracts and the built wheel; JOBS=2 workers
 	@$(PYTEST) --dist loadfile --tx '$(JOBS)*popen//python=$(BIN)/python -bb'
 
+# ARGS="--deflate --limits" runs the cases of compression and of long messages too.
+.PHONY: websocket-cases
+websocket-cases: $(DEV_STAMP)  ## the WebSocket conformance cases, direct and through the proxy (a minute)
+	@$(BIN)/python -m tests.conformance.websocket_cases $(ARGS)
+
 .PHONY: wheel
 wheel: $(DEV_STAMP)  ## build the wheel and test what is in it
 	@$(PYTEST) tests/packaging

@@ -254,7 +254,12 @@ def _messages_started(row: Row, event: e.Event, body: e.MessagesStarted) -> None
 def _message(row: Row, event: e.Event, body: e.MessageSeen) -> None:
     row.messages += 1
     row.last_message_ns = event.mono_ns - row.started_mono_ns
-    if body.label == TRAILERS and row.form == _GRPC_FORM:
+    if row.form == _WEBSOCKET_FORM:  # whose bytes no chunk tells
+        if body.direction is _RESPONSE:
+            row.response_bytes += body.wire
+        else:
+            row.request_bytes += body.wire
+    elif body.label == TRAILERS and row.form == _GRPC_FORM:
         _grpc_ended(row, status_of_note(body.note))
 
 
@@ -325,7 +330,7 @@ def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
 
 def _count_opaque(row: Row, from_client: int, from_upstream: int) -> None:
     """Count what a tunnel or an upgraded connection carried; of an exchange these are no payload."""
-    if row.kind != "http" or row.status == 101:
+    if row.kind != "http" or row.status == 101 or row.form == _WEBSOCKET_FORM:
         row.request_bytes = max(row.request_bytes, from_client)
         row.response_bytes = max(row.response_bytes, from_upstream)
 
@@ -336,6 +341,7 @@ _CLIENT_CLOSED = CloseReason.CLIENT_CLOSED.value
 _LEFT_STREAM = "closed by client"
 _GRPC = "application/grpc"
 _GRPC_FORM = e.MessageForm.GRPC.value
+_WEBSOCKET_FORM = e.MessageForm.WEBSOCKET.value
 _ERRORS = frozenset(reason.value for reason in FAILURES)
 _NEEDS_NO_WORDS = frozenset(
     reason.value for reason in (CloseReason.COMPLETED, CloseReason.RESPONDED, CloseReason.RELAY_EOF)

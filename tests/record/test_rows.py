@@ -241,6 +241,23 @@ def test_a_websockets_end_is_told_by_its_code(
     assert (row.outcome, row.error) == (outcome, error)
 
 
+def test_the_bytes_of_an_open_websocket_are_those_of_its_messages() -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair)
+    said: list[e.Body] = [e.MessagesStarted(e.Direction.REQUEST, e.MessageForm.WEBSOCKET)]
+    said += [e.MessageSeen(way, 1, "text", 5, wire=wire) for way, wire in ((_UP, 11), (_DOWN, 7), (_UP, 9))]
+    for body in said:
+        stream.add(body, conn=pair.conn, flow=flow)
+    row = row_of(stream, flow)
+    assert (row.request_bytes, row.response_bytes, row.messages) == (20, 7, 3)
+    stream.add(e.FlowClosed(CloseReason.WEBSOCKET_COMPLETED, "1000", 26, 7), conn=pair.conn, flow=flow)
+    assert row_of(stream, flow).request_bytes == 26
+
+
+_UP, _DOWN = e.Direction.REQUEST, e.Direction.RESPONSE
+
+
 def test_every_reason_of_a_failed_handshake_has_words_of_its_own() -> None:
     assert set(tls_reasons.CLIENT) - set(CLIENT_TLS) == {"unclassified"}
     assert set(tls_reasons.UPSTREAM) - set(UPSTREAM_TLS) == {"unclassified"}

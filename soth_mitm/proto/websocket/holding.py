@@ -1,9 +1,9 @@
 """Hold whole messages of one direction until somebody has decided about them, one after the other.
 
 Pings and pongs never wait, not even inside a message that does: who sends them would take the connection
-for dead. A close frame keeps its place. What nobody changed leaves as it came, byte for byte, unless it
-is compressed and refers to a message that left otherwise: from there on compressed messages are written
-anew.
+for dead. A close frame keeps its place, and so does what comes behind it. What nobody changed leaves as
+it came, byte for byte, unless it is compressed and refers to a message that left otherwise: from there on
+compressed messages are written anew.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class Holder:
         self._queue: deque[Held | _Passing] = deque()
         self._waiting = 0
         """Bytes in the queue."""
+        self._held = 0
+        """Messages that wait for a decision."""
         self._at_once: deque[Sent] = deque()
         self._injected: deque[Sent] = deque()
         self._parts: list[tuple[Piece, tuple[Item, ...]]] = []
@@ -127,9 +129,9 @@ class Holder:
         self._put(_Passing(self._reading.reader.release(), tuple(self._reading.end())))
 
     def _take(self, piece: Piece, items: tuple[Item, ...]) -> None:
-        if piece.opcode in (PING, PONG):
+        if piece.opcode in (PING, PONG) and self._held and self._reading.close is None:
             self._at_once.append(Sent(piece.raw, items))
-        elif piece.opcode == CLOSE:
+        elif piece.opcode >= CLOSE:
             self._put(_Passing(piece.raw, items))
         elif self._passing:
             self._put(_Passing(piece.raw, items, piece))
@@ -164,6 +166,7 @@ class Holder:
 
     def _put(self, entry: Held | _Passing) -> None:
         self._queue.append(entry)
+        self._held += isinstance(entry, Held)
         self._waiting += len(entry.raw) + len(entry.data)
 
     # --- what goes on ---------------------------------------------------------------------------
@@ -223,6 +226,7 @@ class Holder:
 
     def _decided(self) -> Held:
         held, self.asked = self.asked, None
+        self._held -= 1
         assert held is not None, "no message is asked about"
         return held
 

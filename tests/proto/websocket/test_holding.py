@@ -99,6 +99,18 @@ def test_pings_do_not_wait_and_a_close_does() -> None:
     assert sent(hold) == close
 
 
+def test_a_ping_keeps_its_place_where_nothing_is_held_and_behind_a_close() -> None:
+    hold = holder(limit=10)
+    wire = frame(BINARY, b"x" * 100) + frame(PING, b"1") + frame(BINARY, b"y" * 100)
+    hold.feed(wire)
+    assert sent(hold) == wire
+    end = frame(CLOSE) + frame(PING, b"2")
+    hold.feed(frame(TEXT, b"held") + end)
+    assert sent(hold) == b""
+    hold.send_on()
+    assert sent(hold) == end
+
+
 def test_a_ping_never_lands_inside_a_frame() -> None:
     hold = holder(limit=10)
     long = frame(BINARY, b"x" * 100)
