@@ -33,7 +33,8 @@ async def test_an_event_stream_that_was_left_at_its_end(
 
     talks: list[Talk] = []
     async with stage(scene, size=size) as staged:
-        await staged.press("G", "enter", "k", "k")
+        await staged.press("G", "enter")
+        await staged.press("k", "k")
         for number in range(12):
             talks[0].event({"type": "ping", "n": number}, "ping")
         await staged.until(lambda: "12 new below" in staged.shown())
@@ -45,7 +46,8 @@ async def test_an_event_stream_that_was_left_at_its_end(
 async def test_one_message(size: tuple[int, int], picture: SnapshotAssertion) -> None:
     """A message that a handler changed, as it was sent."""
     async with stage(chat, size=size) as staged:
-        await staged.press("G", "enter", "k", "k", "enter", "j", "j", "j")
+        await staged.press("G", "enter")
+        await staged.press("k", "k", "enter", "j", "j", "j")
         assert staged.app.export_screenshot(title="soth-mitm") == picture
 
 
@@ -53,7 +55,8 @@ async def test_one_message(size: tuple[int, int], picture: SnapshotAssertion) ->
 async def test_a_filter_over_messages(size: tuple[int, int], picture: SnapshotAssertion) -> None:
     """A text and a direction; the filter stays in sight."""
     async with stage(chat, size=size) as staged:
-        await staged.press("G", "enter", "slash")
+        await staged.press("G", "enter")
+        await staged.press("slash")
         staged.main.detail.messages.bar.field.value = "↓ type !welcome"
         await staged.until(lambda: "of 12 messages" in staged.shown())
         await staged.press("enter")
@@ -86,12 +89,14 @@ async def test_the_other_looks(
 async def test_flows_of_every_kind_beside_their_messages(picture: SnapshotAssertion) -> None:
     """A very wide screen: the list at the left, a call of gRPC at the right."""
     async with stage(everything, size=(180, 50)) as staged:
-        await staged.press("G", "k", "k", "enter")
+        await staged.press("G", "k", "k")
+        await staged.press("enter")
         assert staged.app.export_screenshot(title="soth-mitm") == picture
 
 
 async def test_what_can_be_copied_of_a_message(picture: SnapshotAssertion) -> None:
     """The menu over the list."""
     async with stage(chat, size=SMALL) as staged:
-        await staged.press("G", "enter", "y")
+        await staged.press("G", "enter")
+        await staged.press("y")
         assert staged.app.export_screenshot(title="soth-mitm") == picture
