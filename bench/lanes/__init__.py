@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.lanes import app, fresh, http, inside, latency, listed, memory, sse, startup, tunnel
+from bench.lanes import app, fresh, http, inside, latency, listed, memory, messages, sse, startup, tunnel
 
 if TYPE_CHECKING:
     from bench.lane import Lane
@@ -18,6 +18,7 @@ LANES: tuple[Lane, ...] = (
     *memory.LANES,
     *app.LANES,
     *listed.LANES,
+    *messages.LANES,
     *startup.LANES,
     *inside.LANES,
 )
