@@ -60,6 +60,11 @@ def undoing(content_encoding: bytes) -> Undoing | None:
         if make is None:
             raise CodingError("coding_unknown", f"the coding {printable(name, 40)!r} is not known here")
         steps.append(_Guard(make(), name))
+    return undoing_all(steps)
+
+
+def undoing_all(steps: list[Undoing]) -> Undoing:
+    """Return several steps as one, the coding applied last first."""
     return steps[0] if len(steps) == 1 else _Chain(steps)
 
 

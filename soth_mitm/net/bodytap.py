@@ -8,6 +8,7 @@ from soth_mitm.hooks.messages import StreamChunk
 from soth_mitm.model.events import CHUNK_LIMIT, BodyChunk, Direction, Noted
 
 if TYPE_CHECKING:
+    from soth_mitm.net.held import HeldBody
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.messages import MessageTap
     from soth_mitm.net.shared import Shared
@@ -20,7 +21,7 @@ class BodyTap:
     """
 
     __slots__ = (
-        "_hook", "_limit", "capture", "data", "direction", "flow", "messages", "shared", "wire"
+        "_hook", "_limit", "capture", "data", "direction", "flow", "held", "messages", "shared", "wire"
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +35,8 @@ class BodyTap:
         self.capture = capture
         self.messages: MessageTap | None = None
         """Finds messages in what passes, where it is a stream of them; `messages.attach` sets it."""
+        self.held: HeldBody | None = None
+        """Asks the handler about its messages before they pass; who relays the body connects it."""
         self.data = 0
         """Payload bytes so far."""
         self.wire = 0

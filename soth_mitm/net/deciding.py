@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
 from soth_mitm.hooks.messages import Request, Response
 from soth_mitm.model.events import HandlerActed, ResponseInfo
-from soth_mitm.net import amend
+from soth_mitm.net import amend, held_items
 from soth_mitm.net.asking import Asking
 from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
@@ -16,7 +16,9 @@ from soth_mitm.proto.http1 import End, Item, ResponseHead, rewrite
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
+    from soth_mitm.net.held_items import HeldItems
     from soth_mitm.proto.websocket.handshake import Handshake
 
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -25,9 +27,13 @@ CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Deciding(Asking):
     """The handler's part in one exchange over HTTP/1.1."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange)
         self._exchange = exchange
+        self._up, self._down = up, down
+        self._held_request: HeldItems | None = None
+        self._held_response: HeldItems | None = None
+        """What has messages decided one by one, once the head has gone on."""
         self._discard_request = False
         self._discard_response = False
         self._answered_100 = False
@@ -55,11 +61,13 @@ class Deciding(Asking):
 
     def takes_request(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the request; False leaves them to the exchange."""
-        return self._takes(items, self._request_hold, self._discard_request, self._exchange.end_request)
+        taken = self._takes(items, self._request_hold, self._discard_request, self._exchange.end_request)
+        return taken or (self._held_request is not None and self._held_request.takes(items))
 
     def takes_response(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the response likewise."""
-        return self._takes(items, self._response_hold, self._discard_response, self._exchange.end_response)
+        taken = self._takes(items, self._response_hold, self._discard_response, self._exchange.end_response)
+        return taken or (self._held_response is not None and self._held_response.takes(items))
 
     @staticmethod
     def _takes(items: Sequence[Item], hold: Hold | None, discard: bool, end: Callable[[], None]) -> bool:
@@ -70,7 +78,21 @@ class Deciding(Asking):
             end()
         return discard
 
+    def cancel(self) -> None:
+        """See `Asking`."""
+        super().cancel()
+        for tap in (self._up, self._down):
+            if tap.held is not None:
+                tap.held.stop()
+
     # --- the request ------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Send the request on once it is decided about."""
+        if self._shared.hooks.request:
+            self.ask_request()
+        else:
+            self._pass_request(self._exchange.place.raw, ())
 
     def ask_request(self) -> None:
         """Hold the request, and ask `on_request` about it."""
@@ -132,11 +154,20 @@ class Deciding(Asking):
                 self._block("on_request", decision)
 
     def _pass_request(self, raw: bytes, items: Sequence[Item]) -> None:
+        raw, held = held_items.of_request(self._exchange, self._up, raw)
         self._exchange.send_head(raw)
+        self._held_request = held
         self._exchange.request_items(items)
         self._exchange.flush()
 
     # --- the response -----------------------------------------------------------------------------
+
+    def answered(self, head: ResponseHead) -> None:
+        """Send the response on once it is decided about."""
+        if self._shared.hooks.response:
+            self.ask_response(head)
+        else:
+            self._pass_response(head, head.raw, ())
 
     def ask_response(self, head: ResponseHead) -> None:
         """Hold the response, and ask `on_response` about it."""
@@ -189,19 +220,28 @@ class Deciding(Asking):
         exchange = self._exchange
         match decision:
             case None | Continue():
-                exchange.put_response(head.raw, None)
-                if self._handshake is not None:
-                    exchange.switch(head, self._handshake)
-                exchange.response_items(items)
+                self._pass_response(head, head.raw, items)
             case Modify() if self._handshake is not None:
                 raise ValueError("the answer to a WebSocket's handshake cannot be modified")
             case Modify():
                 changed = amend.response(head, decision)
                 exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=changed))
-                self._discard_response = decision.body is not None
+                if decision.body is None:
+                    self._pass_response(head, changed, items)
+                    return
+                self._discard_response = True
                 exchange.put_response(changed, b"" if exchange.head.method == b"HEAD" else decision.body)
                 exchange.response_items(items)
             case Respond():
                 self._respond(hook, decision)
             case Block():
                 self._block(hook, decision)
+
+    def _pass_response(self, head: ResponseHead, raw: bytes, items: Sequence[Item]) -> None:
+        exchange = self._exchange
+        raw, held = held_items.of_response(exchange, self._down, head, raw)
+        exchange.put_response(raw, None)
+        self._held_response = held
+        if self._handshake is not None:
+            exchange.switch(head, self._handshake)
+        exchange.response_items(items)

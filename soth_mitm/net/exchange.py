@@ -110,7 +110,14 @@ class Exchange:
             flow.emit(Anomaly(code, Direction.REQUEST))
         self._request.wire = len(head.raw)
         if head.content_type:
-            messages.attach_http1(self._request, head, path=place.path)
+            messages.attach_http1(self._request, head, path=place.path, minor=head.minor)
+
+    def begin(self) -> None:
+        """Send the request on, unless the handler has to decide about it or its messages."""
+        if self.shared.hooks.request or self._request.held is not None:
+            self._decider().begin()
+        else:
+            self.send_head(self.place.raw)
 
     def send_head(self, raw: bytes) -> None:
         """Have the request head go first, over a connection that is ready or made now; `flush` sends it."""
@@ -283,17 +290,18 @@ class Exchange:
                 self.switch(head, handshake)
             return True
         if head.content_type:
-            messages.attach_http1(self._response, head, path=self.place.path)
-        if self.shared.hooks.response:
+            minor = min(self.head.minor, head.minor)
+            messages.attach_http1(self._response, head, path=self.place.path, minor=minor)
+        if self.shared.hooks.response or self._response.held is not None:
             self._send(out)
-            self._decider().ask_response(head)
+            self._decider().answered(head)
             return True
         self._answered = True
         return False
 
     def _decider(self) -> Deciding:
         if self.deciding is None:
-            self.deciding = Deciding(self)
+            self.deciding = Deciding(self, up=self._request, down=self._response)
         return self.deciding
 
     def switch(self, head: http1.ResponseHead, handshake: Handshake | None) -> None:

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.decode.undoing import CodingError, Undoing, undoing
+from soth_mitm.decode.redoing import redoing, redoing_all
+from soth_mitm.decode.undoing import CodingError, Undoing, undoing, undoing_all
 from soth_mitm.errors import ProtocolError
-from soth_mitm.model.events import MessageForm
+from soth_mitm.model.events import MessageForm, Noted
 from soth_mitm.model.fields import Fields
+from soth_mitm.net.held import Compression, HeldBody
 from soth_mitm.net.slices import Work
 from soth_mitm.net.telling import MessageTeller, numbers_of
+from soth_mitm.proto.grpc import Base64, ToBase64
 from soth_mitm.proto.http1 import Framing
+from soth_mitm.proto.reframing import REFRAMING
 from soth_mitm.proto.splitting import Item, Part, SplitError
 from soth_mitm.proto.streams import splitter_of, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from soth_mitm.decode.redoing import Redoing
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -35,15 +40,28 @@ _STEP: Final = 8 * 1024
 
 
 def attach(
-    tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes, raw: bytes, streamed: bool
+    tap: BodyTap,
+    content_type: bytes,
+    *,
+    coding: bytes,
+    path: bytes,
+    raw: bytes,
+    streamed: bool,
+    resizable: bool = True,
 ) -> None:
     """Tell the messages of a body that is about to pass, if it is a stream of messages.
 
     `coding` is its Content-Encoding, `path` the request's path, `raw` the head as its event has it, and
     `streamed` says that no length of the body was given. Call it when the head's event is out.
+
+    Where a handler decides about messages, the tap's `held` is set instead: connect it when the head has
+    gone on, without a length. A body that is not `resizable` cannot go on without one.
     """
     stream = stream_of(content_type, path=path, streamed=streamed)
-    if stream is None or not tap.flow.told:
+    if stream is None:
+        return
+    asks = tap.shared.hooks.message and stream.sure and stream.form in REFRAMING
+    if not tap.flow.told and not asks:
         return
     teller = MessageTeller(
         tap.shared, tap.flow, numbers_of(tap.flow), direction=tap.direction, capture=tap.capture
@@ -54,19 +72,52 @@ def attach(
         if stream.sure:
             teller.start(stream.form, stream.detail)
             teller.stop(error.code, error.detail)
+        if asks:
+            tap.flow.emit(Noted("message_unasked", f"the handler is not asked: {error.detail}"))
         return
+    if asks and not resizable:
+        tap.flow.emit(Noted("message_unasked", "the handler is not asked: HTTP/1.0 keeps the length"))
+        asks = False
     compression, decompressor = b"", None
     if stream.form is MessageForm.GRPC:
         compression, decompressor = _compression(stream, raw)
+    codings = [coding.decode("ascii", "replace"), compression.decode("ascii", "replace")]
+    how = ", ".join(filter(None, [stream.detail, *codings]))
+    if asks:
+        tap.held = HeldBody(
+            tap,
+            stream,
+            how=how,
+            teller=teller,
+            splitter=splitter_of(stream, content_type, keep=True, decompressor=decompressor, text=False),
+            reframing=REFRAMING[stream.form],
+            coder=_coder(stream, coding, decoder),
+            compression=Compression.NONE
+            if not compression
+            else Compression.UNKNOWN
+            if decompressor is None
+            else Compression.KNOWN,
+        )
+        return
     keep = tap.capture and decoder is not None
     splitter = splitter_of(stream, content_type, keep=keep, decompressor=decompressor)
-    how = [stream.detail, coding.decode("ascii", "replace"), compression.decode("ascii", "replace")]
     tap.messages = MessageTap(tap.shared, tap.flow, teller, splitter, decoder=decoder)
-    tap.messages.begin(stream, ", ".join(filter(None, how)))
+    tap.messages.begin(stream, how)
 
 
-def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes) -> None:
-    """Do so for a message of HTTP/1."""
+def _coder(stream: Stream, coding: bytes, decoder: Undoing | None) -> tuple[Undoing, Redoing] | None:
+    """Return what undoes and redoes the codings of a body, base64 among them; None where it has none."""
+    text = stream.framing == "grpc-web-text"
+    encoder = redoing(coding)
+    if decoder is None or encoder is None:
+        return (Base64(), ToBase64()) if text else None
+    if text:
+        return undoing_all([decoder, Base64()]), redoing_all([ToBase64(), encoder])
+    return decoder, encoder
+
+
+def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes, minor: int = 1) -> None:
+    """Do so for a message of HTTP/1 that goes on to a peer of HTTP/1.`minor`."""
     if head.framing is not Framing.NONE:
         attach(
             tap,
@@ -75,6 +126,7 @@ def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes)
             path=path,
             raw=head.raw,
             streamed=head.length is None,
+            resizable=minor > 0 or head.framing is not Framing.LENGTH,
         )
 
 

@@ -13,7 +13,6 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.client import ClientTransport
-from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
 from soth_mitm.net.upstream import established
@@ -214,11 +213,7 @@ class ClientSession(ClientTransport):
             return
         if not self.intercepted and self._refused_by_policy(exchange, place):
             return
-        if self.shared.hooks.request:
-            exchange.deciding = Deciding(exchange)
-            exchange.deciding.ask_request()
-        else:
-            exchange.send_head(place.raw)
+        exchange.begin()
         exchange.request_items(rest)
         exchange.flush()
 

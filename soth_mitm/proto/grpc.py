@@ -142,7 +142,7 @@ class GrpcSplitter:
             label=label,
             size=payload.size,
             data=data,
-            offset=-1 if payload.in_parts or self._unpacking is not None else payload.offset,
+            offset=payload.offset if self._unpacking is None else -1,
             start=self._start,
             end=self._start + _PREFIX.size + self._length,
             wire=_PREFIX.size + self._length,
@@ -157,6 +157,41 @@ class GrpcSplitter:
 _GROUPS = re.compile(rb"(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)*")
 
 
+class Base64:
+    """Undoes the base64 of a `grpc-web-text` body, in which any group may be padded."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+        """The group that is not whole yet."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the bytes that the next characters give.
+
+        Raises:
+            SplitError: they are not base64; what came before is.
+        """
+        data = self.rest + data.translate(None, b"\r\n")
+        whole = len(data) - len(data) % 4
+        self.rest = data[whole:]
+        for start in range(0, whole, HELD):
+            piece, good = _decoded(data[start : min(start + HELD, whole)])
+            yield piece
+            if not good:
+                raise SplitError("bad_base64", "the text is not base64")
+
+
+class ToBase64:
+    """Makes such text, each piece padded on its own."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the text of a piece."""
+        return base64.b64encode(data)
+
+    def finish(self) -> bytes:
+        """Return what ends the text, which is nothing."""
+        return b""
+
+
 class WebTextSplitter:
     """Finds the messages of a `grpc-web-text` body: base64 of frames, in chunks padded each on its own.
 
@@ -169,19 +204,13 @@ class WebTextSplitter:
 
     def __init__(self, frames: GrpcSplitter) -> None:
         self._frames = frames
-        self._group = b""
+        self._text = Base64()
 
     def feed(self, data: bytes) -> Iterator[Item]:
         """See `Splitter`."""
-        data = self._group + data.translate(None, b"\r\n")
-        whole = len(data) - len(data) % 4
-        self._group = data[whole:]
-        for start in range(0, whole, HELD):
-            frames, good = _decoded(data[start : min(start + HELD, whole)])
+        for frames in self._text.feed(data):
             for item in self._frames.feed(frames):
                 yield item if not isinstance(item, Found) else _without_place(item)
-            if not good:
-                raise SplitError("bad_base64", "the text is not base64")
 
     def pause(self) -> Iterator[Item]:
         """See `Splitter`."""
@@ -193,8 +222,9 @@ class WebTextSplitter:
         Raises:
             SplitError: the body ends inside a message, or inside a group of base64.
         """
-        if self._group:
-            raise SplitError("truncated_base64", f"the body ends {len(self._group)} characters into a group")
+        if self._text.rest:
+            count = len(self._text.rest)
+            raise SplitError("truncated_base64", f"the body ends {count} characters into a group")
         return self._frames.finish()
 
 

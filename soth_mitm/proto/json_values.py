@@ -275,7 +275,7 @@ class JsonSplitter:
             label=LABEL,
             size=payload.size,
             data=payload.take(),
-            offset=-1 if payload.in_parts else payload.offset,
+            offset=payload.offset,
             start=start,
             end=end,
             wire=end - start,

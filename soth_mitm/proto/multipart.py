@@ -195,7 +195,7 @@ class PartSplitter:
             label=self._label or "text/plain",
             size=payload.size,
             data=payload.take(),
-            offset=-1 if payload.in_parts else payload.offset,
+            offset=payload.offset,
             start=self._start,
             end=end,
             wire=end - self._start,

@@ -74,7 +74,7 @@ class LineSplitter:
                 label=LABEL,
                 size=payload.size,
                 data=payload.take(),
-                offset=-1 if payload.in_parts else payload.offset,
+                offset=payload.offset,
                 start=self._start,
                 end=end,
                 wire=end - self._start,

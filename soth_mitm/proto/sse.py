@@ -186,7 +186,7 @@ class SseSplitter:
                 label=self._type or "message",
                 size=payload.size,
                 data=payload.take(),
-                offset=-1 if payload.in_parts else payload.offset,
+                offset=payload.offset,
                 start=self._block,
                 end=end,
                 # Whether LF follows the CR may not be known yet; behind lines with CR LF it will.

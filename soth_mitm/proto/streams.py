@@ -100,8 +100,12 @@ def splitter_of(
     *,
     keep: bool,
     decompressor: Callable[[], Decompressor] | None = None,
+    text: bool = True,
 ) -> Splitter:
-    """Return what finds the messages of a stream. `keep` and `decompressor` are as the splitters say."""
+    """Return what finds the messages of a stream. `keep` and `decompressor` are as the splitters say.
+
+    With `text` false, the base64 of gRPC-Web's text form has been undone.
+    """
     if stream.form is MessageForm.SSE:
         return SseSplitter()
     if stream.form is MessageForm.NDJSON:
@@ -110,7 +114,7 @@ def splitter_of(
         return PartSplitter(boundary_of(content_type), keep=keep)
     if stream.form is MessageForm.JSON:
         return JsonSplitter(keep=keep, records=stream.framing == "records")
-    text = stream.framing == "grpc-web-text"
+    text = text and stream.framing == "grpc-web-text"
     frames = GrpcSplitter(
         keep=keep or text,
         decompressor=decompressor,

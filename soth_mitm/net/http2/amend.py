@@ -57,6 +57,17 @@ def response(answer: Answer, change: Modify) -> tuple[Fields, tuple[int, ...]]:
     return fields, never
 
 
+def request_without_length(head: heads.RequestHead) -> heads.RequestHead:
+    """Return the head of a request whose body may become longer or shorter."""
+    fields, never = without_length(head.fields, head.never)
+    return heads.request(Decoded(fields, never, size=0, oversized=False))
+
+
+def without_length(fields: Fields, never: tuple[int, ...]) -> tuple[Fields, tuple[int, ...]]:
+    """Return the fields without a Content-Length, and which of them go into no table."""
+    return _kept(fields, never, {b"content-length"}, {})
+
+
 def _fields(
     fields: Fields, never: tuple[int, ...], change: Modify, pseudo: dict[bytes, bytes]
 ) -> tuple[Fields, tuple[int, ...]]:
@@ -68,6 +79,13 @@ def _fields(
     if change.body is not None:
         drop |= {b"content-length", b"trailer"}
         added.append((b"content-length", b"%d" % len(change.body)))
+    kept, secret = _kept(fields, never, drop, pseudo)
+    return (*kept, *added), secret
+
+
+def _kept(
+    fields: Fields, never: tuple[int, ...], drop: set[bytes], pseudo: dict[bytes, bytes]
+) -> tuple[Fields, tuple[int, ...]]:
     kept: list[Field] = []
     secret: list[int] = []
     for position, (name, value) in enumerate(fields):
@@ -76,4 +94,4 @@ def _fields(
         if position in never:
             secret.append(len(kept))
         kept.append((name, pseudo.get(name, value)))
-    return (*kept, *added), tuple(secret)
+    return tuple(kept), tuple(secret)

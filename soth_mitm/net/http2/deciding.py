@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
-from soth_mitm.hooks.messages import Request, Response
+from soth_mitm.hooks.messages import Request, Response, url_of
 from soth_mitm.model.events import HandlerActed, ResponseInfo
+from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.asking import Asking
+from soth_mitm.net.asking_message import HOOK
 from soth_mitm.net.hold import Hold
 from soth_mitm.net.http2 import amend
+from soth_mitm.net.http2.held import HeldStream, Section
 from soth_mitm.proto.http1 import Body, End
-from soth_mitm.proto.http2 import VERSION
+from soth_mitm.proto.http2 import VERSION, ErrorCode, heads
 from soth_mitm.proto.http2.heads import lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.http2.exchange import StreamExchange
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.proto.http1 import Item
@@ -27,15 +31,16 @@ if TYPE_CHECKING:
 _CONTINUE_100 = ((b":status", b"100"),)
 _END = End(b"", b"")
 
-Section = tuple["Fields", tuple[int, ...], bytes]
-"""Trailers: fields, those that go into no table, their lines."""
-
 
 class StreamDeciding(Asking):
     """The handler's part in one stream. What is held is granted only where a hook asks for the body."""
 
-    def __init__(self, exchange: StreamExchange) -> None:
+    def __init__(self, exchange: StreamExchange, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange)
+        self._up, self._down = up, down
+        self._held_request: HeldStream | None = None
+        self._held_response: HeldStream | None = None
+        """What has messages decided one by one, once the head has gone on."""
         self._exchange = exchange
         self._engine = exchange.session.engine
         self._discard_request = False
@@ -60,9 +65,9 @@ class StreamDeciding(Asking):
 
     def takes_request_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep or drop a piece of the request's body; False leaves it to the exchange."""
-        hold = self._request_hold
+        hold, held = self._request_hold, self._held_request
         if hold is None and not self._discard_request:
-            return False
+            return held is not None and held.takes_data(data, overhead=overhead, end=end)
         grant = overhead
         if hold is None:
             grant += len(data)
@@ -83,13 +88,15 @@ class StreamDeciding(Asking):
             return True
         if self._discard_request:
             self._exchange.end_request()
-        return self._discard_request
+            return True
+        held = self._held_request
+        return held is not None and held.takes_trailers((fields, never, raw))
 
     def takes_response_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep a piece of the response's body; False leaves it to the exchange."""
-        hold = self._response_hold
+        hold, held = self._response_hold, self._held_response
         if hold is None:
-            return False
+            return held is not None and held.takes_data(data, overhead=overhead, end=end)
         leg = self._exchange.leg
         if leg is not None:
             leg.took(overhead + len(data) if self._granting_response else overhead)
@@ -99,7 +106,8 @@ class StreamDeciding(Asking):
     def takes_response_trailers(self, fields: Fields, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep the fields that end the response likewise."""
         if self._response_hold is None:
-            return False
+            held = self._held_response
+            return held is not None and held.takes_trailers((fields, never, raw))
         self._response_trailers = (fields, never, raw)
         self._response_hold.add((_END,))
         return True
@@ -109,7 +117,52 @@ class StreamDeciding(Asking):
             self._engine.took(self._exchange.stream, count)
             self._exchange.session.pump.soon()
 
+    def cancel(self) -> None:
+        """See `Asking`."""
+        super().cancel()
+        for tap in (self._up, self._down):
+            if tap.held is not None:
+                tap.held.stop()
+
     # --- the request ------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Send the request on once it is decided about."""
+        if self._shared.hooks.request:
+            self.ask_request()
+        else:
+            self._put_request(self._exchange.sent_head)
+
+    def _put_request(self, head: heads.RequestHead) -> None:
+        """Send the head; the body follows, through the handler where its messages are decided about."""
+        exchange, held = self._exchange, self._up.held
+        if held is not None and not exchange.request_done:
+            if head.length is not None:
+                head = amend.request_without_length(head)
+                self._shortened(head.raw)
+            self._held_request = HeldStream(
+                held,
+                relay=lambda data, end: exchange.relay_request(data, overhead=0, end=end),
+                trailers=lambda own: exchange.request_trailers(own[0], never=own[1], raw=own[2]),
+                credit=self._grant_client,
+                broken=self._broken,
+                failed=exchange.internal_error,
+            )
+            held.connect(self._held_request, url=self._url())
+        exchange.put_request(head, None)
+
+    def _shortened(self, raw: bytes) -> None:
+        self._exchange.flow.emit(HandlerActed(HOOK, "hold", "without a length: it may change", forwarded=raw))
+
+    def _url(self) -> str:
+        place = self._exchange.place
+        return url_of(place.scheme, place.host, place.port, target=place.path)
+
+    def _broken(self, code: str, detail: str) -> None:
+        exchange = self._exchange
+        self._engine.reset(exchange.stream, ErrorCode.INTERNAL_ERROR)
+        exchange.session.pump.soon()
+        exchange.finish(CloseReason.HTTP_ERROR, f"{code}: {detail}")
 
     def ask_request(self) -> None:
         """Hold the request, and ask `on_request` about it."""
@@ -166,10 +219,12 @@ class StreamDeciding(Asking):
                 if isinstance(decision, Modify):
                     exchange.flow.emit(HandlerActed("on_request", "modify", forwarded=head.raw))
                 self._discard_request = change.body is not None
-                exchange.put_request(head, change.body)
                 if change.body is None:
+                    self._put_request(head)
                     self._replay_request(items)
-                elif not exchange.request_done and any(isinstance(item, End) for item in items):
+                    return
+                exchange.put_request(head, change.body)
+                if not exchange.request_done and any(isinstance(item, End) for item in items):
                     exchange.end_request()
             case Respond():
                 exchange.request_done = exchange.request_done or any(isinstance(i, End) for i in items)
@@ -183,14 +238,42 @@ class StreamDeciding(Asking):
         for position, item in enumerate(items):
             if isinstance(item, Body):
                 last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
-                exchange.relay_request(item.data, overhead=0, end=last)
+                exchange.request_data(item.data, overhead=0, end=last)
             elif isinstance(item, End) and not exchange.request_done:
                 if trailers is not None:
                     exchange.request_trailers(trailers[0], never=trailers[1], raw=trailers[2])
                 else:
-                    exchange.relay_request(b"", overhead=0, end=True)
+                    exchange.request_data(b"", overhead=0, end=True)
 
     # --- the response -----------------------------------------------------------------------------
+
+    def answered(self, answer: Answer, *, end: bool) -> None:
+        """Send the response on once it is decided about."""
+        if self._shared.hooks.response:
+            self.ask_response(answer, end=end)
+        else:
+            self._put_response(answer.fields, answer.never, end=end)
+
+    def _put_response(self, fields: Fields, never: tuple[int, ...], *, end: bool) -> None:
+        exchange, held = self._exchange, self._down.held
+        if held is not None and not end:
+            if any(name == b"content-length" for name, _ in fields):
+                fields, never = amend.without_length(fields, never)
+                self._shortened(lines(fields) + b"\r\n")
+            self._held_response = HeldStream(
+                held,
+                relay=lambda data, end: exchange.relay_response(data, overhead=0, end=end),
+                trailers=lambda own: exchange.response_trailers(own[0], never=own[1], raw=own[2]),
+                credit=self._grant_upstream,
+                broken=self._broken,
+                failed=exchange.internal_error,
+            )
+            held.connect(self._held_response, url=self._url())
+        exchange.put_response(fields, never=never, end=end)
+
+    def _grant_upstream(self, count: int) -> None:
+        if self._exchange.leg is not None:
+            self._exchange.leg.took(count)
 
     def ask_response(self, answer: Answer, *, end: bool) -> None:
         """Hold the response, and ask `on_response` about it."""
@@ -243,7 +326,7 @@ class StreamDeciding(Asking):
         exchange = self._exchange
         match decision:
             case None | Continue():
-                exchange.put_response(answer.fields, never=answer.never, end=end)
+                self._put_response(answer.fields, answer.never, end=end)
                 if not end:
                     self._replay_response(items)
             case Modify():
@@ -254,7 +337,7 @@ class StreamDeciding(Asking):
                     body = b"" if exchange.head.method == b"HEAD" else decision.body
                     exchange.replace_response(fields, never, body)
                     return
-                exchange.put_response(fields, never=never, end=end)
+                self._put_response(fields, never, end=end)
                 if not end:
                     self._replay_response(items)
             case Respond():
@@ -267,12 +350,12 @@ class StreamDeciding(Asking):
         for position, item in enumerate(items):
             if isinstance(item, Body):
                 last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
-                exchange.relay_response(item.data, overhead=0, end=last)
+                exchange.response_data(item.data, overhead=0, end=last)
             elif isinstance(item, End) and not exchange.response_done:
                 if trailers is not None:
                     exchange.response_trailers(trailers[0], never=trailers[1], raw=trailers[2])
                 else:
-                    exchange.relay_response(b"", overhead=0, end=True)
+                    exchange.response_data(b"", overhead=0, end=True)
 
 
 def _items(data: bytes, *, end: bool) -> tuple[Item, ...]:

@@ -98,6 +98,13 @@ class StreamExchange(Relaying):
         if head.host and head.authority and head.host.lower() != head.authority.lower():
             emit(Anomaly("host_differs_from_authority", Direction.REQUEST))
 
+    def start(self) -> None:
+        """Send the request on, unless the handler has to decide about it or its messages."""
+        if self.shared.hooks.request or (self._request.held is not None and not self.request_done):
+            self._decider().begin()
+        else:
+            self.begin()
+
     def begin(self) -> None:
         """Send the request on, over a connection that is ready or is made now."""
         self._group = group = self.session.reach.group(self.place)
@@ -279,9 +286,12 @@ class StreamExchange(Relaying):
 
     def ask_response(self, answer: Answer, *, end: bool) -> None:
         """Have the handler decide about a response."""
+        self._decider().answered(answer, end=end)
+
+    def _decider(self) -> StreamDeciding:
         if self.deciding is None:
-            self.deciding = StreamDeciding(self)
-        self.deciding.ask_response(answer, end=end)
+            self.deciding = StreamDeciding(self, up=self._request, down=self._response)
+        return self.deciding
 
     def _all_sent(self) -> None:
         """The last byte for the client has gone out."""

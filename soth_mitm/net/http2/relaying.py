@@ -188,7 +188,7 @@ class Relaying:
                     raw=answer.raw,
                     fields=answer.fields,
                 )
-            if self.shared.hooks.response:
+            if self.shared.hooks.response or self._response.held is not None:
                 self.ask_response(answer, end=end)
                 return
         self.put_response(answer.fields, never=answer.never, end=end)

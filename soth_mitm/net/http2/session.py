@@ -19,7 +19,6 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import pages, refusal
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.gate import Why
-from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.exchange import StreamExchange
 from soth_mitm.net.http2.pump import Pump
 from soth_mitm.net.http2.reach import Reach
@@ -245,11 +244,8 @@ class StreamSession(ClientTransport):
             )
         elif not self.intercepted and self._refused_by_policy(exchange, place):
             return
-        elif self.shared.hooks.request:
-            exchange.deciding = StreamDeciding(exchange)
-            exchange.deciding.ask_request()
         else:
-            exchange.begin()
+            exchange.start()
 
     def _refused_by_policy(self, exchange: StreamExchange, place: Place) -> bool:
         if place.decision.action is Action.BLOCK:

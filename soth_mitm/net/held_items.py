@@ -1,0 +1,123 @@
+"""A held body on its way through an exchange of HTTP/1.1: items in, items out, framed anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soth_mitm.hooks.messages import url_of
+from soth_mitm.model.events import HandlerActed
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.asking_message import HOOK
+from soth_mitm.net.gate import Why
+from soth_mitm.proto.http1 import Body, End, Framing, Item, ResponseHead, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.exchange import Exchange
+    from soth_mitm.net.held import HeldBody
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def of_request(exchange: Exchange, tap: BodyTap, raw: bytes) -> tuple[bytes, HeldItems | None]:
+    """Return the head to send, and what the body goes through where its messages are decided about."""
+
+    def relay(items: Sequence[Item]) -> None:
+        exchange.request_items(items)
+        exchange.flush()
+
+    gate = exchange.session.gate
+    framing = exchange.head.framing
+    return _joined(exchange, tap, framing, raw, relay=relay, hold=lambda hold: gate.set(Why.HOLDING, hold))
+
+
+def of_response(
+    exchange: Exchange, tap: BodyTap, head: ResponseHead, raw: bytes
+) -> tuple[bytes, HeldItems | None]:
+    """Do so for a response."""
+    gate, relay = exchange.gate, exchange.response_items
+    return _joined(
+        exchange, tap, head.framing, raw, relay=relay, hold=lambda hold: gate.set(Why.HOLDING, hold)
+    )
+
+
+def _joined(
+    exchange: Exchange,
+    tap: BodyTap,
+    framing: Framing,
+    raw: bytes,
+    *,
+    relay: Callable[[Sequence[Item]], None],
+    hold: Callable[[bool], None],
+) -> tuple[bytes, HeldItems | None]:
+    held, place = tap.held, exchange.place
+    if held is None:
+        return raw, None
+    if framing is Framing.LENGTH:
+        raw = rewrite.drop_fields(raw, (b"content-length",))
+        raw = rewrite.replace_fields(raw, [(b"Transfer-Encoding", b"chunked")])
+        exchange.flow.emit(HandlerActed(HOOK, "hold", "in chunks: its length may change", forwarded=raw))
+
+    def broken(code: str, detail: str) -> None:
+        exchange.finish(CloseReason.HTTP_ERROR, f"{code}: {detail}")
+        exchange.session.abort()
+
+    way = HeldItems(
+        held, framing, relay=relay, hold=hold, broken=broken, failed=exchange.session.internal_error
+    )
+    held.connect(way, url=url_of(place.scheme, place.host, place.port, target=place.path))
+    return raw, way
+
+
+class HeldItems:
+    """One direction. What it is given back it hands to `relay`, which it does not take a second time."""
+
+    def __init__(
+        self,
+        held: HeldBody,
+        framing: Framing,
+        *,
+        relay: Callable[[Sequence[Item]], None],
+        hold: Callable[[bool], None],
+        broken: Callable[[str, str], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._held = held
+        self._framing = framing
+        self._relay = relay
+        self._relaying = False
+        self._end = End(b"", b"")
+        self.hold = hold
+        self.broken = broken
+        self.failed = failed
+
+    def takes(self, items: Sequence[Item]) -> bool:
+        """Take items of the body; False leaves them to the exchange."""
+        if self._relaying:
+            return False
+        for item in items:
+            if isinstance(item, Body):
+                if item.data:
+                    self._held.feed(item.data)
+            elif isinstance(item, End):
+                self._end = item
+                self._held.end()
+        return True
+
+    def send(self, data: bytes) -> None:
+        """Pass payload on."""
+        wire = data if self._framing is Framing.CLOSE else b"%x\r\n%b\r\n" % (len(data), data)
+        self._pass(Body(wire, data))
+
+    def finish(self) -> None:
+        """Pass the end of the body on, with its trailers."""
+        self._pass(End(LAST_CHUNK, b"") if self._framing is Framing.LENGTH else self._end)
+
+    def _pass(self, item: Item) -> None:
+        self._relaying = True
+        try:
+            self._relay((item,))
+        finally:
+            self._relaying = False
