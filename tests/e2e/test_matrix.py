@@ -30,10 +30,15 @@ CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3;x=y\r\nabc\r\n5\r\nd\r\nfg\r\n0\r\nX-End: 1\r\n\r\n"
 )
+EVENTS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n0\r\n\r\n"
+)
 ANSWERS = {
     "/get": Answer(b"HTTP/1.1 200 OK\r\nX-CaSe: Kept\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)),
     "/post": Answer(b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nmade"),
     "/chunked": Answer(CHUNKED),
+    "/events": Answer(EVENTS),
 }
 SCHEMES = ("http", "https")
 TOKEN = "case=1"
@@ -47,14 +52,18 @@ class Speaks(NamedTuple):
     """The schemes of the client's URL with which curl speaks it."""
     same_bytes: bool
     """Whether the origin, which speaks HTTP/1.1, sees the same bytes as without the proxy."""
+    ways: tuple[str, ...] = ()
+    """The modes that translate it for such an origin; empty: all."""
 
 
 SPEAKS = {
     "h1": Speaks(("--http1.1",), SCHEMES, same_bytes=True),
     "h2": Speaks(("--http2",), ("https",), same_bytes=False),
+    "h2c": Speaks(("--http2-prior-knowledge",), ("http",), same_bytes=False, ways=("reverse, plain",)),
 }
 METHODS = {
     "get": ("/get",),
+    "events": ("/events", "-N"),
     "post": ("/post", "--data-binary", "@{upload}", "-H", "Content-Type: text/plain"),
     "chunked": (
         "/chunked",
@@ -156,6 +165,8 @@ def cases() -> Iterator[tuple[str, str, str, str]]:
     """Yield mode, protocol, scheme of the origin, and method."""
     for mode, way in WAYS.items():
         for spoken, speaks in SPEAKS.items():
+            if speaks.ways and mode not in speaks.ways:
+                continue
             for scheme in SCHEMES:
                 if scheme in way.only and (way.scheme or scheme) in speaks.schemes:
                     for method in METHODS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from soth_mitm.model import events as e
@@ -72,3 +74,21 @@ def test_names_that_were_repeated_are_counted() -> None:
 def test_hostile_notes_never_reach_the_screen() -> None:
     text = exchange(e.Noted("sni_mismatch", "CONNECT named \x1b[31ma"))
     assert "\x1b" not in text
+
+
+def test_whom_a_balancer_names_and_how_the_target_became_known_are_told() -> None:
+    text = exchange(e.ClientNamed("203.0.113.7:50112", "198.51.100.9:443", 2))
+    assert re.search(r"for +203\.0\.113\.7:50112", text)
+    text = exchange(e.TargetGiven("socks5", "api.shop.test", 443, "me\x1b[2J"))
+    assert re.search(r"mode +socks5, asked for by me\\x1b\[2J", text)
+    assert re.search(r"mode +reverse\n", exchange(e.TargetGiven("reverse", "api.shop.test", 443)))
+
+
+def test_the_proxy_on_the_way_is_told() -> None:
+    stream = streams.Stream()
+    flow = streams.https_exchange(stream)
+    for number, event in enumerate(stream.events):
+        if type(event.body) is e.DialStarted:
+            body = msgspec.structs.replace(event.body, via="socks5h://next.test:1080")
+            stream.events[number] = msgspec.structs.replace(event, body=body)
+    assert re.search(r"through +socks5h://next\.test:1080", shown(stream, flow))

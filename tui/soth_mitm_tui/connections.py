@@ -26,6 +26,10 @@ def client_lines(view: FlowView, row: Row, now_wall_ns: int) -> list[Line]:
     lines = _conn("Client", "client", view.client, now_wall_ns, fallback=row.client)
     if lines and view.client is not None and view.client.named is not None:
         lines.insert(2, fact("for", printable(view.client.named.client)))
+    target = view.client.target if view.client else None
+    if lines and target is not None:
+        user = f", asked for by {printable(target.user, 80)}" if target.user else ""
+        lines.insert(2, fact("mode", f"{printable(target.how, 40)}{user}"))
     program = view.client.process if view.client else None
     if lines and program is not None:
         lines[2:2] = _program(program)
