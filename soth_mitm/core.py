@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Proxy", "run"]
 
+_AT_START = ("mode", "listen_host", "listen_port", "keep_host", "proxy_protocol")
+"""Settings of listeners, which stay as they were opened."""
+
 
 class Proxy:
     """An intercepting proxy.
@@ -195,6 +198,9 @@ class Proxy:
             self._shared.learning.learner.settings = config.tls
             self._shared.routes = routes
             self.bus.publish(ConfigReloaded(changed))
+            late = [name for name in changed if name in _AT_START]
+            if late:
+                self.bus.publish(Notice("warning", f"{', '.join(late)}: in force from the next start on"))
         return changed
 
     async def events(self, *, on_full: Literal["gap", "block"] = "gap") -> AsyncIterator[Event]:

@@ -9,6 +9,7 @@ import socket
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from soth_mitm.errors import StartError
@@ -76,6 +77,14 @@ async def test_every_address_means_those_of_both_families(lab: Lab, host: str) -
     await forwards(lab, await at(lab, ("127.0.0.1", port)))
     await forwards(lab, await at(lab, ("::1", port)))
     assert [each.peer.rpartition(":")[0] for each in lab.all(ConnOpened)[::2]] == ["127.0.0.1", "[::1]"]
+
+
+async def test_a_reload_says_what_waits_for_the_next_start(lab: Lab) -> None:
+    proxy = await lab.start()
+    changed = msgspec.structs.replace(proxy.config, mode=("socks5",), listen_port=1, block=("a.test",))
+    assert set(proxy.reload(changed)) == {"mode", "listen_port", "block"}
+    told = [each.text for each in lab.all(Notice) if each.level == "warning"]
+    assert told[-1:] == ["mode, listen_port: in force from the next start on"]
 
 
 # --- Unix sockets

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from soth_mitm.config import Config
 from soth_mitm.errors import ConfigError
@@ -122,6 +124,21 @@ def test_a_mode_that_makes_no_sense_is_said_with_what_to_write(spec: str, said: 
         parse(spec)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@given(
+    st.text(max_size=60)
+    | st.builds("{}:{}@{}".format, st.sampled_from(list(Kind)), st.text(max_size=30), st.text(max_size=12))
+    | st.builds("upstream:http://me:{}@{}".format, st.just("secret"), st.text(max_size=20))
+)
+def test_whatever_is_written_is_a_mode_or_one_clear_line(spec: str) -> None:
+    try:
+        told = repr(parse(spec))
+    except ConfigError as error:
+        told = str(error)
+        assert told
+    if "me:secret@" in spec and spec.startswith("upstream:http://"):
+        assert "secret" not in told.replace(repr(spec.rpartition("@")[2]), "")
 
 
 def places(*modes: str, **settings: object) -> list[str]:
