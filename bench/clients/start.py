@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.clients import kept, stream
+from bench.clients import echo, kept, stream
 from bench.processes import ROOT, BenchError, clean_environment
 
 OWN = "our own (bench/clients)"
@@ -56,7 +56,9 @@ def _say(argv: list[str], seconds: float) -> str:
     return lines[-1]
 
 
-def own_client(module: str, task: kept.Task | stream.Task, report: type[R], *, seconds: float) -> R:
+def own_client(
+    module: str, task: echo.Task | kept.Task | stream.Task, report: type[R], *, seconds: float
+) -> R:
     """Run a client of ours as a process."""
     argument = msgspec.json.encode(task).decode()
     line = _say([sys.executable, "-m", f"bench.clients.{module}", argument], seconds + GRACE)

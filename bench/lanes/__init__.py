@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.lanes import app, fresh, http, inside, latency, listed, memory, messages, sse, startup, tunnel
+from bench.lanes import (
+    app,
+    fresh,
+    http,
+    inside,
+    latency,
+    listed,
+    memory,
+    messages,
+    sse,
+    startup,
+    tunnel,
+    websocket,
+)
 
 if TYPE_CHECKING:
     from bench.lane import Lane
@@ -14,6 +27,7 @@ LANES: tuple[Lane, ...] = (
     *fresh.LANES,
     *tunnel.LANES,
     *sse.LANES,
+    *websocket.LANES,
     *latency.LANES,
     *memory.LANES,
     *app.LANES,

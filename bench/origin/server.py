@@ -2,12 +2,15 @@
 
 GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/sse`
 is an event stream: `EVENTS` events, one each `INTERVAL` seconds, each holding the monotonic time at
-which it was written, in nanoseconds.
+which it was written, in nanoseconds. `/echo` is a WebSocket that sends back each message: unfragmented
+ones, each of less than 64 KiB.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import os
 import ssl
 import sys
@@ -34,6 +37,43 @@ def _response(size: int) -> bytes:
 
 _RESPONSES = {path: _response(size) for path, size in SIZES.items()}
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+def _switched(head: bytes) -> bytes:
+    _, _, rest = head.partition(b"\r\nSec-WebSocket-Key: ")
+    key = rest.split(b"\r\n", 1)[0] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    accept = base64.b64encode(hashlib.sha1(key, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
+
+
+class _Echo(asyncio.Protocol):
+    """A WebSocket: each frame goes back without its mask."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held = b""
+
+    def data_received(self, data: bytes) -> None:
+        data, out = self._held + data, []
+        while len(data) >= 8:
+            size = data[1] & 0x7F
+            start = 4 if size == 126 else 2
+            if size == 126:
+                size = int.from_bytes(data[2:4], "big")
+            end = start + 4 + size
+            if len(data) < end:
+                break
+            key, masked = data[start : start + 4], data[start + 4 : end]
+            mask = (key * (size // 4 + 1))[:size]
+            plain = int.from_bytes(masked, "big") ^ int.from_bytes(mask, "big")
+            out += [data[:1], bytes([data[1] & 0x7F]), data[2:start], plain.to_bytes(size, "big")]
+            data = data[end:]
+        self._held = data
+        if out:
+            self._transport.write(b"".join(out))
 
 
 class _Connection(asyncio.Protocol):
@@ -63,6 +103,10 @@ class _Connection(asyncio.Protocol):
             return
         self._held = rest
         path = head.split(b" ", 2)[1]
+        if path == b"/echo":
+            self._transport.write(_switched(head))
+            self._transport.set_protocol(_Echo(self._transport))
+            return
         self._closing = b"\r\nconnection: close" in head.lower()
         if path == b"/sse":
             self._transport.write(_SSE_HEAD)
