@@ -44,7 +44,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     process_cache: int = 4096
     tunnel_pipe_bytes: int = 256 * 1024
     h2_max_streams: int = 100
-    h2_stream_window: int = 128 * 1024
+    h2_stream_window: int = 64 * 1024
     h2_stream_window_max: int = 1024 * 1024
     h2_connection_window: int = 16 * 1024 * 1024
     h2_to_h1_connections: int = 16

@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from bench.clients import echo, kept, stream
 from bench.processes import ROOT, BenchError, clean_environment
+from bench.stats import tails
+
+if TYPE_CHECKING:
+    from bench.clients.route import Route
 
 OWN = "our own (bench/clients)"
 GRACE = 40.0
@@ -29,6 +33,16 @@ def wrk_version() -> str:
     said = subprocess.run([wrk, "-v"], capture_output=True, text=True, check=False)
     found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
     return f"wrk {found.group()}" if found else "wrk"
+
+
+def h2load_version() -> str:
+    """Return `h2load 1.52.0` where h2load and proxychains4 are both installed, else nothing."""
+    program = shutil.which("h2load")
+    if program is None or shutil.which("proxychains4") is None:
+        return ""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
+    return f"h2load {found.group()}" if found else "h2load"
 
 
 def _say(argv: list[str], seconds: float) -> str:
@@ -65,6 +79,42 @@ def own_client(
     return msgspec.json.decode(line, type=report)
 
 
+def _through(route: Route, folder: Path) -> list[str]:
+    """Return what stands before a client's command to send it through a proxy, by CONNECT."""
+    if not route.proxy or route.via == "absolute":
+        return []
+    config = folder / f"proxychains-{route.proxy}.conf"
+    config.write_text(f"strict_chain\nquiet_mode\n[ProxyList]\nhttp 127.0.0.1 {route.proxy}\n")
+    return ["proxychains4", "-q", "-f", str(config)]
+
+
+def h2load(route: Route, folder: Path, *, clients: int, streams: int, seconds: float) -> kept.Report:
+    """Run h2load on one thread for whole seconds, at least one.
+
+    Raises:
+        BenchError: it failed, or its report cannot be read.
+    """
+    log = folder / "h2load.log"
+    log.unlink(missing_ok=True)
+    whole = max(round(seconds), 1)
+    load = ["h2load", f"-c{clients}", f"-m{streams}", f"-D{whole}", "--log-file", str(log)]
+    done = subprocess.run(
+        [*_through(route, folder), *load, f"https://127.0.0.1:{route.port}{route.path}"],
+        capture_output=True,
+        text=True,
+        timeout=whole + GRACE,
+        check=False,
+        env=clean_environment(),
+        start_new_session=True,
+    )
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
+    if counts is None or "h2" not in (re.search(r"protocol: (\S+)", done.stdout) or [""])[0]:
+        raise BenchError(f"h2load failed: {(done.stderr or done.stdout).strip()[-400:]}")
+    good, failed, errored = map(int, counts.groups())
+    taken = sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
+    return kept.Report(good, float(whole), errors=failed + errored, tails_ms=tails(taken))
+
+
 def wrk(task: kept.Task, folder: Path) -> kept.Report:
     """Run wrk on one thread, through proxychains4 where CONNECT is wanted; whole seconds, at least one."""
     route, prefix, more = task.route, list[str](), list[str]()
@@ -73,9 +123,7 @@ def wrk(task: kept.Task, folder: Path) -> kept.Report:
         port = route.proxy
         more = [f"http://{route.authority}{route.path}", route.authority]
     elif route.proxy:
-        config = folder / f"proxychains-{route.proxy}.conf"
-        config.write_text(f"strict_chain\nquiet_mode\n[ProxyList]\nhttp 127.0.0.1 {route.proxy}\n")
-        prefix = ["proxychains4", "-q", "-f", str(config)]
+        prefix = _through(route, folder)
     url = f"{'https' if route.tls else 'http'}://127.0.0.1:{port}{route.path}"
     script = str(Path(__file__).with_name("wrk.lua"))
     seconds = max(round(task.seconds), 1)

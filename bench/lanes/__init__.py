@@ -8,6 +8,7 @@ from bench.lanes import (
     app,
     fresh,
     http,
+    http2,
     inside,
     latency,
     listed,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LANES: tuple[Lane, ...] = (
     *http.LANES,
+    *http2.LANES,
     *fresh.LANES,
     *tunnel.LANES,
     *sse.LANES,

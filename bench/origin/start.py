@@ -35,6 +35,8 @@ class Origin:
     https_port: int
     own_http_port: int
     own_https_port: int
+    http2_port: int = 0
+    """HTTP/2 over TLS; 0 where nginx is not there."""
 
 
 def find_nginx() -> str | None:
@@ -50,7 +52,9 @@ def nginx_version(nginx: str) -> str:
     return found.group() if found else "nginx"
 
 
-def nginx_config(folder: Path, files: CertificateFiles, *, http_port: int, https_port: int) -> str:
+def nginx_config(
+    folder: Path, files: CertificateFiles, *, http_port: int, https_port: int, http2_port: int
+) -> str:
     """Return the text of an nginx configuration that keeps everything it writes in `folder`."""
     temporary = "\n".join(
         f"  {kind}_temp_path {folder}/temp-{kind};"
@@ -75,6 +79,7 @@ http {{
   server {{
     listen 127.0.0.1:{http_port} backlog=1024;
     listen 127.0.0.1:{https_port} ssl backlog=1024;
+    listen 127.0.0.1:{http2_port} ssl http2 backlog=1024;
     ssl_certificate {files.chain};
     ssl_certificate_key {files.key};
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -118,9 +123,11 @@ def running_origin(folder: Path, *, own: bool = False) -> Iterator[Origin]:
             yield Origin(OWN, own_http, own_https, own_http, own_https)
             return
         _write_files(folder / "files")
-        (http_port, https_port), log = free_ports(2), folder / "nginx.log"
+        (http_port, https_port, http2_port), log = free_ports(3), folder / "nginx.log"
         config = folder / "nginx.conf"
-        config.write_text(nginx_config(folder, files, http_port=http_port, https_port=https_port))
+        text = nginx_config(folder, files, http_port=http_port, https_port=https_port, http2_port=http2_port)
+        config.write_text(text)
         process = stack.enter_context(child([nginx, "-p", str(folder), "-c", str(config)], log=log))
         wait_for_port(https_port, process, log)
-        yield Origin(nginx_version(nginx), http_port, https_port, own_http, own_https)
+        name = nginx_version(nginx)
+        yield Origin(name, http_port, https_port, own_http, own_https, http2_port)

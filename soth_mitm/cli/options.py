@@ -34,6 +34,7 @@ PROXYING = {
     "listen_port": "--listen-port",
     "listen_host": "--listen-host",
     "insecure": "--insecure",
+    "http2": "--no-http2",
     "tunnel": "--tunnel",
     "block": "--block",
     **{name: option for name, (option, _) in tls_options.OPTIONS.items()},
@@ -288,6 +289,13 @@ def _policy(parser: Parser) -> None:
     group = parser.add_argument_group("policy")
     group.add_argument(
         "-k", "--insecure", action="store_true", default=None, help="do not verify upstream certificates"
+    )
+    group.add_argument(
+        "--no-http2",
+        dest="http2",
+        action="store_false",
+        default=None,
+        help="speak HTTP/1.1 alone, with both sides",
     )
     group.add_argument(
         "--tunnel", action="append", metavar="GLOB", help="pass hosts through undecrypted (repeatable)"

@@ -26,6 +26,7 @@ _NAMES = (
     "proxy_auth",
     "confdir",
     "insecure",
+    "http2",
     "tunnel",
     "block",
     "spill",

@@ -58,7 +58,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("process_cache", 4096, "programs", "forget the one used longest ago", "process_cache_full"),
     Limit("tunnel_pipe_bytes", 256 * KIB, "bytes", "stop reading from the sender", "back_pressure"),
     Limit("h2_max_streams", 100, "streams of a connection", "refuse the stream", "h2_max_streams"),
-    Limit("h2_stream_window", 128 * KIB, "bytes", "the sender waits", "back_pressure"),
+    Limit("h2_stream_window", 64 * KIB, "bytes", "the sender waits", "back_pressure"),
     Limit("h2_stream_window_max", 1 * MIB, "bytes", "the sender waits", "back_pressure"),
     Limit("h2_connection_window", 16 * MIB, "bytes", "the sender waits", "back_pressure"),
     Limit("h2_to_h1_connections", 16, "connections", "wait a moment, then open one", "back_pressure"),

@@ -19,7 +19,7 @@ def options_of(command: str, *, top: bool = False) -> set[str]:
 
 def in_the_table() -> set[str]:
     rows = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `-")]
-    return {name for row in rows for name in re.findall(r"--?[a-z][a-z-]*", row)}
+    return {name for row in rows for name in re.findall(r"--?[a-z][a-z0-9-]*", row)}
 
 
 def test_the_table_has_every_option_and_no_other() -> None:

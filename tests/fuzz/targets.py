@@ -16,6 +16,8 @@ from soth_mitm.proto.client_hello import ClientHelloError
 from soth_mitm.proto.connect import ConnectError
 from soth_mitm.proto.grpc import GrpcSplitter, WebTextSplitter
 from soth_mitm.proto.http1 import RequestReader, ResponseReader
+from soth_mitm.proto.http2 import PREFACE
+from soth_mitm.proto.http2.hpack import Decoder, Encoder, HpackError
 from soth_mitm.proto.json_values import JsonSplitter
 from soth_mitm.proto.multipart import PartSplitter
 from soth_mitm.proto.ndjson import LineSplitter
@@ -25,6 +27,7 @@ from soth_mitm.proto.websocket.extensions import Agreed, DeflateParams
 from soth_mitm.proto.websocket.observer import Observer
 from tests.proto import splits
 from tests.proto.http1 import driving
+from tests.proto.http2 import driving as frames
 
 Target = Callable[[bytes, Sequence[int]], None]
 
@@ -92,6 +95,28 @@ def _split(make: Callable[[], Splitter], data: bytes, cuts: Sequence[int], *, fr
     splits.check_places(found, data, framed=framed)
 
 
+def _http2(data: bytes, cuts: Sequence[int], *, client: bool) -> None:
+    script = b"" if client else PREFACE
+    whole, parted = frames.engine(client=client), frames.engine(client=client)
+    if client:
+        for each in (whole, parted):
+            for _ in range(3):
+                each.send_head(each.open(), frames.GET, end=True)
+    assert frames.read(parted, [script, *_pieces(data, cuts)]) == frames.read(whole, [script + data])
+    assert parted.output() == whole.output()
+
+
+def _hpack(data: bytes, cuts: Sequence[int]) -> None:
+    reader = Decoder(max_list=65_536)
+    for piece in _pieces(data, cuts):
+        try:
+            found = reader.decode(piece)
+        except HpackError:
+            return
+        again = Decoder(max_list=65_536).decode(Encoder().encode(found.fields, found.never))
+        assert (again.fields, again.never) == (found.fields, found.never)
+
+
 def _web_text() -> Splitter:
     return WebTextSplitter(GrpcSplitter(web=True))
 
@@ -104,6 +129,9 @@ TARGETS: dict[str, Target] = {
     "http1_response": partial(_http1, ResponseReader),
     "websocket": partial(_websocket, Agreed()),
     "websocket_deflate": partial(_websocket, Agreed(DeflateParams())),
+    "http2_server": partial(_http2, client=False),
+    "http2_client": partial(_http2, client=True),
+    "hpack": _hpack,
     "sse": partial(_split, SseSplitter),
     "grpc": partial(_split, GrpcSplitter),
     "grpc_web": partial(_split, partial(GrpcSplitter, web=True)),

@@ -11,7 +11,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """The budgets of one connection; `config.Limits` has their names and defaults for people."""
 
     max_streams: int = 100
-    stream_window: int = 131_072
+    stream_window: int = 65_536
     stream_window_max: int = 1_048_576
     connection_window: int = 16 * 1024 * 1024
     header_list: int = 65_536

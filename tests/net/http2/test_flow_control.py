@@ -11,7 +11,7 @@ from soth_mitm.net.http2.session import StreamSession
 from tests.helpers.h2peer import get, h2_link, post
 from tests.helpers.net import Lab
 
-WINDOW = 128 * 1024
+WINDOW = 64 * 1024
 
 
 async def test_a_client_that_takes_nothing_stops_its_upstream_and_none_of_its_neighbours(lab: Lab) -> None:
