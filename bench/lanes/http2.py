@@ -78,8 +78,8 @@ LANES = (
         "h2-stalled",
         "Memory while the reader of HTTP/2 streams stalls",
         f"{STALLED_STREAMS} streams of one intercepted connection ask for 100 MB each; the client grants "
-        f"nothing beyond the first windows for {STALL_SECONDS:g} s. Growth is the peak of the resident memory "
-        "of the proxy minus what it was after ten small streams.",
+        f"nothing beyond the first windows for {STALL_SECONDS:g} s. Growth is the peak of the proxy's "
+        "resident memory minus what it was after ten small streams.",
         _stalled,
         (Goal("growth MB", Relation.ALONE, 16, 4, less=True),),
         sides=(OURS, PEER),
