@@ -303,7 +303,7 @@ class StreamExchange(Relaying):
         """End the flow where both messages are complete, and the client has got all of its own."""
         if not (self.request_done and self.response_done) or self.finished:
             return
-        if not self.stream.local_done:
+        if not self.stream.local_done or self._queued:  # the driver still tells what has just gone out
             return
         self.finished = True
         self.shared.flows.pop(self.flow.number, None)
