@@ -16,6 +16,7 @@ from soth_mitm.decode.views import NotThis, View
 from soth_mitm.text import SafeText, printable_block
 
 if TYPE_CHECKING:
+    from soth_mitm.decode.anti_hijack import Prefix
     from soth_mitm.decode.flowing import Characters
 
 _SCALAR = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\s{}\[\],:"]+)', re.DOTALL)
@@ -84,6 +85,10 @@ class JsonFlow:
         if final and (self._phase != _DONE or self._in_string):
             raise NotJson("not valid JSON: it ends too early")
         return "".join(out)
+
+    def pass_over(self, text: str) -> None:
+        """Take text that is no part of the JSON, so that errors have the right places."""
+        self._count(text, len(text))
 
     def _count(self, source: str, length: int) -> None:
         """Note how far the source was read, in characters and in lines."""
@@ -271,14 +276,22 @@ def _new_line(depth: int) -> str:
 
 
 class JsonView(View):
-    """A `View` of JSON; `folds` counts lines as they end in LF."""
+    """A `View` of JSON; `folds` counts lines as they end in LF. A prefix against hijacking is left out."""
 
-    def __init__(self, characters: Characters) -> None:
+    def __init__(self, characters: Characters, prefix: Prefix | None = None) -> None:
         self.characters: Characters = characters
         self._flow = JsonFlow()
         self.folds = self._flow.folds
+        self._skip = 0
+        if prefix is not None:
+            self._skip = prefix.length
+            self.notes = (f"anti_hijack_prefix:{prefix.name}, {prefix.text} left out",)
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`; raises `NotJson`."""
         text = self.characters.feed(data, final=final)
+        if self._skip:
+            skipped = min(self._skip, len(text))
+            self._flow.pass_over(text[:skipped])
+            self._skip, text = self._skip - skipped, text[skipped:]
         return printable_block(self._flow.feed(text, final=final), as_json=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from soth_mitm.decode.cbor_view import cbor_reason
 from soth_mitm.decode.image_view import image_of
 from soth_mitm.decode.msgpack_view import msgpack_reason
 from soth_mitm.decode.protobuf.view import protobuf_reason
@@ -18,6 +19,9 @@ def of_bytes(data: bytes, media_type: bytes, *, whole: bool) -> tuple[str, str]:
     reason = msgpack_reason(data, whole=whole)
     if reason:
         return "msgpack", reason
+    reason = cbor_reason(data, whole=whole)
+    if reason:
+        return "cbor", reason
     reason = protobuf_reason(data, whole=whole)
     if reason:
         return "protobuf", reason

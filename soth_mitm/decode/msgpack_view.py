@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from soth_mitm.decode.binary_tree import HELD, MOST_DEPTH, PAUSE, BinaryTree, Broken, read_all
 from soth_mitm.decode.nest import Nest
+from soth_mitm.decode.numbers import float_text, when_text
 from soth_mitm.decode.outline import as_text, byte_text, quoted
 
 TIMESTAMP: Final = 255
@@ -21,7 +21,6 @@ TIMESTAMP: Final = 255
 LOOK: Final = 4096
 
 _UNUSED: Final = 0xC1
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS: Final = {0xC0: "null", 0xC2: "false", 0xC3: "true"}
 # What follows the first byte: a length or a count, and for numbers the value.
 _LENGTHS: Final = {
@@ -168,20 +167,6 @@ def _strictly(piece: bytes) -> str | None:
         return None
 
 
-def float_text(value: float, *, single: bool = False) -> str:
-    """Return a number as JavaScript would write it; one of 32 bits with no more digits than it has."""
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    if single:
-        for digits in range(6, 10):
-            text = f"{value:.{digits}g}"
-            if struct.pack(">f", float(text)) == struct.pack(">f", value):
-                return repr(float(text))
-    return repr(value)
-
-
 def _timestamp(data: bytes) -> str:
     """Return a timestamp as RFC 3339 writes it; empty where it is none that a calendar has."""
     if len(data) == 4:
@@ -194,18 +179,6 @@ def _timestamp(data: bytes) -> str:
     else:
         return ""
     return when_text(seconds, nanos)
-
-
-def when_text(seconds: int, nanos: int = 0) -> str:
-    """Return a moment as RFC 3339 writes it; empty where no calendar has it."""
-    try:
-        when = _EPOCH + timedelta(seconds=seconds)
-    except OverflowError:
-        return ""
-    if not 0 <= nanos < 1_000_000_000:
-        return ""
-    fraction = f".{nanos:09}".rstrip("0") if nanos else ""
-    return f"{when:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def msgpack_reason(data: bytes, *, whole: bool) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from soth_mitm.decode import looks, sniff
+from soth_mitm.decode.anti_hijack import prefix_of
 from soth_mitm.decode.flowing import Characters, FormView, TextView
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto.streams import Stream, stream_of
@@ -75,7 +76,7 @@ class Choice(NamedTuple):
 def _json(given: Given) -> View:
     from soth_mitm.decode.json_flow import JsonView
 
-    return JsonView(given.characters())
+    return JsonView(given.characters(), prefix_of(given.beginning))
 
 
 def _markup(given: Given) -> View:
@@ -97,6 +98,12 @@ def _msgpack(given: Given) -> View:
     from soth_mitm.decode.msgpack_view import MsgpackView
 
     return MsgpackView()
+
+
+def _cbor(given: Given) -> View:
+    from soth_mitm.decode.cbor_view import CborView
+
+    return CborView()
 
 
 def _protobuf(given: Given) -> View:
@@ -165,6 +172,13 @@ _ALL: Final = (
         _msgpack,
         (r"application/(x-|vnd\.)?(msgpack|messagepack)", r"application/[\w.+-]+\+msgpack"),
     ),
+    Decoder(
+        "cbor",
+        "CBOR",
+        "tree",
+        _cbor,
+        (r"application/([\w.+-]+\+)?cbor(-seq)?", r"application/(cose|cwt|ctap\+cbor|senml-cbor).*"),
+    ),
     Decoder("grpc", "gRPC, gRPC-Web, Connect", "tree", _grpc, (r"application/(grpc|connect\+).*",)),
     Decoder(
         "protobuf",
@@ -227,6 +241,8 @@ def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bo
         return _binary(data, about, plain, whole=whole)
     if decoder is not None:
         return Choice(decoder, plain.reason)
+    if prefix_of(data) is not None:
+        return Choice(DECODERS["json"], "begins like JSON that must not be run as a script")
     if plain.kind == "json":
         return Choice(DECODERS["json"], plain.reason)
     return _by_looks(data, about, plain, bold=bold)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Generator
 from typing import Final, Literal
 
-from soth_mitm.decode.msgpack_view import float_text, when_text
+from soth_mitm.decode.numbers import float_text, when_text
 from soth_mitm.decode.outline import byte_text, quoted
 from soth_mitm.decode.protobuf.wire import FIXED64, reads_as_message, signed, varints_of, zigzag
 

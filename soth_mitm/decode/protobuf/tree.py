@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.binary_tree import PAUSE
-from soth_mitm.decode.msgpack_view import float_text, when_text
+from soth_mitm.decode.numbers import float_text, when_text
 from soth_mitm.decode.outline import byte_text, quoted
 from soth_mitm.decode.protobuf import guess
 from soth_mitm.decode.protobuf.schema import Kind
