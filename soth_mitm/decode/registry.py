@@ -1,66 +1,23 @@
-"""Every decoder: its name, what it is for, how its lines look; and which one a payload is shown by.
+"""Which decoder a payload is shown by.
 
 A person's choice comes first, then the media type, then what the bytes look like. Whatever did not
-follow from the type alone has a reason that can be shown. To add a format: write a `View` in a module
-of its own and give it an entry here.
+follow from the type alone has a reason that can be shown. The decoders themselves are in `catalogue`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.decode import looks, sniff
 from soth_mitm.decode.anti_hijack import prefix_of
-from soth_mitm.decode.flowing import Characters, FormView, TextView
-from soth_mitm.model.terms import MessageForm
-from soth_mitm.proto.streams import Stream, stream_of
+from soth_mitm.decode.catalogue import DECODERS, HEX, OFFERED, TEXT, Decoder, Given, Look, by_type
+from soth_mitm.decode.code_flow import is_short
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.decode.about import About
-    from soth_mitm.decode.protobuf.schema import Schema
-    from soth_mitm.decode.views import View
 
-Look = Literal["plain", "json", "tree", "markup", "form", "hex"]
-"""How lines are to be coloured and folded: `json` and `tree` have folds, paths and values."""
-
-
-class Given(NamedTuple):
-    """What a view is made with."""
-
-    about: About
-    beginning: bytes
-    """The first bytes, as many as there are by now, `sniff.LOOK` at most."""
-    charset: str = ""
-    """The character set that the text turned out to be in; empty for the one that it seems to be in."""
-    schema: Schema | None = None
-    """What descriptors of Protocol Buffers declare."""
-    depth: int = 0
-    """How many payloads are around this one."""
-
-    def characters(self) -> Characters:
-        """Return what makes text of the bytes."""
-        return Characters(self.beginning[:4], self.about.content_type, charset=self.charset)
-
-
-class Decoder(NamedTuple):
-    """One way to show a payload."""
-
-    name: str
-    """What a person, a note and `state.toml` call it."""
-    title: str
-    """What it is for, in a list of all."""
-    look: Look
-    make: Callable[[Given], View] | None
-    """Makes a view; None for what is no text: hex, images, nothing at all."""
-    types: tuple[str, ...] = ()
-    """Media types, as expressions that match all of one."""
-    text: bool = False
-    """It is made of characters: bytes that are none are shown as hex."""
-    cheap: bool = False
-    """It costs no more than to show the bytes as they are, so that any size is laid out."""
+__all__ = ["DECODERS", "HEX", "OFFERED", "TEXT", "Choice", "Decoder", "Given", "Look", "choose"]
 
 
 class Choice(NamedTuple):
@@ -68,158 +25,6 @@ class Choice(NamedTuple):
 
     decoder: Decoder
     reason: str = ""
-
-
-# --- the decoders; what they need is loaded when the first payload of their kind is shown -------------
-
-
-def _json(given: Given) -> View:
-    from soth_mitm.decode.json_flow import JsonView
-
-    return JsonView(given.characters(), prefix_of(given.beginning))
-
-
-def _markup(given: Given) -> View:
-    from soth_mitm.decode.markup_flow import MarkupView
-
-    html = sniff.markup_of(given.beginning, given.about.content_type) == "html"
-    return MarkupView(given.characters(), html=html)
-
-
-def _text(given: Given) -> View:
-    return TextView(given.characters())
-
-
-def _form(given: Given) -> View:
-    return FormView()
-
-
-def _msgpack(given: Given) -> View:
-    from soth_mitm.decode.msgpack_view import MsgpackView
-
-    return MsgpackView()
-
-
-def _cbor(given: Given) -> View:
-    from soth_mitm.decode.cbor_view import CborView
-
-    return CborView()
-
-
-def _protobuf(given: Given) -> View:
-    from soth_mitm.decode.protobuf.view import ProtobufView
-
-    about, schema = given.about, given.schema
-    message = None
-    if schema is not None:
-        message = schema.of_parameters(about.content_type) or schema.of_path(
-            about.path, response=about.response
-        )
-    return ProtobufView(schema, message)
-
-
-def _grpc(given: Given) -> View:
-    return _messages(given, Stream(MessageForm.GRPC, "grpc", ""))
-
-
-def _sse(given: Given) -> View:
-    return _messages(given, Stream(MessageForm.SSE, "sse", ""))
-
-
-def _json_lines(given: Given) -> View:
-    return _messages(given, Stream(MessageForm.NDJSON, "lines", ""))
-
-
-def _messages(given: Given, stream: Stream) -> View:
-    """Make a view of a stream of messages: the one that the type means, where it is of the same form."""
-    from soth_mitm.decode.messages_view import MessagesView
-
-    named = stream_of(given.about.content_type, path=given.about.path, streamed=False)
-    lines = (MessageForm.NDJSON, MessageForm.JSON)
-    if named is not None and (named.form == stream.form or (named.form in lines and stream.form in lines)):
-        stream = named
-    return MessagesView(given, stream)
-
-
-def _multipart(given: Given) -> View:
-    from soth_mitm.decode.multipart_view import MultipartView
-
-    return MultipartView(given)
-
-
-_ALL: Final = (
-    Decoder(
-        "json",
-        "JSON",
-        "json",
-        _json,
-        (r"(application|text)/(?!stream\+|connect\+|grpc)([\w.+-]+\+)?json",),
-        text=True,
-    ),
-    Decoder(
-        "markup",
-        "XML or HTML",
-        "markup",
-        _markup,
-        (r"(application|text)/([\w.+-]+\+)?(xml|html)", r"image/svg\+xml"),
-        text=True,
-    ),
-    Decoder("form", "URL-encoded form", "form", _form, (r"application/x-www-form-urlencoded",), text=True),
-    Decoder(
-        "msgpack",
-        "MessagePack",
-        "tree",
-        _msgpack,
-        (r"application/(x-|vnd\.)?(msgpack|messagepack)", r"application/[\w.+-]+\+msgpack"),
-    ),
-    Decoder(
-        "cbor",
-        "CBOR",
-        "tree",
-        _cbor,
-        (r"application/([\w.+-]+\+)?cbor(-seq)?", r"application/(cose|cwt|ctap\+cbor|senml-cbor).*"),
-    ),
-    Decoder("grpc", "gRPC, gRPC-Web, Connect", "tree", _grpc, (r"application/(grpc|connect\+).*",)),
-    Decoder(
-        "protobuf",
-        "Protocol Buffers",
-        "tree",
-        _protobuf,
-        (r"application/(x-|vnd\.google\.)?(protobuf|protobuffer)", r"application/[\w.+-]+\+(proto|protobuf)"),
-    ),
-    Decoder("sse", "server-sent events", "tree", _sse, ("text/event-stream",), text=True),
-    Decoder(
-        "jsonl",
-        "JSON lines and records",
-        "tree",
-        _json_lines,
-        (
-            r"application/(x-)?(ndjson|jsonl|jsonlines|json-lines|json-stream)",
-            r"application/(stream\+json|([\w.+-]+\+)?json-seq)",
-        ),
-    ),
-    Decoder("multipart", "parts, forms with files", "tree", _multipart, (r"multipart/.+",)),
-    Decoder("image", "facts about an image", "plain", None, cheap=True),
-    Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
-    Decoder("hex", "bytes as hex", "hex", None, cheap=True),
-    Decoder("empty", "nothing", "plain", None, cheap=True),
-)
-
-DECODERS: Final[dict[str, Decoder]] = {decoder.name: decoder for decoder in _ALL}
-
-OFFERED: Final[tuple[Decoder, ...]] = tuple(each for each in _ALL if each.make or each.name == "hex")
-"""Those that a person may choose."""
-
-TEXT: Final = DECODERS["text"]
-HEX: Final = DECODERS["hex"]
-
-_BY_TYPE: Final = tuple((re.compile(kind), decoder) for decoder in _ALL for kind in decoder.types)
-
-
-def by_type(media_type: bytes) -> Decoder | None:
-    """Return the decoder for a media type without parameters."""
-    named = media_type.decode("latin-1")
-    return next((decoder for kind, decoder in _BY_TYPE if kind.fullmatch(named)), None)
 
 
 def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bool = False) -> Choice:
@@ -239,13 +44,7 @@ def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bo
         return Choice(decoder, printable(about.media_type, 80))
     if plain.kind == "hex":
         return _binary(data, about, plain, whole=whole)
-    if decoder is not None:
-        return Choice(decoder, plain.reason)
-    if prefix_of(data) is not None:
-        return Choice(DECODERS["json"], "begins like JSON that must not be run as a script")
-    if plain.kind == "json":
-        return Choice(DECODERS["json"], plain.reason)
-    return _by_looks(data, about, plain, bold=bold)
+    return _text_like(data, about, plain, decoder, bold=bold)
 
 
 def _binary(data: bytes, about: About, plain: sniff.Choice, *, whole: bool) -> Choice:
@@ -255,11 +54,27 @@ def _binary(data: bytes, about: About, plain: sniff.Choice, *, whole: bool) -> C
     return Choice(HEX, plain.reason)
 
 
-def _by_looks(data: bytes, about: About, plain: sniff.Choice, *, bold: bool) -> Choice:
-    content_type = b"" if bold else about.content_type
+def _text_like(
+    data: bytes, about: About, plain: sniff.Choice, named: Decoder | None, *, bold: bool
+) -> Choice:
+    """Choose for what is made of characters; `named` is what its type says."""
+    is_json = plain.kind == "json" if named is None else named.name == "json"
+    if is_json and not about.response and looks.like_graphql(data):
+        return Choice(DECODERS["graphql"], "JSON with a GraphQL query")
+    if named is not None and named.look != "code":
+        return Choice(named, plain.reason)
+    if prefix_of(data) is not None:
+        return Choice(DECODERS["json"], "begins like JSON that must not be run as a script")
+    if named is not None:
+        return Choice(named if bold or is_short(data) else TEXT, plain.reason)
+    if is_json:
+        return Choice(DECODERS["json"], plain.reason)
     if bold and sniff.choose(data, b"").kind == "json":
         return Choice(DECODERS["json"], "looks like JSON")
-    if sniff.markup_of(data, content_type):
+    name, reason = looks.of_text(data)
+    if name:
+        return Choice(DECODERS[name], reason)
+    if sniff.markup_of(data, b"" if bold else about.content_type):
         return Choice(DECODERS["markup"], plain.reason)
     return Choice(TEXT, plain.reason)
 
@@ -272,4 +87,6 @@ def as_it_stands(data: bytes, about: About) -> Choice:
 
 def instead_of(decoder: Decoder, data: bytes) -> Decoder:
     """Return what shows a payload that a decoder could not: the text as it stands, or bytes."""
+    if decoder.instead:
+        return DECODERS[decoder.instead]
     return TEXT if decoder.text or sniff.looks_like_text(data) else HEX

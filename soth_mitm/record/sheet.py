@@ -114,6 +114,8 @@ class Sheet:
         self.view: View | None = None
         """What makes text of the bytes; None for hex."""
         self._refusal = ""
+        self._refused: set[str] = set()
+        """Names of the decoders that could not show it."""
         self._too_large = False
         self._read_as: ReadAs | None = None
         self._rendered = 0
@@ -187,7 +189,8 @@ class Sheet:
         except ReadAs as again:
             self._read_as = again
         except NotThis as error:
-            self._refusal = str(error)
+            self._refusal = self._refusal or str(error)
+            self._refused.add(self.decoder.name)
         self._begin()
         return True
 
@@ -224,6 +227,7 @@ class Sheet:
             self._choice = choice
             self._read_as = None
             self._refusal = ""
+            self._refused.clear()
             self._begin()
 
     def _chosen(self, beginning: bytes) -> Choice:
@@ -244,7 +248,7 @@ class Sheet:
         self._over = self._said_all = False
         self._offsets, self._counts = array("Q", [0]), array("Q", [0])
         self.decoder = self._choice.decoder
-        if not (self.decoder.cheap or self._may_lay_out()):
+        while self.decoder.name in self._refused or not (self.decoder.cheap or self._may_lay_out()):
             self.decoder = registry.instead_of(self.decoder, self.body(0, sniff.LOOK))
         make = self.decoder.make
         charset = self._read_as.charset if self._read_as else ""
@@ -255,7 +259,7 @@ class Sheet:
         most = self.order.pretty_bytes
         if not self.order.force and max(self.decoded_bytes, self.order.expected_bytes) > most:
             self._too_large = True
-        return not (self._refusal or self._too_large)
+        return not self._too_large
 
     # --- what comes out ---------------------------------------------------------------------------
 

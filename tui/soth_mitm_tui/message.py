@@ -9,6 +9,7 @@ from soth_mitm.decode.registry import DECODERS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.tint import (
+    code_tint,
     form_tint,
     hex_tint,
     json_tint,
@@ -32,6 +33,7 @@ _TINTS: Final[dict[str, Tint]] = {
     "form": form_tint,
     "markup": markup_tint,
     "tree": tree_tint,
+    "code": code_tint,
 }
 
 
@@ -159,4 +161,6 @@ def tint_for(kind: str, content_type: bytes) -> Tint:
         return line_tint
     if essence.endswith((b"xml", b"html")):
         return markup_tint
+    if essence.endswith((b"/css", b"script")):
+        return code_tint
     return plain

@@ -141,3 +141,27 @@ def form_tint(text: str) -> tuple[Span, ...]:
     """Colour a line of a form: its name."""
     name, equals, value = text.partition(" = ")
     return ((name, "key"), (equals, "muted"), (value, "text")) if equals else ((text, "text"),)
+
+
+_CODE: Final = re.compile(
+    r"(?P<comment>/\*.*?(?:\*/|$)|//.*$|<!--|-->)|(?P<string>\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|`[^`]*`?)"
+    r"|(?P<word>\b(?:function|return|var|let|const|if|else|for|while|do|switch|case|break|continue|new|this"
+    r"|typeof|null|true|false|undefined|class|extends|import|export|default|async|await|try|catch|finally"
+    r"|throw|in|of|void|delete|yield)\b|@[\w-]+)|(?P<number>(?<![\w$#-])\d[\w.%]*|\#[0-9a-fA-F]{3,8}\b)"
+)
+_CODE_TONES: Final = {"comment": "muted", "string": "string", "word": "key", "number": "number"}
+
+
+@lru_cache(maxsize=1024)
+def code_tint(text: str) -> tuple[Span, ...]:
+    """Colour strings, comments, words and numbers of scripts and style sheets."""
+    spans: list[Span] = []
+    at = 0
+    for match in _CODE.finditer(text):
+        if match.start() > at:
+            spans.append((text[at : match.start()], "text"))
+        at = match.end()
+        spans.append((match.group(), _CODE_TONES[match.lastgroup or "word"]))
+    if at < len(text):
+        spans.append((text[at:], "text"))
+    return tuple(spans)
