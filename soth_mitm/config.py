@@ -39,6 +39,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool_idle_per_host: int = 64
     pool_idle_total: int = 256
     upstream_per_host: int = 1024
+    upstream_queue: int = 256
+    breaker_failures: int = 10
+    breaker_hosts: int = 1024
     in_flight_bytes: int = 256 * 1024 * 1024
     process_queue: int = 1024
     process_cache: int = 4096
@@ -66,6 +69,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server_first_wait: float = 0.3
     connect_timeout: float = 10.0
     tls_timeout: float = 10.0
+    upstream_queue_time: float = 10.0
+    breaker_window: float = 120.0
+    breaker_time: float = 5.0
     response_timeout: float = 0.0
     idle_timeout: float = 600.0
     pool_idle_timeout: float = 60.0
@@ -270,7 +276,10 @@ def _check_values(config: Config, source: str) -> None:
     user, colon, _ = config.proxy_auth.partition(":")
     if config.proxy_auth and not (user and colon):
         raise ConfigError(f"proxy_auth in {source} must be USER:PASSWORD, with a colon between them")
-    may_be_zero = {"response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total"}
+    may_be_zero = {
+        "response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total",
+        "upstream_queue", "breaker_failures",
+    }  # fmt: skip
     for field in msgspec.structs.fields(Limits):
         value = getattr(config.limits, field.name)
         if value < 0 or (value == 0 and field.name not in may_be_zero):

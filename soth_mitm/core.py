@@ -14,6 +14,7 @@ from soth_mitm.control import Control
 from soth_mitm.errors import StartError
 from soth_mitm.model.events import CaLoaded, ConfigReloaded, Event, Notice, SessionEnded, SessionStarted
 from soth_mitm.net import transparent
+from soth_mitm.net.admission import Admission
 from soth_mitm.net.dial import Dialer, Override
 from soth_mitm.net.drain import Drain, Watchdog
 from soth_mitm.net.listener import Listener
@@ -107,6 +108,7 @@ class Proxy:
         shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
         shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
         shared.pool = Pool(shared)
+        shared.admission = Admission(shared)
         self._tell_ca()
         shared.processes = self._process_lookup(shared)
         self._listener = Listener(shared)

@@ -52,7 +52,12 @@ LIMITS: tuple[Limit, ...] = (
     Limit("learned_hosts", 1024, "hosts", "forget the one refused longest ago", "learned_full"),
     Limit("pool_idle_per_host", 64, "connections", "close the connection after use", "pool_full"),
     Limit("pool_idle_total", 256, "connections", "close the oldest idle connection", "pool_full"),
-    Limit("upstream_per_host", 1024, "connections", "answer 503", "upstream_host_full"),
+    Limit("upstream_per_host", 1024, "connections", "wait in line", "upstream_host_full"),
+    Limit("upstream_queue", 256, "dials in line for a host", "answer 503", "upstream_host_full"),
+    Limit(
+        "breaker_failures", 10, "failed dials in a row", "answer 503 for a moment (0: never)", "circuit_open"
+    ),
+    Limit("breaker_hosts", 1024, "failing upstreams", "forget the oldest", "breakers_full"),
     Limit("in_flight_bytes", 256 * MIB, "bytes", "answer 503 to new connections", "too_much_in_flight"),
     Limit("process_queue", 1024, "connections", "leave the program unknown", "process_queue_full"),
     Limit("process_cache", 4096, "programs", "forget the one used longest ago", "process_cache_full"),
@@ -80,6 +85,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("server_first_wait", 0.3, "seconds", "tunnel: the server speaks first", "server_first"),
     Limit("connect_timeout", 10, "seconds", "answer 502", "connect_timeout"),
     Limit("tls_timeout", 10, "seconds", "fail the handshake", "handshake_timeout"),
+    Limit("upstream_queue_time", 10, "seconds in line", "answer 503", "upstream_queue_timeout"),
+    Limit("breaker_window", 120, "seconds", "failures before no longer count", "circuit_open"),
+    Limit("breaker_time", 5, "seconds", "try the upstream once", "circuit_open"),
     Limit("response_timeout", 0, "seconds", "answer 504 (0: wait for ever)", "response_timeout"),
     Limit("idle_timeout", 600, "seconds", "close both sides", "idle_timeout"),
     Limit("pool_idle_timeout", 60, "seconds", "close the idle connection", "pool_idle"),

@@ -122,6 +122,16 @@ DIAL: dict[str, tuple[str, str]] = {
         "upstream full",
         "As many connections to {site} as limits.upstream_per_host allows are open: close some, or raise it.",
     ),
+    "upstream_queue_timeout": (
+        "upstream full",
+        "As many connections to {site} as limits.upstream_per_host allows are open, and none became free in "
+        "limits.upstream_queue_time: close some, or raise either.",
+    ),
+    "circuit_open": (
+        "upstream left alone",
+        "Too many attempts to reach {site} failed in a row: see why they did; limits.breaker_failures = 0 "
+        "has every attempt made.",
+    ),
     "network_unreachable": (
         "network unreachable",
         "There is no route to {site} from here: check network, VPN and routes.",

@@ -42,6 +42,8 @@ _WORDS = {
     "connect_failed": "the connection failed",
     "connect_reset": "the connection was reset",
     "upstream_host_full": "too many connections to it are open",
+    "upstream_queue_timeout": "no connection to it became free in time",
+    "circuit_open": "it is left alone for a moment",
     "self_loop": "it is this proxy itself",
     "proxy_auth_required": "that proxy wants other credentials",
     "proxy_refused": "that proxy refused",
@@ -49,6 +51,9 @@ _WORDS = {
     "proxy_timeout": "that proxy did not answer",
     "proxy_reply_invalid": "that proxy's answer makes no sense",
 }
+
+REFUSED_HERE = frozenset({"upstream_host_full", "upstream_queue_timeout", "circuit_open"})
+"""Codes of dials that were not made, because of a budget."""
 
 Stage = Literal["resolve", "connect", "proxy"]
 
@@ -65,12 +70,15 @@ class DialError(SothError):
         self.stage: Stage = stage
         self.code = code
         self.detail = printable(detail, 300)
-        self.status = {"upstream_host_full": 503, "self_loop": 508}.get(code, 502)
+        self.status = 503 if code in REFUSED_HERE else 508 if code == "self_loop" else 502
         """What to answer the client with."""
-        self.reason = {
-            "upstream_host_full": CloseReason.LIMIT_REACHED,
-            "self_loop": CloseReason.SELF_LOOP,
-        }.get(code, CloseReason.UPSTREAM_CONNECT_FAILED)
+        self.reason = (
+            CloseReason.LIMIT_REACHED
+            if code in REFUSED_HERE
+            else CloseReason.SELF_LOOP
+            if code == "self_loop"
+            else CloseReason.UPSTREAM_CONNECT_FAILED
+        )
         """How the flow ends."""
         near, number = (host, port) if via is None else (via.host, via.port)
         self.hint = dial_hint(stage, code, printable(near, 255), number)
@@ -156,7 +164,14 @@ class Dialer:
         return addresses
 
     async def connect(
-        self, life: ConnLife, host: str, port: int, *, via: Hop | None = None, tunnel: bool = True
+        self,
+        life: ConnLife,
+        host: str,
+        port: int,
+        *,
+        via: Hop | None = None,
+        tunnel: bool = True,
+        waited_ns: int = 0,
     ) -> Dialled:
         """Connect to `host`, publishing the phases as events of `life`; its terminal event is the caller's.
 
@@ -166,7 +181,7 @@ class Dialer:
             DialError: after the `DialFailed` event.
         """
         clock = life.bus.clock.monotonic_ns
-        started = life.emit(DialStarted(host, port, "" if via is None else str(via)))
+        started = life.emit(DialStarted(host, port, "" if via is None else str(via), waited_ns))
         near = (host, port) if via is None else (via.host, via.port)
         try:
             addresses = await self.resolve(*near)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.clock import Clock
     from soth_mitm.model.events import ProcessKnown
+    from soth_mitm.net.admission import Admitted
     from soth_mitm.net.slices import Backlog, Slices
     from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
@@ -41,7 +42,7 @@ class Publisher(Protocol):
 class ConnLife:
     """One transport connection in the event stream. Its end is told after those of its flows."""
 
-    __slots__ = ("_slices", "bus", "number", "on_end", "process", "state")
+    __slots__ = ("_slices", "admitted", "bus", "number", "on_end", "process", "state")
 
     def __init__(self, bus: Bus, number: int, slices: Slices | None = None) -> None:
         self.bus = bus
@@ -50,6 +51,8 @@ class ConnLife:
         self.state: int = ConnState.NEW
         self.on_end: Callable[[], None] | None = None
         """Called once, after the terminal event."""
+        self.admitted: Admitted | None = None
+        """What waits to hear how the dial, and the handshake, of an upstream went."""
         self.process: ProcessKnown | None = None
         """The program that opened it, as soon as it is known."""
 

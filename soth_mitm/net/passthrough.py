@@ -28,6 +28,8 @@ async def pass_through(  # the parts of one tunnel
     dialled: Dialled,
 ) -> None:
     """Carry bytes until both sides ended; then the flow and both conns have their terminal events."""
+    if upstream_life.admitted is not None:
+        upstream_life.admitted.reached()
     flow.emit(
         FlowBound(
             client_life.number,

@@ -57,6 +57,14 @@ class Pool:
             self._remove(oldest)
             oldest.close(CloseReason.COMPLETED, "enough idle connections")
 
+    def make_room(self, near: tuple[str, int]) -> None:
+        """Close an idle connection to a host and port, where there is one, for the sake of another user."""
+        for conn in self._order:
+            if (conn.peer.host, conn.peer.port) == near:
+                self._remove(conn)
+                conn.close(CloseReason.COMPLETED, "its place was wanted")
+                return
+
     def gone(self, conn: UpstreamConn) -> None:
         """Forget a connection that ended by itself."""
         if conn in self._order:

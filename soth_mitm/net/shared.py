@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.handler import Handler, overrides
@@ -23,6 +22,7 @@ from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.config import Config, Limits
+    from soth_mitm.net.admission import Admission
     from soth_mitm.net.conversation import Conversation
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
@@ -106,6 +106,7 @@ class Shared:
     tls: UpstreamTls
     dialer: Dialer
     pool: Pool
+    admission: Admission
     processes: ProcessLookup | None
     """Finds the program behind a connection; None where that is not wanted."""
 
@@ -135,8 +136,6 @@ class Shared:
         """The end of the session is about to be published: nothing may follow it."""
         self.in_flight = 0
         """Bytes that wait for slow readers, over all connections."""
-        self.upstream_counts: Counter[tuple[str, int]] = Counter()
-        """Open upstream connections a host and port, those being dialled included."""
         self.loop = asyncio.get_running_loop()
         self.batch = Batch(self.loop)
         """HTTP/2 connections with something to send."""

@@ -11,13 +11,13 @@ from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import (
     ConnOpened,
     DialFailed,
-    DialStarted,
     Side,
     TlsEstablished,
     TlsFailed,
     TlsStarted,
 )
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.admission import Site
 from soth_mitm.net.dial import Address, DialError, Dialled
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import chain, failure
@@ -276,6 +276,8 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
             await _shake_hands(shared, conn, dialled)
         else:
             await asyncio.get_running_loop().create_connection(lambda: conn, sock=dialled.sock)
+        if life.admitted is not None:
+            life.admitted.reached()
     except asyncio.CancelledError:
         if conn.alive:
             conn.transport.abort()
@@ -310,6 +312,8 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
                 answered=shared.tls.answered(),
                 shown=bool(peer.tls.shown_cert),
             )
+            if life.admitted is not None:
+                life.admitted.tls_failed(why)
             life.emit(TlsFailed(Side.UPSTREAM, why))
             life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
             raise UpstreamTlsError(why) from error
@@ -341,45 +345,24 @@ def established(transport: asyncio.BaseTransport, side: Side, *, verified: bool)
     )
 
 
-def _count_in(shared: Shared, life: ConnLife, host: str, port: int) -> None:
-    """Count a conn to its host, until it ends.
-
-    Raises:
-        DialError: `limits.upstream_per_host` are open already.
-    """
-    counts, key = shared.upstream_counts, (host, port)
-    limit = shared.config.limits.upstream_per_host
-    if counts[key] >= limit:
-        shared.limit_reached("upstream_per_host", counts[key], "answered 503")
-        detail = f"{limit} connections to it are open"
-        full = DialError(host, port, stage="connect", code="upstream_host_full", detail=detail)
-        life.emit(DialStarted(host, port))
-        life.emit(DialFailed(full.stage, full.code, full.detail))
-        life.close(full.reason, full.code)
-        raise full
-    counts[key] += 1
-
-    def ended() -> None:
-        counts[key] -= 1
-        if not counts[key]:
-            del counts[key]
-
-    life.on_end = ended
-
-
 async def dial(
     shared: Shared, host: str, port: int, *, via: Hop | None = None, tunnel: bool = True
 ) -> tuple[ConnLife, Dialled]:
     """Connect to an upstream's socket, as a new conn; `via` and `tunnel` as for `Dialer.connect`.
 
+    Whoever uses it says that it was `reached`, to `life.admitted`; `start` does.
+
     Raises:
         DialError: after the events that tell it; the conn has ended.
     """
     life = shared.new_conn()
-    _count_in(shared, life, host, port)
+    admitted = await shared.admission.enter(life, Site(host, port, via))
     try:
-        dialled = await shared.dialer.connect(life, host, port, via=via, tunnel=tunnel)
+        dialled = await shared.dialer.connect(
+            life, host, port, via=via, tunnel=tunnel, waited_ns=admitted.waited_ns
+        )
     except DialError as error:
+        admitted.failed(error)
         life.close(error.reason, error.code)
         raise
     except asyncio.CancelledError:

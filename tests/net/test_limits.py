@@ -275,7 +275,7 @@ async def test_requests_of_one_connection_are_numbered_one_after_another(lab: La
 
 
 async def test_one_upstream_connection_too_many_to_a_host_is_a_503(lab: Lab, route: str) -> None:
-    proxy = await lab.start(limits={"upstream_per_host": 1})
+    proxy = await lab.start(limits={"upstream_per_host": 1, "upstream_queue": 0})
     link = await lab.link(route)
     await link.pass_request(link.get(b"/first"))
     host, port = b"site.test", link.origin.port
@@ -292,7 +292,7 @@ async def test_one_upstream_connection_too_many_to_a_host_is_a_503(lab: Lab, rou
     await link.pass_response(OK)
     link.client.close()
     (await link.server()).close()
-    await eventually(lambda: not proxy._shared.upstream_counts)
+    await eventually(lambda: not proxy._shared.admission.places.taken((host.decode(), port)))
 
 
 async def test_with_too_much_in_flight_new_connections_get_a_503_until_it_drains(lab: Lab) -> None:

@@ -61,6 +61,7 @@ from soth_mitm.model.events.messages import MessageChunk as MessageChunk
 from soth_mitm.model.events.messages import MessageSeen as MessageSeen
 from soth_mitm.model.events.messages import MessagesStarted as MessagesStarted
 from soth_mitm.model.events.messages import MessagesStopped as MessagesStopped
+from soth_mitm.model.events.session import BreakerChanged as BreakerChanged
 from soth_mitm.model.events.session import CaLoaded as CaLoaded
 from soth_mitm.model.events.session import CaptureGap as CaptureGap
 from soth_mitm.model.events.session import CaptureSwitched as CaptureSwitched

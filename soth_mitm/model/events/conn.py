@@ -136,6 +136,8 @@ class DialStarted(Body, frozen=True):
     host: str
     port: int
     via: str = ""
+    waited_ns: int = 0
+    """How long it waited for a connection to the same host to end."""
 
 
 class DialResolved(Body, frozen=True):

@@ -85,6 +85,23 @@ class CaptureSwitched(Body, frozen=True):
     """Flows that passed untold since it was switched off."""
 
 
+class BreakerChanged(Body, frozen=True):
+    """An upstream failed so often in a row that it is left alone for a moment, or can be reached again."""
+
+    KIND = 0x0109
+    host: str
+    port: int
+    state: Literal["open", "closed"]
+    failures: int
+    """In a row, so far."""
+    cause: str
+    """Code of the last failure."""
+    seconds: float = 0.0
+    """For how long no attempt is made."""
+    via: str = ""
+    """The proxy on the way to it."""
+
+
 class Notice(Body, frozen=True):
     """A message to the person, about no single flow."""
 
