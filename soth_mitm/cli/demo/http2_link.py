@@ -112,9 +112,12 @@ class Http2Link:
 
     def close(self) -> None:
         """Close at once, whatever is under way."""
-        if self._pump is not None:
-            self._pump.cancel()
-        self._wire.close()
+        if self._pump is None:
+            self._wire.close()
+            return
+        # The loop has to let go of the socket first: its number may be another's a moment later.
+        self._pump.add_done_callback(lambda _: self._wire.close())
+        self._pump.cancel()
 
     async def _stop(self) -> None:
         if self._pump is not None:
