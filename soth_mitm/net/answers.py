@@ -20,6 +20,7 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
 from soth_mitm.net.dial import DialError
+from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError, parse_absolute
 from soth_mitm.proto.http1.reasons import REASONS, Reason
 
@@ -45,6 +46,22 @@ class Answerable(Protocol):
     ) -> None:
         """Answer the client with an explanation, and end the flow with `reason`."""
         ...
+
+
+def refused_by_policy(exchange: Answerable) -> bool:
+    """Answer a request that is blocked, or that is for this proxy itself; return whether it was."""
+    place, shared = exchange.place, exchange.shared
+    if place.decision.action is Action.BLOCK:
+        text = f"{place.host} is blocked by {place.decision.rule!r}"
+        hint = "remove the --block option or rule to let it through"
+        exchange.reply(403, "blocked", text=text, hint=hint, reason=CloseReason.BLOCKED)
+        return True
+    if shared.is_self(place.host, place.port):
+        text = f"{place.host}:{place.port} is this proxy itself"
+        hint = f"http://{shared.config.magic_host}/ shows its page"
+        exchange.reply(508, "self_loop", text=text, hint=hint, reason=CloseReason.SELF_LOOP)
+        return True
+    return False
 
 
 def request_refused(exchange: Answerable, error: Http1Error) -> None:

@@ -16,7 +16,6 @@ from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
 from soth_mitm.net.upstream import established
-from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto import proxy_auth
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
 from soth_mitm.proto.http1 import Http1Error, Item, RequestHead, RequestReader
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.messages import ConnectionInfo
     from soth_mitm.net.life import ConnLife
-    from soth_mitm.net.origin import Origin, Place
+    from soth_mitm.net.origin import Origin
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.decision import Decision
 
 
 class ClientSession(ClientTransport):
@@ -211,24 +211,11 @@ class ClientSession(ClientTransport):
             exchange.request_items(rest)
             self._own_page(exchange)
             return
-        if not self.intercepted and self._refused_by_policy(exchange, place):
+        if not self.intercepted and answers.refused_by_policy(exchange):
             return
         exchange.begin()
         exchange.request_items(rest)
         exchange.flush()
-
-    def _refused_by_policy(self, exchange: Exchange, place: Place) -> bool:
-        if place.decision.action is Action.BLOCK:
-            text = f"{place.host} is blocked by {place.decision.rule!r}"
-            hint = "remove the --block option or rule to let it through"
-            exchange.reply(403, "blocked", text=text, hint=hint, reason=CloseReason.BLOCKED)
-            return True
-        if self.shared.is_self(place.host, place.port):
-            text = f"{place.host}:{place.port} is this proxy itself"
-            hint = f"http://{self.config.magic_host}/ shows its page"
-            exchange.reply(508, "self_loop", text=text, hint=hint, reason=CloseReason.SELF_LOOP)
-            return True
-        return False
 
     def refused(self, code: str, answer: bytes) -> None:
         """Send the answer to a head that was refused, and close."""

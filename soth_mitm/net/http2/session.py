@@ -16,14 +16,13 @@ from soth_mitm.model.events import (
     Side,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import pages, refusal
+from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.gate import Why
 from soth_mitm.net.http2.exchange import StreamExchange
 from soth_mitm.net.http2.pump import Pump
 from soth_mitm.net.http2.reach import Reach
 from soth_mitm.net.upstream import established
-from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError
 from soth_mitm.proto.http2 import (
     VERSION,
@@ -242,23 +241,10 @@ class StreamSession(ClientTransport):
                 text="CONNECT inside an HTTP/2 connection is not served",
                 hint="let the client open a tunnel with HTTP/1.1 CONNECT to the proxy itself",
             )
-        elif not self.intercepted and self._refused_by_policy(exchange, place):
+        elif not self.intercepted and answers.refused_by_policy(exchange):
             return
         else:
             exchange.start()
-
-    def _refused_by_policy(self, exchange: StreamExchange, place: Place) -> bool:
-        if place.decision.action is Action.BLOCK:
-            text = f"{place.host} is blocked by {place.decision.rule!r}"
-            hint = "remove the --block option or rule to let it through"
-            exchange.reply(403, "blocked", text=text, hint=hint, reason=CloseReason.BLOCKED)
-            return True
-        if self.shared.is_self(place.host, place.port):
-            text = f"{place.host}:{place.port} is this proxy itself"
-            hint = f"http://{self.config.magic_host}/ shows its page"
-            exchange.reply(508, "self_loop", text=text, hint=hint, reason=CloseReason.SELF_LOOP)
-            return True
-        return False
 
     # --- refusals ---------------------------------------------------------------------------------
 
