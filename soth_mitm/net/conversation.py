@@ -42,13 +42,12 @@ def check(label: str, data: bytes) -> None:
 class Carrier(Protocol):
     """What a WebSocket lies on: a switched HTTP/1.1 connection, or a stream of HTTP/2."""
 
-    @property
-    def takes_own(self) -> bool:
-        """Whether bytes can be sent that nobody sent to us."""
-        ...
-
     def forward(self, direction: Direction, data: bytes) -> None:
         """Send bytes on."""
+        ...
+
+    def waiting(self, direction: Direction) -> int:
+        """Return how many bytes its receiver has no room for yet."""
         ...
 
     def record(self, direction: Direction, data: bytes) -> None:
@@ -196,12 +195,24 @@ class Conversation:
             InjectionError: nothing can be sent in that direction any more, or the label is unknown.
         """
         check(label, data)
-        if not self._carrier.takes_own:
-            raise InjectionError("over HTTP/2, messages of one's own cannot be sent")
         side = self._observer.side(direction)
         if side.reader.error is not None or side.close is not None:
             raise InjectionError("that direction is closed, or cannot be read any more")
+        self._check_room(direction, len(data))
         self._own(direction, label, data)
+
+    def _check_room(self, direction: Direction, size: int) -> None:
+        limits = self._shared.config.limits
+        if size > limits.message_bytes:
+            raise InjectionError(f"a message of one's own has at most {limits.message_bytes} bytes")
+        waiting = self._carrier.waiting(direction) + self._own_waiting(direction)
+        if waiting > limits.write_buffer_bytes:
+            receiver = "server" if direction is Direction.REQUEST else "client"
+            raise InjectionError(f"the {receiver} takes no more at the moment: {waiting} bytes wait for it")
+
+    def _own_waiting(self, direction: Direction) -> int:
+        """Return the size of messages of one's own that wait for the end of one that is passing."""
+        return sum(len(data) for _, data in self._injected.get(direction, ()))
 
     def _own(self, direction: Direction, label: str, data: bytes) -> None:
         if self._observer.side(direction).reader.between_messages:
@@ -239,3 +250,14 @@ class Conversation:
             return CloseReason.WEBSOCKET_COMPLETED, f"{ABNORMAL} the client left without a close frame"
         how = f"{error}" if error is not None else "the upstream left without a close frame"
         return CloseReason.WEBSOCKET_ERROR, f"{ABNORMAL} {how}"
+
+
+def conversation_of(
+    carrier: Carrier, shared: Shared, flow: FlowLife, *, handshake: Handshake, capture: bool, url: str
+) -> Conversation:
+    """Return what relays a WebSocket's messages: past the handler, where it wants to be asked about them."""
+    if not shared.hooks.message:
+        return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
+    from soth_mitm.net.interposing import Interposed
+
+    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url)

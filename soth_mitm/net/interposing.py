@@ -243,6 +243,9 @@ class Interposed(Conversation):
         except InjectionError as error:
             self._flow.emit(Noted("message_not_injected", f"{error}"))
 
+    def _own_waiting(self, direction: Direction) -> int:
+        return self._holders[direction].own_waiting
+
     def _own(self, direction: Direction, label: str, data: bytes) -> None:
         self._holders[direction].inject(label, data)
         self._go_on(direction)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import url_of
 from soth_mitm.model.events import Direction
-from soth_mitm.net.conversation import Conversation
+from soth_mitm.net.conversation import conversation_of
 from soth_mitm.net.gate import Why
 from soth_mitm.net.switched import Switched
 
 if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
-    from soth_mitm.net.conversation import Carrier
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.proto.websocket.handshake import Handshake
 
@@ -20,13 +19,19 @@ if TYPE_CHECKING:
 class WebSocket(Switched):
     """Carries a conversation; only what cannot be read of it is told as body chunks."""
 
-    takes_own = True
-
     def __init__(self, exchange: Exchange, handshake: Handshake, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange, up=up, down=down)
         for tap in (up, down):
             tap.keep_from_handler()  # which the conversation shows all bytes to
-        self._conversation = _conversation(self, exchange, handshake)
+        place = exchange.place
+        self._conversation = conversation_of(
+            self,
+            exchange.shared,
+            exchange.flow,
+            handshake=handshake,
+            capture=exchange.capture,
+            url=url_of(place.scheme, place.host, place.port, target=exchange.head.target),
+        )
         self._late_ends: list[BaseException | None] = []
         """Ends of the upstream that wait for what is held of it."""
 
@@ -48,6 +53,14 @@ class WebSocket(Switched):
             self._to_upstream(data)
         else:
             self._exchange.send_to_client(data)
+
+    def waiting(self, direction: Direction) -> int:
+        """Return how many bytes the receiver's transport has no room for yet."""
+        exchange = self._exchange
+        conn = exchange.conn
+        if direction is Direction.RESPONSE:
+            return exchange.session.transport.get_write_buffer_size()
+        return conn.transport.get_write_buffer_size() if conn is not None else 0
 
     def record(self, direction: Direction, data: bytes) -> None:
         """Tell bytes as body chunks."""
@@ -101,14 +114,3 @@ class WebSocket(Switched):
     def _finish(self, whose: Direction, error: BaseException | None) -> None:
         if not self._exchange.finished:
             self._exchange.finish(*self._conversation.outcome(self._first(whose), error))
-
-
-def _conversation(carrier: Carrier, exchange: Exchange, handshake: Handshake) -> Conversation:
-    shared, flow, capture = exchange.shared, exchange.flow, exchange.capture
-    if not shared.hooks.message:
-        return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
-    from soth_mitm.net.interposing import Interposed
-
-    place = exchange.place
-    url = url_of(place.scheme, place.host, place.port, target=exchange.head.target)
-    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url)

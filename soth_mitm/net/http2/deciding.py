@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.proto.http1 import Item
     from soth_mitm.proto.http2.hpack import Fields
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 _CONTINUE_100 = ((b":status", b"100"),)
 _END = End(b"", b"")
@@ -49,6 +50,8 @@ class StreamDeciding(Asking):
         self._request_trailers: Section | None = None
         self._response_trailers: Section | None = None
         self._answered_100 = False
+        self._handshake: Handshake | None = None
+        """What a WebSocket that is being decided about has agreed on."""
         self.request = Request(
             exchange.flow.number,
             exchange.head.raw,
@@ -275,8 +278,16 @@ class StreamDeciding(Asking):
         if self._exchange.leg is not None:
             self._exchange.leg.took(count)
 
+    def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
+        """Hold the answer that agrees to a WebSocket, and what follows; ask `on_websocket_start` about it."""
+        self._handshake = handshake
+        self._hold_response(answer, end=False, hook="on_websocket_start")
+
     def ask_response(self, answer: Answer, *, end: bool) -> None:
         """Hold the response, and ask `on_response` about it."""
+        self._hold_response(answer, end=end, hook="on_response")
+
+    def _hold_response(self, answer: Answer, *, end: bool, hook: str) -> None:
         self._response_hold = hold = Hold(
             limit=self._exchange.session.config.limits.hook_body_bytes,
             more=self._more_response,
@@ -284,7 +295,7 @@ class StreamDeciding(Asking):
         )
         if end:
             hold.add((_END,))
-        self._spawn(self._decide_response(answer, end=end), "on_response")
+        self._spawn(self._decide_response(answer, end=end, hook=hook), hook)
 
     def _more_response(self) -> None:
         self._granting_response = True
@@ -300,7 +311,7 @@ class StreamDeciding(Asking):
             raise RuntimeError("response.body() can only be awaited inside on_response")
         return await self._untimed(hold.collect())
 
-    async def _decide_response(self, answer: Answer, *, end: bool) -> None:
+    async def _decide_response(self, answer: Answer, *, end: bool, hook: str) -> None:
         exchange = self._exchange
         view = Response(
             exchange.flow.number,
@@ -310,25 +321,29 @@ class StreamDeciding(Asking):
             reason=answer.reason,
             request=self.request,
         )
-        decision = await self._decision("on_response", self._shared.hooks.handler.on_response(view))
+        decision = await self._decision(hook, getattr(self._shared.hooks.handler, hook)(view))
         if exchange.finished:
             return
         hold, self._response_hold = self._response_hold, None
         items = hold.items if hold is not None else []
         try:
-            self._apply_response(decision, answer, items, end=end)
+            self._apply_response(decision, answer, items, end=end, hook=hook)
         except ValueError as error:
-            self._apply_response(self._instead("on_response", error), answer, items, end=end)
+            self._apply_response(self._instead(hook, error), answer, items, end=end, hook=hook)
 
     def _apply_response(
-        self, decision: Decision | None, answer: Answer, items: Sequence[Item], *, end: bool
+        self, decision: Decision | None, answer: Answer, items: Sequence[Item], *, end: bool, hook: str
     ) -> None:
         exchange = self._exchange
         match decision:
             case None | Continue():
                 self._put_response(answer.fields, answer.never, end=end)
+                if self._handshake is not None:
+                    exchange.switch(self._handshake)
                 if not end:
                     self._replay_response(items)
+            case Modify() if self._handshake is not None:
+                raise ValueError("the answer to a WebSocket's handshake cannot be modified")
             case Modify():
                 fields, never = amend.response(answer, decision)
                 forwarded = lines(fields) + b"\r\n"
@@ -341,9 +356,9 @@ class StreamDeciding(Asking):
                 if not end:
                     self._replay_response(items)
             case Respond():
-                self._respond("on_response", decision)
+                self._respond(hook, decision)
             case Block():
-                self._block("on_response", decision)
+                self._block(hook, decision)
 
     def _replay_response(self, items: Sequence[Item]) -> None:
         exchange, trailers = self._exchange, self._response_trailers

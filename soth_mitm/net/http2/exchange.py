@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.origin import Place
     from soth_mitm.proto.http2 import Stream
     from soth_mitm.proto.http2.hpack import Fields
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 _SAFE_TO_REPEAT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
@@ -206,15 +207,21 @@ class StreamExchange(Relaying):
         """Return how the flow ends: a switched stream has its own words for it."""
         if self.follower is None:
             return reason, detail
-        self.follower.ended(whose)
+        if whose is Direction.REQUEST:
+            self.follower.let_go(whose)
         return self.follower.outcome(whose, detail)
 
     def upstream_reset(self, code: int) -> None:
         """Pass the upstream's reset on. After a whole response it only means that the rest is not wanted."""
         if self.finished:
             return
-        name = error_name(code)
-        self.flow.emit(StreamReset(Side.UPSTREAM, name))
+        self.flow.emit(StreamReset(Side.UPSTREAM, error_name(code)))
+        if self.follower is not None:
+            self.follower.gone(Direction.RESPONSE, lambda: self._pass_reset(code))
+        else:
+            self._pass_reset(code)
+
+    def _pass_reset(self, code: int) -> None:
         if self.response_done and code == ErrorCode.NO_ERROR:
             self.flow.emit(Noted("early_response", "answered before the request was complete"))
             self._reset_client(code)
@@ -222,7 +229,8 @@ class StreamExchange(Relaying):
             return
         self._engine.reset(self.stream, code)
         self.session.pump.soon()
-        self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, f"RST_STREAM {name}"))
+        detail = f"RST_STREAM {error_name(code)}"
+        self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, detail))
 
     def upstream_broke(self, code: str, detail: str) -> None:
         """The response breaks the rules."""
@@ -238,9 +246,7 @@ class StreamExchange(Relaying):
             self._reset_client(ErrorCode.NO_ERROR)
             self.finish(CloseReason.COMPLETED)
         elif self.follower is not None:
-            self._engine.reset(self.stream, ErrorCode.CANCEL)
-            self.session.pump.soon()
-            self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, detail))
+            self.follower.gone(Direction.RESPONSE, lambda: self._cut_short(detail))
         elif unseen or self._may_retry():
             self._retry("the upstream had not looked at it" if unseen else "the connection had gone stale")
         else:
@@ -251,6 +257,12 @@ class StreamExchange(Relaying):
                 answers.upstream_tls_failed(self, why)
             else:
                 answers.response_missing(self, code, detail)
+
+    def _cut_short(self, detail: str) -> None:
+        """End a switched stream, whose upstream is lost."""
+        self._engine.reset(self.stream, ErrorCode.CANCEL)
+        self.session.pump.soon()
+        self.finish(*self._end_of(Direction.RESPONSE, CloseReason.UPSTREAM_CLOSED, detail))
 
     def _may_retry(self) -> bool:
         leg = self.leg
@@ -288,6 +300,10 @@ class StreamExchange(Relaying):
         """Have the handler decide about a response."""
         self._decider().answered(answer, end=end)
 
+    def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
+        """Have the handler decide about a WebSocket."""
+        self._decider().ask_websocket(answer, handshake)
+
     def _decider(self) -> StreamDeciding:
         if self.deciding is None:
             self.deciding = StreamDeciding(self, up=self._request, down=self._response)
@@ -313,6 +329,7 @@ class StreamExchange(Relaying):
         if self.follower is None:
             self.flow.close(CloseReason.COMPLETED)
         else:
+            self.follower.stop()
             self.flow.close(*self.follower.outcome(self._first_done, ""))
         self.session.exchange_done(self)
 
@@ -325,6 +342,8 @@ class StreamExchange(Relaying):
         self.shared.flows.pop(self.flow.number, None)
         if self.deciding is not None:
             self.deciding.cancel()
+        if self.follower is not None:
+            self.follower.stop()
         leg, self.leg = self.leg, None
         if leg is not None:
             leg.cancel(code, reason)

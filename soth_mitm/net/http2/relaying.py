@@ -19,7 +19,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.net import messages
 from soth_mitm.net.bodytap import BodyTap
-from soth_mitm.net.http2.switched import Follower, follow
+from soth_mitm.net.http2 import switched
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto.http2 import VERSION
 from soth_mitm.proto.http2.heads import lines
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.deciding import StreamDeciding
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.session import StreamSession
+    from soth_mitm.net.http2.switched import Follower, Trailers
     from soth_mitm.net.origin import Place
     from soth_mitm.proto.http2 import Stream, heads
     from soth_mitm.proto.http2.hpack import Fields
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 
 class Relaying:
@@ -52,7 +54,7 @@ class Relaying:
         self.request_done = False
         self.response_done = False
         self.follower: Follower | None = None
-        """Extended CONNECT was answered with 2xx: who tells the other protocol's bytes."""
+        """Extended CONNECT was answered with 2xx: who carries the other protocol's bytes."""
         self.finished = False
         self.deciding: StreamDeciding | None = None
         self.touched = True
@@ -61,6 +63,10 @@ class Relaying:
         self._early: list[bytes] = []
         """What came of the body before there was a leg."""
         self._early_trailers: tuple[Fields, tuple[int, ...]] | None = None
+        self._hasty: list[tuple[bytes, int, bool]] | None = (
+            [] if head.protocol == switched.WEBSOCKET else None
+        )
+        """What the client of a WebSocket sent before its upstream agreed to one; it is not granted more."""
         self._answered = False
         """The client has got a final head, so no other answer can be given."""
         self._first_done = Direction.RESPONSE
@@ -87,18 +93,18 @@ class Relaying:
     def request_data(self, data: bytes, *, overhead: int, end: bool) -> None:
         """Relay a piece of the request's body."""
         self.touched = True
-        if self.deciding is not None and self.deciding.takes_request_data(data, overhead=overhead, end=end):
-            return
-        self.relay_request(data, overhead=overhead, end=end)
+        if self.follower is not None:
+            self.follower.take(Direction.REQUEST, data, overhead=overhead, end=end)
+        elif self._hasty is not None:
+            self._hasty.append((data, overhead, end))
+        elif self.deciding is None or not self.deciding.takes_request_data(data, overhead=overhead, end=end):
+            self.relay_request(data, overhead=overhead, end=end)
 
     def relay_request(self, data: bytes, *, overhead: int, end: bool) -> None:
         """Send a piece of the body on, or keep it until there is an upstream, without granting more."""
         if data:
             self.flow.from_client += len(data)
-            if self.follower is None:
-                self._request.passed(data)
-            else:
-                self.follower.passed(Direction.REQUEST, data)
+            self._request.passed(data)
         self._request.wire += len(data) + overhead + 9
         leg = self.leg
         if leg is None:
@@ -115,6 +121,10 @@ class Relaying:
     def request_trailers(self, fields: Fields, *, never: tuple[int, ...], raw: bytes) -> None:
         """Relay the fields that end the request."""
         self.touched = True
+        if self.follower is not None:
+            trailers = fields, never
+            self.follower.take(Direction.REQUEST, b"", overhead=0, end=True, trailers=trailers)
+            return
         if self.deciding is not None and self.deciding.takes_request_trailers(fields, never, raw):
             return
         if self.leg is None:
@@ -133,16 +143,16 @@ class Relaying:
         if self.follower is None:
             self._request.ended()
             self.flow.emit(RequestEnd(self._request.data, self._request.wire, trailers))
-        else:
-            self.follower.ended(Direction.REQUEST)
         self._maybe_complete()
 
     def went(self, count: int) -> None:
         """Grant the client as much as the upstream has taken."""
         if count:
             self.touched = True
-            self._engine.took(self.stream, count, late=True)
-            self.session.pump.soon()
+            if self.follower is not None:
+                self.follower.went(Direction.REQUEST, count)
+            else:
+                self.grant(Direction.REQUEST, count, late=True)
 
     # --- the response ---------------------------------------------------------------------------
 
@@ -176,22 +186,85 @@ class Relaying:
         for code in answer.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
         if self.head.protocol and 200 <= answer.status < 300 and not end:
-            emit(Upgraded(self.head.protocol.decode("ascii", "backslashreplace")))
-            self.follower = follow(self, answer, up=self._request, down=self._response)
-            self.follower.start()
+            self._switch(answer)
+            return
+        if answer.content_type and not end:
+            self._look_for_messages(
+                self._response,
+                answer.content_type,
+                coding=answer.content_encoding,
+                raw=answer.raw,
+                fields=answer.fields,
+            )
+        self._release_hasty()
+        if self.shared.hooks.response or self._response.held is not None:
+            self.ask_response(answer, end=end)
         else:
-            if answer.content_type and not end:
-                self._look_for_messages(
-                    self._response,
-                    answer.content_type,
-                    coding=answer.content_encoding,
-                    raw=answer.raw,
-                    fields=answer.fields,
-                )
-            if self.shared.hooks.response or self._response.held is not None:
-                self.ask_response(answer, end=end)
-                return
-        self.put_response(answer.fields, never=answer.never, end=end)
+            self.put_response(answer.fields, never=answer.never, end=end)
+
+    # --- another protocol -----------------------------------------------------------------------
+
+    def _switch(self, answer: Answer) -> None:
+        """Go on with another protocol, once a hook has agreed to a WebSocket."""
+        handshake = switched.handshake_of(self, answer)
+        if handshake is not None and self.shared.hooks.websocket:
+            self.ask_websocket(answer, handshake)
+        else:
+            self.put_response(answer.fields, never=answer.never, end=False)
+            self.switch(handshake)
+
+    def switch(self, handshake: Handshake | None) -> None:
+        """Go on with another protocol: the head that agrees to it has been sent."""
+        self.flow.emit(Upgraded(self.head.protocol.decode("ascii", "backslashreplace")))
+        self.follower = switched.follow(self, handshake, up=self._request, down=self._response)
+        self.follower.start()
+        self._release_hasty()
+
+    def _release_hasty(self) -> None:
+        """Go on with what the client sent before it knew whether the upstream agrees."""
+        hasty, self._hasty = self._hasty, None
+        for data, overhead, end in hasty or ():
+            self.request_data(data, overhead=overhead, end=end)
+
+    def put(self, direction: Direction, data: bytes) -> int:
+        """Send bytes of another protocol on; return how many wait for room."""
+        if direction is Direction.REQUEST:
+            self.flow.from_client += len(data)
+            return len(data) - (self.leg.send(data, end=False) if self.leg is not None else len(data))
+        self.flow.from_upstream += len(data)
+        waits = len(data) - self._engine.send(self.stream, data)
+        self.session.pump.soon()
+        if waits:
+            self._wait_for_reader(waits)
+        return waits
+
+    def put_end(self, direction: Direction, trailers: Trailers | None) -> None:
+        """Send on that one side sends no more."""
+        if direction is Direction.REQUEST:
+            if self.leg is not None and trailers is not None:
+                self.leg.send_trailers(*trailers)
+            elif self.leg is not None:
+                self.leg.send(b"", end=True)
+            self.end_request()
+            return
+        if trailers is not None:
+            self._engine.send_trailers(self.stream, trailers[0], never=trailers[1])
+        else:
+            self._engine.send(self.stream, b"", end=True)
+        self.session.pump.soon()
+        self.end_response()
+
+    def grant(self, direction: Direction, count: int, *, late: bool = False) -> None:
+        """Let the sender of a direction send as much more; `late` where that had to wait."""
+        if not count:
+            return
+        if direction is Direction.REQUEST:
+            self._engine.took(self.stream, count, late=late)
+            self.session.pump.soon()
+        elif self.leg is not None:
+            self.leg.took(count, late=late)
+
+    # --- the response goes on -------------------------------------------------------------------
 
     def put_response(self, fields: Fields, *, never: tuple[int, ...] = (), end: bool) -> None:
         """Send a final head to the client; with `end`, that is all of the response."""
@@ -204,6 +277,9 @@ class Relaying:
     def response_data(self, data: bytes, *, overhead: int, end: bool) -> None:
         """Relay a piece of the response's body."""
         self._alive()
+        if self.follower is not None:
+            self.follower.take(Direction.RESPONSE, data, overhead=overhead, end=end)
+            return
         if self.deciding is not None and self.deciding.takes_response_data(data, overhead=overhead, end=end):
             return
         self.relay_response(data, overhead=overhead, end=end)
@@ -212,10 +288,7 @@ class Relaying:
         """Send a piece of the body on, and grant the upstream as much as went."""
         if data:
             self.flow.from_upstream += len(data)
-            if self.follower is None:
-                self._response.passed(data)
-            else:
-                self.follower.passed(Direction.RESPONSE, data)
+            self._response.passed(data)
         self._response.wire += len(data) + overhead + 9
         sent = self._engine.send(self.stream, data, end=end)
         self.session.pump.soon()
@@ -229,6 +302,10 @@ class Relaying:
     def response_trailers(self, fields: Fields, *, never: tuple[int, ...], raw: bytes) -> None:
         """Relay the fields that end the response."""
         self._alive()
+        if self.follower is not None:
+            trailers = fields, never
+            self.follower.take(Direction.RESPONSE, b"", overhead=0, end=True, trailers=trailers)
+            return
         if self.deciding is not None and self.deciding.takes_response_trailers(fields, never, raw):
             return
         self._engine.send_trailers(self.stream, fields, never=never)
@@ -242,8 +319,6 @@ class Relaying:
         if self.follower is None:
             self._response.ended()
             self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
-        else:
-            self.follower.ended(Direction.RESPONSE)
         self.response_done = True
         self._maybe_complete()
 
@@ -252,8 +327,10 @@ class Relaying:
         self.touched = True
         if count:
             self._wait_for_reader(-count)
-            if self.leg is not None:
-                self.leg.took(count, late=True)
+            if self.follower is not None:
+                self.follower.went(Direction.RESPONSE, count)
+            else:
+                self.grant(Direction.RESPONSE, count, late=True)
         if self.stream.local_done:
             self._all_sent()
 
@@ -261,6 +338,10 @@ class Relaying:
 
     def ask_response(self, answer: Answer, *, end: bool) -> None:
         """Have the handler decide about a response."""
+        raise NotImplementedError
+
+    def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
+        """Have the handler decide about a WebSocket."""
         raise NotImplementedError
 
     def internal_error(self, error: Exception) -> None:

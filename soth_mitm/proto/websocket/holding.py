@@ -106,6 +106,11 @@ class Holder:
         """Whether nothing waits for a decision, or behind one."""
         return self.asked is None and not self._queue
 
+    @property
+    def own_waiting(self) -> int:
+        """How many bytes of injected messages wait for the end of one that is being sent."""
+        return sum(len(own.data) for own in self._injected)
+
     # --- what comes -----------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
