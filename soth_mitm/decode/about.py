@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from soth_mitm.decode.sniff import essence
+from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto.grpc import END_OF_STREAM, TRAILERS
+
+_JSON: Final = b"application/json"
 
 
 class About(NamedTuple):
@@ -26,3 +30,21 @@ class About(NamedTuple):
     def media_type(self) -> bytes:
         """The media type without parameters, in lower case."""
         return essence(self.content_type)
+
+
+def message_type(form: str, label: str, media_type: bytes) -> bytes:
+    """Return the media type of one message; empty where its looks must say it.
+
+    `form` and `label` are what its `MessageSeen` has, `media_type` is that of the whole body. A call of
+    gRPC or Connect names the format of its messages by a suffix, which is protobuf where there is none.
+    """
+    if form in (MessageForm.NDJSON, MessageForm.JSON):
+        return _JSON
+    if form == MessageForm.PARTS:
+        return label.encode("latin-1", "replace")
+    if form != MessageForm.GRPC:
+        return b""
+    if label == TRAILERS:
+        return b"text/plain"
+    _, suffixed, suffix = media_type.rpartition(b"+")
+    return _JSON if label == END_OF_STREAM or (suffixed and suffix == b"json") else b"application/x-protobuf"

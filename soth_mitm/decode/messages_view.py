@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode import nested
-from soth_mitm.decode.about import About
+from soth_mitm.decode.about import About, message_type
 from soth_mitm.decode.outline import Outline
 from soth_mitm.decode.undoing import CodingError, undoing
 from soth_mitm.decode.views import NotThis, Stepped
 from soth_mitm.model.terms import MessageForm
-from soth_mitm.proto.grpc import END_OF_STREAM, TRAILERS
+from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.splitting import Found, Item, Part, SplitError
 from soth_mitm.proto.streams import Stream, splitter_of
 from soth_mitm.text import human_size, printable
@@ -117,13 +117,9 @@ class MessagesView(Stepped):
         self._outline.close()
 
     def _about(self, item: Found) -> About:
-        outer = self._given.about
-        about = About(b"", self._stream.form, item.label, outer.path, outer.response)
-        if self._stream.form in (MessageForm.NDJSON, MessageForm.JSON) or item.label == END_OF_STREAM:
-            return about._replace(content_type=b"application/json")
-        if self._stream.form == MessageForm.GRPC:
-            return about._replace(content_type=codec_type(outer.media_type))
-        return about
+        outer, form = self._given.about, self._stream.form
+        kind = message_type(form, item.label, outer.media_type)
+        return About(kind, form, item.label, outer.path, outer.response)
 
     def _notes(self, item: Found) -> list[str]:
         notes: list[str] = []
@@ -149,12 +145,6 @@ class MessagesView(Stepped):
         except CodingError as error:
             return data, error.detail
         return kept.take()[0], ""
-
-
-def codec_type(media_type: bytes) -> bytes:
-    """Return the media type of a message of gRPC or Connect, by the suffix of that of the call."""
-    suffix = media_type.rpartition(b"+")[2] if b"+" in media_type else b"proto"
-    return b"application/json" if suffix == b"json" else b"application/x-protobuf"
 
 
 def _name(stream: Stream) -> str:

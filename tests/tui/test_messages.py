@@ -14,7 +14,7 @@ from tests.tui.cases import toasts
 from tests.tui.cases_messages import current, in_messages, listed, page
 from tests.tui.script import Script
 from tests.tui.stage import Stage, stage
-from tests.tui.talks import DOWN, UP, Talk, answer, chat, everything, hostile, lines
+from tests.tui.talks import DOWN, UP, Talk, answer, call, chat, everything, hostile, lines
 
 
 def summary(staged: Stage) -> str:
@@ -292,6 +292,21 @@ async def test_a_payload_that_was_not_recorded_says_so() -> None:
         await staged.press("enter")
         assert "a limit left a part of the payload out of the record" in page(staged)
         assert "not recorded, or no longer in the record" in page(staged)
+
+
+async def test_a_message_of_a_call_is_protobuf_even_where_it_looks_like_text() -> None:
+    def scene(script: Script) -> None:
+        talk = call(script)
+        talk.say(DOWN, b"\x0a\x20" + b"0123456789abcdef" * 2, "message")
+        talk.say(DOWN, b"grpc-status: 0\r\n", "trailers")
+
+    async with stage(scene) as staged:
+        await in_messages(staged)
+        await staged.press("G", "enter")
+        assert "Payload  text" in page(staged)
+        await staged.press("p")
+        assert "Payload  protobuf" in page(staged)
+        assert '1: "0123456789abcdef0123456789abcdef"' in page(staged)
 
 
 # --- hostile and large

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from soth_mitm.decode.about import About
+from soth_mitm.decode.about import About, message_type
 from soth_mitm.model.events import Direction, MessageForm
 from soth_mitm.text import human_duration, printable
 from soth_mitm_tui.columns import clock_text
@@ -26,7 +26,6 @@ _WHAT_WAS_DONE: Final = {
     "dropped": "dropped here: it was not sent on",
     "injected": "made here: the other side did not send it",
 }
-_JSON: Final = frozenset((MessageForm.NDJSON, MessageForm.JSON))
 
 
 class PayloadBody(NamedTuple):
@@ -46,13 +45,8 @@ class PayloadBody(NamedTuple):
 
 def about_payload(form: str, entry: Entry, row: Row) -> About:
     """Return what is known of a payload besides its bytes; its type is empty where its looks must say it."""
-    content_type = b""
-    if form in _JSON:
-        content_type = b"application/json"
-    elif form == MessageForm.PARTS:
-        content_type = entry.label.encode("latin-1", "replace")
     return About(
-        content_type,
+        message_type(form, entry.label, row.content_type.encode("latin-1", "replace")),
         form=form,
         label=entry.label,
         path=row.path.encode("utf-8", "replace"),
