@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 HTTP2 = "HTTP/2.0"
+SWITCHING = 101
 
 
 def response(head: http1.ResponseHead) -> ResponseHead:
     """Return the event of a response's head; one that was HTTP/2 is told as it came."""
     return ResponseHead(
-        head.status,
+        _status(head),
         head.reason,
         HTTP2 if head.translated else VERSIONS[head.minor],
         head.translated or head.raw,
@@ -25,3 +26,10 @@ def response(head: http1.ResponseHead) -> ResponseHead:
         False,
         head.raw if head.translated else b"",
     )
+
+
+def _status(head: http1.ResponseHead) -> int:
+    """Return the status as it came: a switch of protocols is a 2xx in HTTP/2 and a 101 in HTTP/1.1."""
+    if head.translated and head.status == SWITCHING:
+        return int(head.translated[len(b":status: ") :][:3])
+    return head.status

@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import Retried
+from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import Why
@@ -68,6 +69,9 @@ def lost(exchange: Exchange, broken: Http1Error, error: BaseException | None) ->
         exchange.flow.emit(Retried("the pooled connection had gone stale"))
         exchange.start_anew()
         exchange.shared.tasks.spawn(dial(exchange, fresh=True), f"retry of flow {exchange.flow.number}")
+    elif broken.code == "websocket_unsupported":
+        text = f"{place.host}:{place.port} speaks HTTP/2 alone, and offers no WebSockets on that"
+        exchange.reply(502, broken.code, text=text, hint=broken.detail, reason=CloseReason.UPSTREAM_CLOSED)
     else:
         answers.response_missing(exchange, broken.code, f"{error}" if error is not None else broken.detail)
 

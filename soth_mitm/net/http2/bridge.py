@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from soth_mitm.model.events import Side, StreamReset
+from soth_mitm.model.events import Noted, Side, StreamReset
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
+from soth_mitm.net.http2.switched import WEBSOCKET
 from soth_mitm.net.http2.upstream import Mux
 from soth_mitm.net.upstream import UpstreamConn
 from soth_mitm.proto import http1
-from soth_mitm.proto.http1 import Framing, Http1Error, RequestReader
+from soth_mitm.proto.http1 import Framing, Http1Error, RequestReader, rewrite
 from soth_mitm.proto.http2 import ErrorCode, error_name, heads, translate
 from soth_mitm.proto.http2.hpack import Decoded
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from soth_mitm.proto.http2.heads import RequestHead as StreamHead
     from soth_mitm.proto.http2.hpack import Fields
 
+_KEY = b"sec-websocket-key"
 _BODILESS = frozenset({204, 304})
 
 
@@ -125,6 +127,14 @@ class _Valve:
         """Whether the stream is over."""
         return not self._bridge.alive
 
+    def can_write_eof(self) -> bool:
+        """Whether one direction can end before the other: of another protocol."""
+        return self._bridge.alive
+
+    def write_eof(self) -> None:
+        """End the sending side."""
+        self._bridge.end_sending()
+
     def get_write_buffer_size(self) -> int:
         """Return how much of the request waits for the upstream."""
         return self._bridge.waiting
@@ -181,11 +191,17 @@ class Bridge(UpstreamConn):
         self._ungranted = 0
         self._chunked = False
         self._ended = False
+        self._key: bytes | None = None
+        """Of the WebSocket that is asked for; None of any other request."""
+        self._switched = False
 
     # --- the request ----------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send bytes of the request."""
+        """Send bytes of the request, or of the protocol that was switched to."""
+        if self._switched:
+            self._send(data)
+            return
         for item in self._requests.receive(data):
             if type(item) is http1.RequestHead:
                 self._send_head(item)
@@ -205,6 +221,10 @@ class Bridge(UpstreamConn):
         path = head.target
         if path[:1] != b"/" and path != b"*":
             path = b"/" + path.split(b"://", 1)[-1].partition(b"/")[2]
+        if head.upgrade is not None and head.upgrade.strip().lower() == WEBSOCKET and head.method == b"GET":
+            self._ended = True
+            self._mux.when_settled(lambda: self._ask_for_websocket(head, path))
+            return
         fields = translate.request_to_h2(head.method, path, head.raw, scheme=self.peer.scheme.encode())
         self._ended = head.framing is Framing.NONE or (head.framing is Framing.LENGTH and not head.length)
         try:
@@ -214,6 +234,37 @@ class Bridge(UpstreamConn):
             return
         self._leg = self._mux.open(self)
         self._leg.send_head(sent, end=self._ended)
+
+    def _ask_for_websocket(self, head: http1.RequestHead, path: bytes) -> None:
+        """Send an Upgrade as an extended CONNECT, where the upstream takes that (RFC 8441)."""
+        if not self.alive or self.user is None:
+            return
+        if not self._mux.alive or not self._mux.engine.can_open:
+            self._break("eof_before_head", "the connection takes no more streams")
+            return
+        if not self._mux.engine.peer_connect_protocol:
+            self._break(
+                "websocket_unsupported", "its settings do not have ENABLE_CONNECT_PROTOCOL (RFC 8441)"
+            )
+            return
+        scheme = self.peer.scheme.encode()
+        fields = translate.upgrade_to_h2(path, head.raw, protocol=WEBSOCKET, scheme=scheme)
+        try:
+            sent = heads.request(Decoded(fields, (), size=0, oversized=False))
+        except heads.Malformed as error:
+            self._break(error.reason, f"cannot be sent in HTTP/2: {error.detail}")
+            return
+        self._key = next(
+            (value.strip() for name, value in rewrite.fields(head.raw) if name.lower() == _KEY), b""
+        )
+        self.user.flow.emit(Noted("upgrade_translated", "the upgrade went on as an extended CONNECT"))
+        self._leg = self._mux.open(self)
+        self._leg.send_head(sent, end=False)
+
+    def end_sending(self) -> None:
+        """Send no more of the protocol that was switched to."""
+        if self._switched and self._leg is not None:
+            self._leg.send(b"", end=True)
 
     def _send(self, data: bytes) -> None:
         assert self._leg is not None
@@ -238,6 +289,9 @@ class Bridge(UpstreamConn):
     def answered(self, answer: Answer, *, end: bool) -> None:
         """Hand the final head on; what its framing is in HTTP/1.1 is decided here."""
         self.broken = ("eof_in_body", "the upstream closed")
+        if self._key is not None and 200 <= answer.status < 300:
+            self._switch(answer, self._key, end=end)
+            return
         view = heads.response(Decoded(answer.fields, (), size=0, oversized=False))
         if self.method == b"HEAD" or answer.status in _BODILESS:
             items: list[http1.Item] = [self._head(answer, Framing.NONE, view.length, chunked=False)]
@@ -253,6 +307,19 @@ class Bridge(UpstreamConn):
         if end:
             items.append(http1.End(translate.last_chunk() if self._chunked else b"", b""))
         self._tell(items)
+
+    def _switch(self, answer: Answer, key: bytes, *, end: bool) -> None:
+        """Hand on that the upstream agrees to a WebSocket, as a 101."""
+        # Here, so that who never meets a WebSocket never loads what reads one.
+        from soth_mitm.proto.websocket.handshake import accept_of
+
+        raw = translate.switched_to_h1(answer.fields, protocol=WEBSOCKET, accept=accept_of(key))
+        head = http1.ResponseHead(
+            raw, 101, replies.phrase(101), 1, Framing.UPGRADE, None, False, WEBSOCKET, b"", b"",
+            answer.anomalies, answer.raw,
+        )  # fmt: skip
+        self._switched = True
+        self._tell([head, http1.End(b"", b"")] if end else [head])
 
     @staticmethod
     def _head(
@@ -331,7 +398,7 @@ class Bridge(UpstreamConn):
         self.alive = False
         user = self.user
         if user is not None:
-            user.upstream_ended(self, None)
+            user.upstream_ended(self, ConnectionResetError(detail) if self._switched else None)
 
     def done(self) -> None:
         """The exchange is complete."""
@@ -346,5 +413,7 @@ class Bridge(UpstreamConn):
         self.user = None
         self.alive = False
         leg, self._leg = self._leg, None
-        if leg is not None:
+        if leg is not None and self._switched and not abort:
+            leg.part()
+        elif leg is not None:
             leg.cancel(ErrorCode.CANCEL, reason)

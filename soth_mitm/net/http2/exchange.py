@@ -151,6 +151,8 @@ class StreamExchange(Relaying):
                 stream=leg.stream,
             )
         )
+        if self.head.protocol and not leg.stream:
+            self.flow.emit(Noted("upgrade_translated", "extended CONNECT went on as an upgrade of HTTP/1.1"))
         early, self._early = self._early, []
         done, trailers = self.request_done or self._replaced, self._early_trailers
         leg.send_head(self.sent_head, end=done and not early and trailers is None)

@@ -24,6 +24,8 @@ class Answer(NamedTuple):
     content_encoding: bytes
     wire: int
     anomalies: tuple[str, ...] = ()
+    came: int = 0
+    """The status that the upstream sent, where that is another one: 101."""
 
 
 class LegUser(Protocol):

@@ -54,7 +54,7 @@ class Group:
         if conn.speaks_h2:
             self._share(conn)
         else:
-            self._speaks = "h1"
+            self._speaks_h1()
             self._idle.append(conn)
 
     # --- taking ---------------------------------------------------------------------------------
@@ -80,8 +80,13 @@ class Group:
         if conn.speaks_h2:
             mux = self._share(conn)
             return mux.open(user) if mux.alive and mux.engine.can_open else None
-        self._speaks = "h1"
+        self._speaks_h1()
         return self._carry(conn, user)
+
+    def _speaks_h1(self) -> None:
+        if self._speaks != "h1":
+            self._speaks = "h1"
+            self._session.offer_connect()
 
     def _share(self, conn: UpstreamConn) -> Mux:
         self._speaks = "h2"
@@ -93,7 +98,7 @@ class Group:
     def _carry(self, conn: UpstreamConn, user: LegUser) -> Leg:
         self._busy += 1
         limit = self._session.config.limits.write_buffer_bytes
-        return Http1Leg(conn, user, release=self._release, limit=limit)
+        return Http1Leg(conn, user, release=self._release, parted=self._parted, limit=limit)
 
     async def wait(self, user: LegUser, *, fresh: bool = False) -> Leg:
         """Return a leg once there is one.
@@ -178,6 +183,11 @@ class Group:
             self._idle.append(conn)
         elif conn.alive:
             conn.close(CloseReason.COMPLETED)
+        self._wake()
+
+    def _parted(self) -> None:
+        """A connection carries another protocol: it does not count among those that take turns."""
+        self._busy -= 1
         self._wake()
 
     def _gone(self, event: events.GoneAway) -> None:

@@ -63,10 +63,8 @@ class Relaying:
         self._early: list[bytes] = []
         """What came of the body before there was a leg."""
         self._early_trailers: tuple[Fields, tuple[int, ...]] | None = None
-        self._hasty: list[tuple[bytes, int, bool]] | None = (
-            [] if head.protocol == switched.WEBSOCKET else None
-        )
-        """What the client of a WebSocket sent before its upstream agreed to one; it is not granted more."""
+        self._hasty: list[tuple[bytes, int, bool]] | None = [] if head.protocol else None
+        """What came of another protocol before the upstream agreed to it; the client is not granted more."""
         self._answered = False
         """The client has got a final head, so no other answer can be given."""
         self._first_done = Direction.RESPONSE
@@ -173,7 +171,7 @@ class Relaying:
         translated = b"" if answer.version == VERSION else lines(answer.fields) + b"\r\n"
         emit(
             ResponseHead(
-                answer.status,
+                answer.came or answer.status,
                 answer.reason,
                 answer.version,
                 answer.raw,

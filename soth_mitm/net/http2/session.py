@@ -116,6 +116,7 @@ class StreamSession(ClientTransport):
         try:
             place = self.origin.whole()
         except ConnectError:
+            self.engine.connect_protocol = not self.fixed  # each upstream speaks HTTP/1.1: it has upgrades
             return
         self.reach.group(place).warm()
 
@@ -320,7 +321,12 @@ class StreamSession(ClientTransport):
 
     def upstream_settled(self, mux: Mux) -> None:
         """The settings of a fixed upstream have come: offer the client what it can do."""
-        if self.fixed and mux.engine.peer_connect_protocol and not self.engine.connect_protocol:
+        if mux.engine.peer_connect_protocol:
+            self.offer_connect()
+
+    def offer_connect(self) -> None:
+        """Offer extended CONNECT: a fixed upstream takes it, or speaks HTTP/1.1, which has upgrades."""
+        if self.fixed and not self.engine.connect_protocol:
             self.engine.connect_protocol = True
             if self._begun:
                 self.engine.send_settings((codes.ENABLE_CONNECT_PROTOCOL, 1))

@@ -43,7 +43,8 @@ class Mux:
         self._room = room
         self._gone = gone
         self._settled = settled
-        self._first = True
+        self._until_settled: list[Callable[[], None]] | None = []
+        """What waits for the upstream's settings; None once they have come."""
         conn.user = self
         self.gate.attach(conn.transport)
 
@@ -65,6 +66,13 @@ class Mux:
     def idle(self) -> bool:
         """Whether no stream is open."""
         return not self.engine.streams
+
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call once it is known what the upstream can do, or its connection has ended."""
+        if self._until_settled is None:
+            call()
+        else:
+            self._until_settled.append(call)
 
     def open(self, user: LegUser) -> StreamLeg:
         """Begin a stream; the caller has asked `engine.can_open`."""
@@ -136,9 +144,11 @@ class Mux:
         life = self.conn.life
         if not life.closed:
             life.emit(PeerSettings(Side.UPSTREAM, settings.named(event.values)))
-        if self._first:
-            self._first = False
+        waiting, self._until_settled = self._until_settled, None
+        if waiting is not None:
             self._settled()
+            for call in waiting:
+                call()
         self._room()
 
     def _gone_away(self, event: events.GoneAway) -> None:
@@ -180,6 +190,9 @@ class Mux:
             engine.send_goaway(ErrorCode.NO_ERROR, last=0)
             self.pump.send()
         engine.failed = engine.paused = True
+        waiting, self._until_settled = self._until_settled, None
+        for call in waiting or ():
+            call()
         self.gate.detach()
         conn.close(reason, detail)
         owners = [stream.owner for stream in engine.streams.values()]
@@ -237,6 +250,13 @@ class StreamLeg(Leg):
     def finish(self) -> None:
         """Let go of the stream, which has ended both ways."""
         self._stream.owner = None
+        self._mux.ended()
+
+    def part(self) -> None:
+        """Send what waits and the end; nobody takes what still comes."""
+        self._engine.send(self._stream, b"", end=True)
+        self._stream.owner = None
+        self._mux.pump.soon()
         self._mux.ended()
 
     def cancel(self, code: int, reason: str) -> None:

@@ -40,6 +40,59 @@ def request_to_h1(head: RequestHead, *, chunked: bool, authority: bytes = b"") -
     out = [b"%b %b HTTP/1.1\r\n" % (head.method, head.path)]
     if host:
         out.append(b"host: " + host + b"\r\n")
+    out += _lines_of_request(head)
+    if head.wants_trailers:
+        out.append(b"te: trailers\r\nconnection: te\r\n")
+    if chunked:
+        out.append(b"transfer-encoding: chunked\r\n")
+    out.append(b"\r\n")
+    return b"".join(out)
+
+
+def upgrade_to_h1(head: RequestHead, *, key: bytes) -> bytes:
+    """Return an extended CONNECT as an Upgrade of HTTP/1.1 (RFC 8441 section 5); `key` is of a WebSocket."""
+    out = [
+        b"GET %b HTTP/1.1\r\nhost: %b\r\n" % (head.path, head.authority),
+        b"connection: Upgrade\r\nupgrade: %b\r\n" % head.protocol,
+    ]
+    if key:
+        out.append(b"sec-websocket-key: " + key + b"\r\n")
+    out += [line for line in _lines_of_request(head) if not line.startswith(b"sec-websocket-key:")]
+    out.append(b"\r\n")
+    return b"".join(out)
+
+
+def upgrade_to_h2(path: bytes, raw: bytes, *, protocol: bytes, scheme: bytes) -> Fields:
+    """Return a request of HTTP/1.1 for a WebSocket as an extended CONNECT."""
+    fields = request_to_h2(b"CONNECT", path, raw, scheme=scheme)
+    kept = (pair for pair in fields[1:] if pair[0] != b"sec-websocket-key")
+    return ((b":method", b"CONNECT"), (b":protocol", protocol), *kept)
+
+
+def switched_to_h2(raw: bytes) -> Fields:
+    """Return a 101 as the answer to an extended CONNECT."""
+    fields = response_to_h2(200, raw)
+    return tuple(pair for pair in fields if pair[0] not in (b"sec-websocket-accept", b"content-length"))
+
+
+def switched_to_h1(fields: Fields, *, protocol: bytes, accept: bytes) -> bytes:
+    """Return the answer to an extended CONNECT as a 101; `accept` answers the key of a WebSocket's client."""
+    own = (
+        (b"Connection", b"Upgrade"),
+        (b"Upgrade", protocol),
+        (b"Sec-WebSocket-Accept", accept),
+    )
+    dropped = (b"sec-websocket-accept", b"content-length")
+    kept = tuple(pair for pair in fields if pair[0] not in dropped and pair[0] not in _PER_CONNECTION)
+    lines = [
+        name + b": " + value.strip(b" \t") + b"\r\n" for name, value in (*own, *kept) if name[:1] != b":"
+    ]
+    return b"HTTP/1.1 101 Switching Protocols\r\n" + b"".join(lines) + b"\r\n"
+
+
+def _lines_of_request(head: RequestHead) -> list[bytes]:
+    """Return the lines of a request's fields, but for those that concern one connection."""
+    out: list[bytes] = []
     cookies = [value for name, value in head.fields if name == b"cookie"]
     for name, value in head.fields:
         if name[:1] == b":" or name == b"host" or name in _PER_CONNECTION:
@@ -49,12 +102,7 @@ def request_to_h1(head: RequestHead, *, chunked: bool, authority: bytes = b"") -
                 continue
             value, cookies = b"; ".join(cookies), []
         out.append(name + b": " + value.strip(b" \t") + b"\r\n")
-    if head.wants_trailers:
-        out.append(b"te: trailers\r\nconnection: te\r\n")
-    if chunked:
-        out.append(b"transfer-encoding: chunked\r\n")
-    out.append(b"\r\n")
-    return b"".join(out)
+    return out
 
 
 def request_to_h2(method: bytes, path: bytes, raw: bytes, *, scheme: bytes, authority: bytes = b"") -> Fields:
