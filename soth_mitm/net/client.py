@@ -48,6 +48,13 @@ class ClientTransport(asyncio.BufferedProtocol):
         if limit is not None:  # see UpstreamConn: data must not be lost to an abrupt end
             limit(1)
 
+    def succeed(self, other: ClientTransport) -> None:
+        """Go on with the connection of another session, which has let go of it."""
+        self._received, self._sent = other._received, other._sent
+        transport = other.transport
+        transport.set_protocol(self)
+        self.attach(transport)
+
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the proxy's one read buffer."""
         return self.shared.read_buffer

@@ -281,7 +281,7 @@ class ForwardOrigin(PooledOrigin):
         """Read `:scheme` and `:authority`; without the latter, it means the proxy itself."""
         shared = self._shared
         authority = head.authority or head.host
-        if head.method == b"CONNECT":
+        if head.method == b"CONNECT" and not head.protocol:
             target = parse_authority(authority, default_port=443)
             decision = shared.policy.decide(target.host, target.port)
             return Place("http", target.host, target.port, head.path, b"", decision)

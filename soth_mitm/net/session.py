@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soth_mitm.errors import ProtocolError
-from soth_mitm.model.events import (
-    Side,
-)
+from soth_mitm.model.events import Noted, Side
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.bytestream import ByteStream
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.messages import ConnectionInfo
     from soth_mitm.net.life import ConnLife
-    from soth_mitm.net.origin import Origin
+    from soth_mitm.net.origin import Origin, Place
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
 
@@ -205,8 +203,14 @@ class ClientSession(ClientTransport):
         except ConnectError as error:
             self._refuse(error, head.raw)
             return
-        exchange = self.exchange = Exchange(self, head, place)
-        exchange.open()
+        if head.upgrade is not None and b"h2c" in head.upgrade.lower():
+            taken = self._take_h2c(head, place)
+            if taken is None:
+                return
+            exchange = self.exchange = taken
+        else:
+            exchange = self.exchange = Exchange(self, head, place)
+            exchange.open()
         if place.own:
             exchange.request_items(rest)
             self._own_page(exchange)
@@ -222,6 +226,39 @@ class ClientSession(ClientTransport):
         self._end = (CloseReason.HTTP_ERROR, code)
         self.write(answer)
         self.linger()
+
+    def _take_h2c(self, head: RequestHead, place: Place) -> Exchange | None:
+        """Go on in HTTP/2 where the client offers that; else return the exchange, without the offer."""
+        from soth_mitm.net.http2.upgrade import take
+        from soth_mitm.proto.http2.upgrade import OfferError, without_offer
+
+        try:
+            take(self, head, self.reader.release)
+        except OfferError as error:
+            exchange = Exchange(self, head, place._replace(raw=without_offer(place.raw)))
+            exchange.open()
+            exchange.flow.emit(Noted("h2c_not_taken", error.detail))
+            return exchange
+        return None
+
+    def hand_over(self) -> dict[str, Any]:
+        """Let go of the client's connection; return what the session that goes on with it is made of."""
+        self.gate.clear()
+        self.gate.detach()
+        self.shared.sessions.discard(self)
+        self._closing = True
+        return {
+            "shared": self.shared,
+            "life": self.life,
+            "client": self.client,
+            "decision": self.decision,
+            "scheme": self.scheme,
+            "host": self.host,
+            "port": self.port,
+            "pooled": bool(self.host) and not self.intercepted,
+            "info": self._info,
+            "on_end": self._on_end,
+        }
 
     def _own_page(self, exchange: Exchange) -> None:
         status, head, body = pages.respond(exchange.head.raw, self.shared)

@@ -55,7 +55,9 @@ class Message:
 class Peer:
     """One end. What it receives is granted again at once, but on the streams in `slow`."""
 
-    def __init__(self, wire: Wire, *, client: bool, settings: Settings | None = None) -> None:
+    def __init__(
+        self, wire: Wire, *, client: bool, settings: Settings | None = None, upgraded: bool = False
+    ) -> None:
         self.wire = wire
         config = H2Configuration(
             client_side=client,
@@ -72,7 +74,10 @@ class Peer:
         self.slow: set[int] = set()
         self.goaway: e.ConnectionTerminated | None = None
         self.peer_settings: dict[int, int] = {}
-        self.conn.initiate_connection()
+        if upgraded:
+            self.conn.initiate_upgrade_connection()
+        else:
+            self.conn.initiate_connection()
         self.conn.increment_flow_control_window(1 << 22)
         self.flush()
 
@@ -206,10 +211,10 @@ class H2Link:
         self.origin = origin
         self._server: Peer | None = None
 
-    async def server(self, **settings: Settings) -> Peer:
+    async def server(self, *, settings: Settings | None = None) -> Peer:
         """Return the origin's end, which speaks HTTP/2."""
         if self._server is None:
-            self._server = Peer(await self.origin.accept(), client=False, **settings)
+            self._server = Peer(await self.origin.accept(), client=False, settings=settings)
         return self._server
 
     async def request(self, fields: Fields | None = None, *, end: bool = True) -> tuple[int, Peer, int]:

@@ -90,6 +90,11 @@ class BridgedOrigin:
         else:
             self._origin.release(conn, reusable)
 
+    def unbridged(self) -> Origin:
+        """Return where the upstreams come from, for a client that goes on in HTTP/2 itself."""
+        self._drop()
+        return self._origin
+
     def watch(self, server_first: Callable[[], None]) -> None:
         """Do nothing: in HTTP/2 both sides speak first."""
 

@@ -19,6 +19,7 @@ from soth_mitm.model.events import (
     RequestHead,
     ResponseEnd,
     ResponseHead,
+    ResponseInfo,
     Retried,
     Side,
     StreamReset,
@@ -34,6 +35,7 @@ from soth_mitm.net.upstream import UpstreamTlsError
 from soth_mitm.proto.http1 import Http1Error
 from soth_mitm.proto.http2 import VERSION, ErrorCode, error_name, heads, translate
 from soth_mitm.proto.http2.heads import lines
+from soth_mitm.proto.http2.upgrade import SWITCHING
 
 if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
@@ -57,6 +59,8 @@ class StreamExchange(Relaying):
         if place.authority and place.authority != head.authority:
             self.sent_head = heads.with_authority(head, place.authority)
         self._group: Group | None = None
+        self.came = b""
+        """The head as it came, where that was a request of HTTP/1.1 that asked for HTTP/2."""
         self._reset_when_sent = -1
         self._replaced = False
         """A handler has given the request another body."""
@@ -83,14 +87,16 @@ class StreamExchange(Relaying):
             RequestHead(
                 head.method,
                 head.path or head.authority,
-                VERSION,
-                head.raw,
+                "HTTP/1.1" if self.came else VERSION,
+                self.came or head.raw,
                 place.path,
                 head.content_type,
-                b"" if self.sent_head is head else self.sent_head.raw,
+                b"" if self.sent_head is head and not self.came else self.sent_head.raw,
                 self.stream.number,
             )
         )
+        if self.came:
+            emit(ResponseInfo(101, SWITCHING, generated=True))
         if head.content_type:
             coding = next((value for name, value in head.fields if name == b"content-encoding"), b"")
             self._look_for_messages(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.upstream import Mux
     from soth_mitm.net.life import ConnLife
     from soth_mitm.net.origin import Origin, Place
+    from soth_mitm.net.session import ClientSession
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
     from soth_mitm.proto.http2.hpack import Decoded
@@ -90,6 +91,8 @@ class StreamSession(ClientTransport):
         self._exchanges: dict[StreamExchange, None] = {}
         self._info = info
         self._on_end = on_end
+        self._asked_by = b""
+        """The request of HTTP/1.1 that asked for HTTP/2, until its stream has begun."""
         self._begun = False
         """Our settings have been sent."""
         self._leaving = False
@@ -111,6 +114,29 @@ class StreamSession(ClientTransport):
         if self.shared.draining:
             self.shut_when_idle()
 
+    def take_over(
+        self,
+        session: ClientSession,
+        request: bytes,
+        *,
+        settings: tuple[tuple[int, int], ...],
+        block: Decoded,
+        early: bytes,
+    ) -> None:
+        """Go on with a client of HTTP/1.1 whose request, `block` in HTTP/2, asked to switch."""
+        self.succeed(session)
+        self.shared.sessions.add(self)
+        self._warm()
+        came = self.engine.upgraded(settings, block)
+        self.engine.begin(connect_protocol=self.engine.connect_protocol)
+        self._begun = True
+        self._asked_by = request
+        for event in came:
+            self._told(event)
+        self.pump.soon()
+        if early:
+            self._receive(early)
+
     def _warm(self) -> None:
         """Begin with a fixed upstream: what it can do is offered to the client."""
         try:
@@ -124,6 +150,9 @@ class StreamSession(ClientTransport):
         """Relay what came from the client."""
         data = bytes(self.shared.read_buffer[:nbytes])
         self._received += nbytes
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         self.touched = True
         batch = self.shared.batch
         batch.begin()
@@ -219,6 +248,7 @@ class StreamSession(ClientTransport):
             self._turn_away(event, head, error)
             return
         exchange = StreamExchange(self, event.stream, head, place=place, wire=event.wire)
+        exchange.came, self._asked_by = self._asked_by, b""
         self._exchanges[exchange] = None
         exchange.last_move = self._last_move
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.proto.http2 import codes, heads
 from soth_mitm.proto.http2.codes import DATA, FRAME_HEADER, HEADER_LENGTH, ErrorCode
 from soth_mitm.proto.http2.control import ControlReader, Fatal
-from soth_mitm.proto.http2.events import Data, Event, Failed, Head, Interim, Trailers
+from soth_mitm.proto.http2.events import Data, Event, Failed, Head, Interim, SettingsCame, Trailers
 from soth_mitm.proto.http2.hpack import Decoded, Decoder, HpackError
 
 if TYPE_CHECKING:
@@ -88,6 +88,19 @@ class Engine(ControlReader):
             self.send_goaway(error.code, last=self.highest, detail=error.reason.encode())
             events.append(Failed(error.code, error.reason, error.detail))
         return events
+
+    def upgraded(self, pairs: tuple[tuple[int, int], ...], block: Decoded) -> list[Event]:
+        """Take a whole request of HTTP/1.1 that asked for HTTP/2 as stream 1 (RFC 7540 section 3.2).
+
+        Its settings are heeded, and not acknowledged. The preface has still to come. `block.view` is judged.
+        """
+        for setting, value in pairs:
+            self._heed(setting, value)
+        self.highest = 1
+        stream = self._add(1)
+        stream.head_came = stream.remote_done = True
+        stream.asked_bodiless = block.view.method == b"HEAD"
+        return [SettingsCame(pairs), Head(stream, block, 0, True)]
 
     def _read_preface(self, data: bytes) -> bytes:
         wanted = self._preface
