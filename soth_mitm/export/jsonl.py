@@ -98,6 +98,7 @@ class FlowRecord(msgspec.Struct):
     form: str | msgspec.UnsetType = msgspec.UNSET
     messages: int | msgspec.UnsetType = msgspec.UNSET
     grpc_status: int | msgspec.UnsetType = msgspec.UNSET
+    replay_of: int | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
     request: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
     response: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
@@ -184,6 +185,7 @@ class JsonPrinter:
             record.form, record.messages = row.form, row.messages
         if row.grpc_status >= 0:
             record.grpc_status = row.grpc_status
+        record.replay_of = row.replay_of or msgspec.UNSET
         if self._detail:
             record.request = self._message(exchange.request)
             record.response = self._message(exchange.response)

@@ -248,6 +248,8 @@ class TextPrinter:
             parts.append("cut off")
         if self._detail and row.process:
             parts.append(f"by {row.process}")
+        if row.replay_of:
+            parts.append(f"replay of {row.replay_of}")
         if row.modified:
             parts.append("changed")
         if row.generated:

@@ -50,6 +50,7 @@ class FlowRow(Protocol):
     last_message_ns: int
     grpc_status: int
     process: str
+    replay_of: int
     mark: str
     comment: str
     colour: str

@@ -23,7 +23,10 @@ Record = tuple[int, ...]
 
 _Check = Callable[[Record], bool]
 
-SITE: Final = ("client", "scheme", "host", "port", "sni", "ja4", "intercepted", "metadata_only", "process")
+SITE: Final = (
+    "client", "scheme", "host", "port", "sni", "ja4", "intercepted", "metadata_only",
+    "replay_of", "process",
+)  # fmt: skip
 RESULT: Final = (
     "kind", "method", "status", "version", "content_type", "reason", "outcome", "error",
     "reused", "generated", "modified", "rewritten", "tls_reason", "tls_peer", "guard", "hint",

@@ -62,7 +62,7 @@ class _Clients(dict[str, tuple[str, int]]):
 _CLIENTS = _Clients()
 _CLIENTS_KEPT = 4096
 
-_Site = tuple[str, str, str, int, str, str, bool, bool, str]
+_Site = tuple[str, str, str, int, str, str, bool, bool, int, str]
 _Result = tuple[Any, ...]
 
 
@@ -104,6 +104,7 @@ class Page:
             row.ja4,
             row.intercepted,
             row.metadata_only,
+            row.replay_of,
             row.process,
         )
         result = (
@@ -206,7 +207,9 @@ class Page:
             last_message,
             messages,
         ) = _RECORD.unpack_from(self._records, slot * _SIZE)
-        client, scheme, host, port, sni, ja4, intercepted, metadata_only, process = self._sites[site]
+        client, scheme, host, port, sni, ja4, intercepted, metadata_only, replay_of, process = self._sites[
+            site
+        ]
         (
             kind,
             method,
@@ -268,6 +271,7 @@ class Page:
             last_message_ns=last_message,
             grpc_status=grpc_status,
             process=process,
+            replay_of=replay_of,
             repeats=repeats,
             number=number,
         )

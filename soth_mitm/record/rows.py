@@ -117,6 +117,8 @@ class Row(msgspec.Struct, gc=False):
     """Status code with which a gRPC call ended; -1 where none was told."""
     process: str = ""
     """The program of this machine that asked for it; empty where it is not known, or not yet."""
+    replay_of: int = 0
+    """The flow whose request it sent again; 0 for none."""
     number: int = -1
     """The row's number in its index; -1 outside of one."""
 
@@ -443,6 +445,7 @@ class RowFold:
             *self._hellos.get(conn, _NO_HELLO),
             last_mono_ns=now,
             process=self._process.get(conn, ""),
+            replay_of=body.replay_of,
         )
         if not row.process:
             self._wait_for_name(conn, row)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from soth_mitm.model.events import CaptureGap, Event, FlowBound
+from soth_mitm.model.events import CaptureGap, Event, FlowBound, FlowOpened
 
 
 class Shift(NamedTuple):
@@ -31,6 +31,9 @@ class Shift(NamedTuple):
                 client_conn=self._of(body.client_conn, self.conn),
                 upstream_conn=self._of(body.upstream_conn, self.conn),
             )
+        elif isinstance(body, FlowOpened):
+            if body.replay_of:
+                body = msgspec.structs.replace(body, replay_of=self._of(body.replay_of, self.flow))
         elif isinstance(body, CaptureGap):
             body = msgspec.structs.replace(body, gap_flow=self._of(body.gap_flow, self.flow))
         conn, flow = self._of(event.conn, self.conn), self._of(event.flow, self.flow)

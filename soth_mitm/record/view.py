@@ -161,6 +161,11 @@ class FlowView(msgspec.Struct):
     last_mono_ns: int = 0
 
     @property
+    def replay_of(self) -> int:
+        """The flow whose request it sent again; 0 for none."""
+        return self.opened.replay_of if self.opened else 0
+
+    @property
     def mark(self) -> str:
         """What a person marked it with."""
         return self.annotation.mark

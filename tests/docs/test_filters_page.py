@@ -26,7 +26,8 @@ EXAMPLES = (
 HEAD = """\
 # Filters
 
-One language for the app's list (`/`), `--filter`, and all that is to come (breakpoints, rules, replay).
+One language for the app's list (`/`), `--filter`, `soth-mitm replay`, and all that is to come (breakpoints,
+rules).
 As you type in the app, the bar says whether the expression is valid, what it means, and what could come
 next.
 

@@ -44,6 +44,7 @@ def test_the_tables_name_every_key_in_order() -> None:
         "form",
         "messages",
         "grpc_status",
+        "replay_of",
         "tls",
         "request",
         "response",

@@ -23,6 +23,8 @@ class FlowOpened(Body, frozen=True):
     """Address of the client, `host:port`."""
     intercepted: bool = False
     metadata_only: bool = False
+    replay_of: int = 0
+    """The flow whose request this one sends again, edited or not; 0: a client's own, or one made anew."""
 
 
 class FlowBound(Body, frozen=True):

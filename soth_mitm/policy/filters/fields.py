@@ -52,6 +52,7 @@ FIELDS: Final = (
     Field("msgs", "number", ("messages",), "number of messages", "msgs:>10", "of streams and WebSockets"),
     Field("comment", "text", ("comment",), "comment", "comment:todo"),
     Field("mark", "text", ("mark",), "mark", "mark:●"),
+    Field("replay", "number", ("replay_of",), "flow whose request it sends again", "replay:7"),
     Field("header", "deep", (), "header field, as `name: value`", "header:set-cookie"),
     Field("body", "deep", (), "body, decoded", "body:needle"),
     Field("reqheader", "deep", (), "header field of the request", "reqheader:authorization"),
@@ -92,7 +93,7 @@ STATES: Final = (
     StateOf("ndjson", "has JSON, line by line or value by value"),
     StateOf("ws", "switched protocols, to a WebSocket as a rule"),
     StateOf("paused", "is paused", _LATER),
-    StateOf("replay", "is a replay", _LATER),
+    StateOf("replay", "is a replay"),
 )
 
 BY_NAME: Final = {field.name: field for field in FIELDS}

@@ -61,6 +61,8 @@ class Searchable(Lined, Protocol):
     @property
     def process(self) -> str: ...
     @property
+    def replay_of(self) -> int: ...
+    @property
     def mark(self) -> str: ...
     @property
     def comment(self) -> str: ...
@@ -101,6 +103,7 @@ _STATES: Final[dict[str, tuple[tuple[str, ...], Test]]] = {
     "changed": (("modified",), lambda row: row.modified),
     "generated": (("generated",), lambda row: row.generated),
     "reused": (("reused",), lambda row: row.reused),
+    "replay": (("replay_of",), lambda row: row.replay_of > 0),
     "sse": (
         ("content_type", "form"),
         lambda row: row.form == "sse" or row.content_type == "text/event-stream",

@@ -95,7 +95,6 @@ def _code(source: str, column: int) -> Node:
 
 _UNANSWERED: Final = Range("status", 0, 0, "0")
 _ANSWERED: Final = Range("status", 1, 999, "any")
-_REPLAY: Final = "this version does not replay"
 _UDP: Final = "this version does not carry UDP"
 
 OPERATORS: Final = (
@@ -119,9 +118,9 @@ OPERATORS: Final = (
     Operator("~marker", "regex", "the mark", _text("mark")),
     Operator("~meta", "regex", "metadata", _never("metadata", "flows here have no metadata")),
     Operator("~q", "", "a request without a response yet", lambda _, __: All((State("http"), _UNANSWERED))),
-    Operator("~replay", "", "a replayed flow", _never("a replayed flow", _REPLAY)),
-    Operator("~replayq", "", "a replayed request", _never("a replayed request", _REPLAY)),
-    Operator("~replays", "", "a replayed response", _never("a replayed response", _REPLAY)),
+    Operator("~replay", "", "a replayed flow", _state("replay")),
+    Operator("~replayq", "", "a replayed request", _state("replay")),
+    Operator("~replays", "", "a replayed response", _state("replay")),
     Operator("~s", "", "a flow with a response", lambda _, __: All((State("http"), _ANSWERED))),
     Operator("~src", "regex", "the client's address", _text("client")),
     Operator("~t", "regex", "the media type of the response, or of the request", _either_type),

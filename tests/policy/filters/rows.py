@@ -37,6 +37,7 @@ ROWS = st.builds(
     ja4=st.sampled_from(["", "t13d1516h2_8daaf6152771_e5627efa2ab1"]),
     client=st.sampled_from(["127.0.0.1:51712", "[::1]:9", "unix"]),
     process=st.sampled_from(["", "curl", "vite"]),
+    replay_of=st.sampled_from([0, 0, 3]),
 )
 
 TERMS = st.sampled_from(
@@ -46,7 +47,7 @@ TERMS = st.sampled_from(
         "type:json", "is:error", "is:tls-failed", "is:tunnel", "is:sse", "is:grpc", "is:ws", "is:open",
         "is:marked", "port:443", "path:/v1/", "url:https://api", "client:127", "sni:shop", "ja4:t13d",
         "reason:expired", "comment:x",
-        "method:=get", "is:replay", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
+        "method:=get", "is:replay", "replay:3", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
         "ttfb:>1s", 'type:=""', "orders|status:404", "path:/rders|€/", "host:api&!is:error",
     ]
 )  # fmt: skip

@@ -134,7 +134,7 @@ def test_an_error_names_the_column_and_what_to_do(text: str, column: int, words:
         ("!(a b)", "not (“a” in the line and “b” in the line)"),
         ("body:/x+/", "the body matches /x+/"),
         ("reqheader:cookie", "a header field of the request has “cookie”"),
-        ("is:replay", "a flow that is a replay (never: this version does not do that yet)"),
+        ("is:replay replay:7", "is a replay and flow whose request it sends again is 7"),
         ("dur:>=2s", "duration is at least 2.0s"),
     ],
 )
