@@ -60,6 +60,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     h2_settings: int = 50
     h2_empty_frames: int = 200
     h2_other_frames: int = 1000
+    replay_concurrency: int = 32
+    replay_times: int = 10_000
     document_bytes: int = 256 * 1024 * 1024
     pretty_bytes: int = 64 * 1024 * 1024
     search_matches: int = 10_000
@@ -76,6 +78,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_timeout: float = 600.0
     pool_idle_timeout: float = 60.0
     handler_timeout: float = 15.0
+    replay_timeout: float = 120.0
     process_timeout: float = 5.0
     drain_timeout: float = 5.0
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.model.events import Direction
     from soth_mitm.net.drain import Drain
+    from soth_mitm.net.replay.replay import Replay
+    from soth_mitm.net.replay.replays import Replays
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.editing.draft import RequestDraft
     from soth_mitm.policy.learning import Learned
+    from soth_mitm.record.resending import Resend
 
 T = TypeVar("T")
 
@@ -33,6 +37,7 @@ class Control:
         self._drain = drain
         self._reload = reload
         self._said = Annotations()
+        self._replays: Replays | None = None
 
     async def drain(self, deadline: float | None = None) -> int:
         """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
@@ -65,6 +70,43 @@ class Control:
         if conversation is None:
             raise InjectionError(f"flow {flow} is no WebSocket that is open")
         conversation.inject(direction, label, data)
+
+    async def replay(
+        self,
+        what: Resend | RequestDraft,
+        *,
+        times: int = 1,
+        concurrency: int = 1,
+        timeout: float | None = None,
+        gaps: bool = False,
+    ) -> Replay:
+        """Send a request as new flows, `times` times, up to `concurrency` of them at once; return at once.
+
+        `record.resending.resend_of` makes a `Resend` of a recorded flow, and with its draft replaced that
+        of an edited one; a draft alone is a request made anew. `policy.retargeting` sends it elsewhere.
+        Each flow is told, decided about and recorded as every flow is, and linked to its original; that
+        stays as it is. After `timeout` seconds in which nothing moves (`limits.replay_timeout`) one is
+        cut. A body that is not in the draft is read on the proxy's loop. `gaps` has a WebSocket's messages
+        sent at the pace of the original, not at once.
+
+        Raises:
+            ReplayError: the request cannot be sent; the text says which part of it is wrong.
+        """
+        return await self._on_loop(self._replay(what, times, concurrency, timeout, gaps))
+
+    async def _replay(
+        self,
+        what: Resend | RequestDraft,
+        times: int,
+        concurrency: int,
+        timeout: float | None,
+        gaps: bool,
+    ) -> Replay:
+        if self._replays is None:
+            from soth_mitm.net.replay.replays import Replays
+
+            self._replays = Replays(self._shared)
+        return self._replays.begin(what, times=times, concurrency=concurrency, timeout=timeout, gaps=gaps)
 
     async def reload(self, config: Config) -> tuple[str, ...]:
         """Use other settings for connections made from now on; return the names of what changed."""

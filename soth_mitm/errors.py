@@ -28,6 +28,10 @@ class InjectionError(SothError):
     """A message of somebody's own cannot be sent into a flow."""
 
 
+class ReplayError(SothError):
+    """A request cannot be sent again as it is."""
+
+
 class ProtocolError(SothError):
     """A peer broke the protocol.
 

@@ -76,6 +76,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("h2_settings", 50, "SETTINGS and GOAWAY frames", "close with GOAWAY", "settings_flood"),
     Limit("h2_empty_frames", 200, "frames without content", "close with GOAWAY", "empty_frame_flood"),
     Limit("h2_other_frames", 1000, "frames without effect", "close with GOAWAY", "idle_frame_flood"),
+    Limit("replay_concurrency", 32, "requests", "wait in line", "replay_full"),
+    Limit("replay_times", 10_000, "requests of a replay", "refuse the replay", "replay_times"),
     Limit("document_bytes", 256 * MIB, "bytes", "show the body up to there", "document_full"),
     Limit("pretty_bytes", 64 * MIB, "bytes", "show it as it is until told otherwise", "pretty_full"),
     Limit("search_matches", 10_000, "matches", "count the rest without their places", "search_full"),
@@ -92,6 +94,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("idle_timeout", 600, "seconds", "close both sides", "idle_timeout"),
     Limit("pool_idle_timeout", 60, "seconds", "close the idle connection", "pool_idle"),
     Limit("handler_timeout", 15, "seconds", "go on without the handler, or answer 500", "handler_timeout"),
+    Limit("replay_timeout", 120, "seconds in which nothing moves", "cut the replay", "stage_timeout"),
     Limit("process_timeout", 5, "seconds", "leave the program unknown", "process_timeout"),
     Limit("drain_timeout", 5, "seconds", "close what is still open", "drain_deadline"),
 )

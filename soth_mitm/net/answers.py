@@ -129,8 +129,18 @@ def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> No
     if not session.intercepted:
         with contextlib.suppress(ConnectError):
             _, (host, port), path = _parts(target)
-    flow = session.shared.new_flow(session.life.number)
-    flow.emit(FlowOpened(FlowKind.FAILED, session.scheme, host, port, session.client, session.decrypted))
+    flow = session.new_flow()
+    flow.emit(
+        FlowOpened(
+            FlowKind.FAILED,
+            session.scheme,
+            host,
+            port,
+            session.client,
+            session.decrypted,
+            replay_of=session.replay_of,
+        )
+    )
     if method:
         flow.emit(RequestHead(method, target, "", raw, path))
     flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, status, words.advice))

@@ -50,7 +50,7 @@ class Exchange:
         self.shared = session.shared
         self.head = head
         self.place = place
-        self.flow = session.shared.new_flow(session.life.number)
+        self.flow = session.new_flow()
         self.conn: UpstreamConn | None = None
         self.response_head: http1.ResponseHead | None = None
         self.request_done = False
@@ -92,6 +92,7 @@ class Exchange:
                 session.client,
                 session.decrypted,
                 not self.capture,
+                session.replay_of,
             )
         )
         forwarded = b"" if place.raw is head.raw else place.raw

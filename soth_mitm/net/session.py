@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soth_mitm.hooks.messages import ConnectionInfo
-    from soth_mitm.net.life import ConnLife
+    from soth_mitm.net.life import ConnLife, FlowLife
     from soth_mitm.net.origin import Origin, Place
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 class ClientSession(ClientTransport):
     """What a client's connection carries: requests one after another, or a stream of bytes."""
+
+    replay_of = 0
+    """The flow whose request comes here again; 0 for what a client sends."""
 
     def __init__(
         self,
@@ -192,6 +195,10 @@ class ClientSession(ClientTransport):
         user = self.exchange or self.stream
         if user is not None:
             user.gate.set(Why.FULL, full)
+
+    def new_flow(self) -> FlowLife:
+        """Return the next flow of this connection."""
+        return self.shared.new_flow(self.life.number)
 
     # --- exchanges ------------------------------------------------------------------------------
 

@@ -164,10 +164,10 @@ class Shared:
         self._conns += 1
         return ConnLife(self.bus, self._conns, self.slices)
 
-    def new_flow(self, conn: int) -> FlowLife:
+    def new_flow(self, conn: int, kind: type[FlowLife] = FlowLife) -> FlowLife:
         """Return the next flow, of client conn `conn`."""
         self._flow_count += 1
-        life = FlowLife(self.bus, self._flow_count, conn, on_end=self._flow_end)
+        life = kind(self.bus, self._flow_count, conn, on_end=self._flow_end)
         if not self.capturing:
             life.told = False
             self.passed_untold += 1
