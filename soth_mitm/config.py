@@ -155,7 +155,7 @@ class ProxyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: str
     """A glob over the host, as that of a `HostRule`."""
     via: str
-    """`http://user:pass@host:port`, `socks5://…`, `socks5h://…`, or `direct`."""
+    """`http://user:pass@host:port`, `https://…`, `socks5://…`, `socks5h://…`, or `direct`."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -106,7 +106,9 @@ class Proxy:
         )
         shared.tls.configure(config.tls)
         shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
-        shared.dialer = Dialer(connect_timeout=config.limits.connect_timeout, override=self._resolver)
+        shared.dialer = Dialer(
+            connect_timeout=config.limits.connect_timeout, override=self._resolver, meet=shared.meet_proxy
+        )
         shared.pool = Pool(shared)
         shared.admission = Admission(shared)
         self._tell_ca()

@@ -160,6 +160,10 @@ DIAL: dict[str, tuple[str, str]] = {
         "no proxy's answer",
         "{site} does not answer as a proxy of that kind: check scheme and port in the settings.",
     ),
+    "proxy_tls_failed": (
+        "no TLS with proxy",
+        "TLS with the proxy {site} failed: check that it speaks TLS; a rule for its host says whom to trust.",
+    ),
 }
 """Words and hint per code of a failed dial; `{site}` is the upstream with its port, or the proxy
 on the way where there is one."""

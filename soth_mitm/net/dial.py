@@ -22,6 +22,7 @@ from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.net.life import ConnLife
+    from soth_mitm.net.securehop import Meeting
     from soth_mitm.policy.routes import Hop
 
 Address = tuple[str, int]
@@ -50,6 +51,7 @@ _WORDS = {
     "proxy_closed": "that proxy hung up",
     "proxy_timeout": "that proxy did not answer",
     "proxy_reply_invalid": "that proxy's answer makes no sense",
+    "proxy_tls_failed": "TLS with that proxy failed",
 }
 
 REFUSED_HERE = frozenset({"upstream_host_full", "upstream_queue_timeout", "circuit_open"})
@@ -95,6 +97,13 @@ class Dialled(NamedTuple):
     address: Address
     dns_ns: int
     connect_ns: int
+    local: Address | None = None
+    """Where the connection comes from, where the socket does not know."""
+
+    @property
+    def near(self) -> Address:
+        """Our own address."""
+        return self.local or self.sock.getsockname()
 
 
 class Dialer:
@@ -108,11 +117,14 @@ class Dialer:
         *,
         connect_timeout: float,
         override: Override | None = None,
+        meet: Callable[[Hop], Meeting] | None = None,
         ttl: float = 30.0,
         capacity: int = 1024,
     ) -> None:
         self._timeout = connect_timeout
         self._override = override
+        self._meet = meet
+        """Says how TLS is begun with a proxy that wants it."""
         self._ttl = ttl
         self._capacity = capacity
         self._made: WeakSet[socket.socket] = WeakSet()
@@ -188,10 +200,16 @@ class Dialer:
             resolved = life.emit(DialResolved(tuple(f"{ip}" for ip, _ in addresses)))
             try:
                 async with asyncio.timeout(self._timeout):
-                    if via is None or not tunnel:
+                    if via is None:
                         sock, address = await self._race(addresses, self._attempt)
+                        local = None
+                    elif via.speaks_http:
+                        sock, address, local = await self._to_proxy(via, addresses)
+                        if tunnel:
+                            await self._tunnel(sock, via, host, port)
                     else:
-                        sock, address = await self._through(via, addresses, host, port)
+                        sock, address = await self._by_socks(via, addresses, host, port)
+                        local = None
             except TimeoutError as error:
                 detail = f"no answer in {self._timeout:g} s"
                 raise DialError(*near, stage="connect", code="connect_timeout", detail=detail) from error
@@ -208,21 +226,34 @@ class Dialer:
                 )
             life.emit(DialFailed(error.stage, error.code, error.detail))
             raise error from error.__cause__
-        return Dialled(sock, address, resolved - started, clock() - resolved)
+        return Dialled(sock, address, resolved - started, clock() - resolved, local)
 
-    async def _through(
+    async def _to_proxy(
+        self, via: Hop, addresses: tuple[Address, ...]
+    ) -> tuple[socket.socket, Address, Address | None]:
+        """Connect to an HTTP proxy; in TLS, where that is how it is reached."""
+        sock, address = await self._race(addresses, self._attempt)
+        meet = self._meet
+        if not via.secure or meet is None:
+            return sock, address, None
+        # Here, so that who has no such proxy never loads what carries TLS to it.
+        from soth_mitm.net.securehop import secure
+
+        local: Address = sock.getsockname()
+        return await secure(sock, lambda: meet(via), host=via.host, port=via.port), address, local
+
+    async def _tunnel(self, sock: socket.socket, via: Hop, host: str, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await hops.open_tunnel(loop, sock, via, host=host, port=port, timeout=self._timeout)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def _by_socks(
         self, via: Hop, addresses: tuple[Address, ...], host: str, port: int
     ) -> tuple[socket.socket, Address]:
-        """Connect to the proxy, and have it connect on."""
-        if via.speaks_http:
-            sock, address = await self._race(addresses, self._attempt)
-            loop = asyncio.get_running_loop()
-            try:
-                await hops.open_tunnel(loop, sock, via, host=host, port=port, timeout=self._timeout)
-            except BaseException:
-                sock.close()
-                raise
-            return sock, address
+        """Connect to a SOCKS proxy, and have it connect on."""
         if via.scheme == "socks5":  # an IPv4 address is what such a proxy most likely can reach
             found = sorted(await self.resolve(host, port), key=lambda each: ":" in each[0])
             host, port = found[0]

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
     from soth_mitm.net.process.lookup import ProcessLookup
+    from soth_mitm.net.securehop import Meeting
     from soth_mitm.net.tls.ca import CertificateAuthority
     from soth_mitm.net.tls.leaf import LeafCache
     from soth_mitm.net.tls.upstream import UpstreamTls
     from soth_mitm.net.upstream import UpstreamConn
+    from soth_mitm.policy.routes import Hop
     from soth_mitm.record.bus import Bus
 
 
@@ -210,6 +212,16 @@ class Shared:
             flow.emit(HandlerFailed(hook, text, self.config.handler_fails))
         else:
             self.bus.publish(Notice("error", f"the handler's {hook} failed: {text}"))
+
+    def meet_proxy(self, hop: Hop) -> Meeting:
+        """Return how TLS is begun with a proxy on the way: as the rules say for its host."""
+        from soth_mitm.net.securehop import Meeting
+
+        decision = self.policy.decide(hop.host, hop.port)
+        verify = not decision.insecure
+        context, name = self.tls.meet(decision.tls, hop.host, verify=verify, alpn=("http/1.1",))
+        around = self.tls.resuming(hop.host, hop.port, verify=verify)
+        return Meeting(context, name, around, self.config.limits.write_buffer_bytes)
 
     def is_self(self, host: str, port: int) -> bool:
         """Return whether a target is one of this proxy's own listeners."""

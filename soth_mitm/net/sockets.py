@@ -7,10 +7,11 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 _TCP_ESTABLISHED = 1
 _HAS_TCP_INFO = hasattr(socket, "TCP_INFO")
@@ -57,6 +58,19 @@ def reset_on_close(sock: socket.socket) -> None:
     """Make closing this socket send a RST instead of a FIN."""
     with contextlib.suppress(OSError):  # where the peer closed it first, nothing is left to reset
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def adopt(
+    loop: asyncio.AbstractEventLoop,
+    factory: Callable[[], asyncio.BaseProtocol],
+    sock: socket.socket,
+    **tls: Any,  # noqa: ANN401
+) -> None:
+    """Make a transport of a connected socket, of whichever family; `tls` as for `create_connection`."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        await loop.create_connection(factory, sock=sock, **tls)
+    else:
+        await loop.create_unix_connection(factory, sock=sock, **tls)
 
 
 def half_close(transport: asyncio.WriteTransport) -> bool:

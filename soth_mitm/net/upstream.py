@@ -19,7 +19,7 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.admission import Site
 from soth_mitm.net.dial import Address, DialError, Dialled
-from soth_mitm.net.sockets import format_address
+from soth_mitm.net.sockets import adopt, format_address
 from soth_mitm.net.tls import chain, failure
 from soth_mitm.policy.tls import UpstreamRule
 from soth_mitm.proto.http1 import ResponseReader
@@ -275,7 +275,7 @@ async def start(shared: Shared, life: ConnLife, *, peer: Peer, dialled: Dialled)
         if peer.scheme == "https":
             await _shake_hands(shared, conn, dialled)
         else:
-            await asyncio.get_running_loop().create_connection(lambda: conn, sock=dialled.sock)
+            await adopt(asyncio.get_running_loop(), lambda: conn, dialled.sock)
         if life.admitted is not None:
             life.admitted.reached()
     except asyncio.CancelledError:
@@ -294,9 +294,10 @@ async def _shake_hands(shared: Shared, conn: UpstreamConn, dialled: Dialled) -> 
     with shared.tls.resuming(peer.host, peer.port, sni=peer.sni, verify=peer.verify) as key:
         try:
             context, name = shared.tls.meet(peer.tls, peer.sni, verify=peer.verify, alpn=peer.alpn)
-            await asyncio.get_running_loop().create_connection(
+            await adopt(
+                asyncio.get_running_loop(),
                 lambda: conn,
-                sock=dialled.sock,
+                dialled.sock,
                 ssl=context,
                 server_hostname=name,
                 ssl_handshake_timeout=shared.config.limits.tls_timeout,
@@ -378,7 +379,7 @@ async def dial(
         ConnOpened(
             Side.UPSTREAM,
             format_address(dialled.address),
-            format_address(dialled.sock.getsockname()),
+            format_address(dialled.near),
         )
     )
     return life, dialled
@@ -387,7 +388,7 @@ async def dial(
 def _reached_ourselves(shared: Shared, dialled: Dialled) -> bool:
     """Return whether a name has led back to one of our listeners, on whichever address of this machine."""
     address, port = dialled.address
-    near = dialled.sock.getsockname()[0]
+    near = dialled.near[0]
     return shared.is_self(address, port) or (near == address and shared.is_self("", port))
 
 

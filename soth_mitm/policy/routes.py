@@ -17,11 +17,11 @@ from soth_mitm.proto.authority import Authority, parse_authority
 if TYPE_CHECKING:
     from soth_mitm.config import Config
 
-Scheme = Literal["http", "socks5", "socks5h"]
+Scheme = Literal["http", "https", "socks5", "socks5h"]
 FROM_ENVIRONMENT = "$NO_PROXY"
 """In `no_proxy`, stands for what the variable of that name lists."""
 DIRECT = "direct"
-_PORTS: dict[str, int] = {"http": 80, "socks5": 1080, "socks5h": 1080}
+_PORTS: dict[str, int] = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _URL = re.compile(r"(?:([A-Za-z0-9+.\-]+)://)?(?:([^@/]*)@)?([^@/]+)/?")
 
 
@@ -38,7 +38,12 @@ class Hop(msgspec.Struct, frozen=True):
     @property
     def speaks_http(self) -> bool:
         """Whether it is an HTTP proxy: tunnels by CONNECT, plain requests in absolute-form."""
-        return self.scheme == "http"
+        return self.scheme in ("http", "https")
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is reached through TLS."""
+        return self.scheme == "https"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{Authority(self.host, self.port)}"
@@ -48,7 +53,7 @@ class Hop(msgspec.Struct, frozen=True):
 
 
 def parse_hop(url: str, *, where: str) -> Hop:
-    """Read `http://user:pass@host:port`, `socks5://…` or `socks5h://…`; `http` where no scheme is given.
+    """Read `http://user:pass@host:port`, `https://…`, `socks5://…` or `socks5h://…`; `http` is the default.
 
     User and password may be percent-encoded. Raises `ConfigError`; `where` names the setting in its text.
     """
@@ -57,7 +62,8 @@ def parse_hop(url: str, *, where: str) -> Hop:
     if match is None or scheme not in _PORTS:
         raise ConfigError(
             f"{where}: {_without_password(url)!r} is no proxy that can be used; write "
-            f"http://HOST:PORT, socks5://HOST:PORT or socks5h://HOST:PORT (the proxy resolves names)"
+            f"http://HOST:PORT, https://HOST:PORT (TLS to the proxy), socks5://HOST:PORT or "
+            f"socks5h://HOST:PORT (the proxy resolves names)"
         )
     user, colon, password = (match[2] or "").partition(":")
     if match[2] is not None and not (user and colon):

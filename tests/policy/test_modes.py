@@ -79,7 +79,7 @@ def test_no_text_of_a_mode_shows_its_password() -> None:
     mode = parse("upstream:http://me:secret@proxy.test")
     assert "secret" not in f"{mode} {mode!r} {mode.hop} {mode.hop!r}"
     assert str(mode) == "upstream:http://proxy.test:80"
-    for wrong in ("https://me:secret@x", "http://me:secret@x:99999", "http://me:sec/secret@x", "me:secret@@"):
+    for wrong in ("ftp://me:secret@x", "http://me:secret@x:99999", "http://me:sec/secret@x", "me:secret@@"):
         with pytest.raises(ConfigError) as caught:
             parse(f"upstream:{wrong}")
         assert "secret" not in str(caught.value)
@@ -110,7 +110,7 @@ def test_options_stand_behind_commas() -> None:
         ("reverse:quic://api.test", "'quic' is none of http, https, h2c"),
         ("reverse:http://api.test:0", "cannot be read"),
         ("upstream:", "the proxy is missing"),
-        ("upstream:https://proxy.test", "write http://HOST:PORT, socks5://HOST:PORT"),
+        ("upstream:ftp://proxy.test", "write http://HOST:PORT, https://HOST:PORT"),
         ("upstream:http://me@proxy.test:80", "write user and password as USER:PASSWORD@"),
         ("unix:run/x.sock", "the socket's path must be there"),
         ("unix:/" + "x" * 107, "at most 107 bytes, this one 108"),
