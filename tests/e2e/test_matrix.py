@@ -6,7 +6,11 @@ through. To add a protocol, add a `Speaks` to `SPEAKS`; to add a mode, a `Way` t
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +20,9 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from soth_mitm.model.events import Event, FlowClosed, FlowKind, FlowOpened, RequestHead
+from soth_mitm.model.events import Event, FlowClosed, FlowKind, FlowOpened, MessageSeen, RequestHead
 from soth_mitm.record.reader import DumpReader
+from tests.e2e import matrix_peers as peers
 from tests.e2e.proxied import Got, curl
 from tests.helpers import invariants
 from tests.helpers.origins import HOST, Answer, Authority, Origin
@@ -79,6 +84,18 @@ METHODS = {
 }
 
 
+class Made(NamedTuple):
+    """What went through the proxy, to be compared with what was recorded of it."""
+
+    mode: str
+    scheme: str
+    port: int
+    target: str
+    """What the target of the request ends with."""
+    reason: str = "completed"
+    messages: peers.Messages | None = None
+
+
 class World:
     """The two programs, the origins, and where everything listens."""
 
@@ -91,9 +108,17 @@ class World:
         self.upload = place / "upload.bin"
         self.upload.write_bytes(bytes(range(256)) * 40)
         self.origins = {"http": Origin(ANSWERS), "https": Origin(ANSWERS, authority.server_context())}
+        self.streams = {
+            "http": peers.StreamOrigin(None),
+            "https": peers.StreamOrigin(authority.server_context("h2")),
+        }
+        self.chats: dict[str, int] = {}
+        """Where WebSockets are served, by scheme."""
+        self.calls: dict[str, int] = {}
+        """Where calls of gRPC are answered; empty without grpcio."""
         self.ports: dict[str, int] = {}
-        self.made: list[tuple[str, str]] = []
-        """Mode and scheme of the requests that went through the proxy, in order."""
+        self.made: list[Made] = []
+        """What went through the proxy, in order."""
         self.direct: dict[tuple[str, str], tuple[Got, bytes]] = {}
         """What curl and origin see without the proxy, by scheme and method."""
 
@@ -103,16 +128,26 @@ class World:
             int(following.wait_for(rf"listening on {scheme}://127\.0\.0\.1:([0-9]+)", on="err")[1])
             for scheme in ("http", "socks5h")
         )
-        targets = {scheme: f"{scheme}://{HOST}:{origin.port}" for scheme, origin in self.origins.items()}
         return {
             "regular": "regular@0",
             "socks5": "socks5@0",
             "through http": f"upstream:http://{HOST}:{http}@0",
             "through socks5": f"upstream:socks5h://{HOST}:{socks}@0",
-            "reverse http": f"reverse:{targets['http']}@0",
-            "reverse https": f"reverse:{targets['https']}@0",
+            **{f"reverse {name}": f"reverse:{target}@0" for name, target in self.targets().items()},
             "unix": f"unix:{self.socket}",
         }
+
+    def targets(self) -> dict[str, str]:
+        """Return the origins that stand behind `reverse` modes, by name: what they speak, and the scheme."""
+        found = {}
+        for scheme in SCHEMES:
+            h2 = scheme.replace("http", "h2c") if scheme == "http" else scheme
+            found[scheme] = f"{scheme}://{HOST}:{self.origins[scheme].port}"
+            found[f"chat {scheme}"] = f"{scheme}://{HOST}:{self.chats[scheme]}"
+            found[f"stream {scheme}"] = f"{h2}://{HOST}:{self.streams[scheme].port}"
+            if self.calls:
+                found[f"call {scheme}"] = f"{h2}://{HOST}:{self.calls[scheme]}"
+        return found
 
     def listens(self, program: Running, names: list[str]) -> None:
         """Note where the program listens, once it has said so of all its modes."""
@@ -147,6 +182,20 @@ WAYS = {
 def world(place: Path, authority: Authority) -> Iterator[World]:
     """Run both programs; when all cases are done, what was recorded is checked as a whole."""
     world = World(place, authority)
+    with contextlib.ExitStack() as stack:
+        for scheme in SCHEMES:
+            context = authority.server_context() if scheme == "https" else None
+            world.chats[scheme] = stack.enter_context(peers.echoing(context))
+            stack.callback(world.streams[scheme].close)
+        world.calls = stack.enter_context(peers.answering(authority))
+        yield from run(world)
+    for origin in world.origins.values():
+        origin.close()
+
+
+def run(world: World) -> Iterator[World]:
+    """Run the two programs."""
+    place = world.place
     following = running(
         "--dump", "-q", "-p", "0", "-m", "regular", "-m", "socks5", "--tunnel", "*", home=place
     )
@@ -157,8 +206,6 @@ def world(place: Path, authority: Authority) -> Iterator[World]:
         with first as program:
             world.listens(program, list(modes))
             yield world
-    for origin in world.origins.values():
-        origin.close()
 
 
 def cases() -> Iterator[tuple[str, str, str, str]]:
@@ -206,7 +253,7 @@ def test_what_passes_is_what_passes_without_the_proxy(
     wanted, direct = directly(world, scheme=scheme, method=method)
     got = ask(world, mode, spoken, scheme=scheme, method=method)
     assert (wanted.code, got.code) == (0, 0), got.err
-    world.made.append((mode, scheme))
+    world.made.append(Made(mode, scheme, world.origins[scheme].port, TOKEN))
     (through,) = world.origins[scheme].requests
     world.origins[scheme].requests.clear()
     if SPEAKS[spoken].same_bytes:
@@ -216,6 +263,102 @@ def test_what_passes_is_what_passes_without_the_proxy(
         assert body_of(got.out).lower() == body_of(wanted.out).lower()  # trailers lose their case
         assert through.split(b" ", 2)[:2] == direct.split(b" ", 2)[:2]
         assert len(through) > len(direct) // 2
+
+
+# --- WebSockets and gRPC
+
+
+def ways() -> Iterator[tuple[str, str]]:
+    """Yield mode and scheme of the origin."""
+    for mode in WAYS:
+        for scheme in SCHEMES:
+            yield mode, scheme
+
+
+def reach(world: World, mode: str, name: str, port: int) -> tuple[socket.socket, int]:
+    """Connect to an origin in a mode; return the connection, and the port that the client asks for.
+
+    `name` is that of the origin behind `reverse` modes.
+    """
+    if mode == "unix":
+        return peers.through_unix(world.socket, port), port
+    if mode == "socks5":
+        return peers.through_socks(world.ports["socks5"], port), port
+    if WAYS[mode].scheme:
+        port = world.ports[f"reverse {name}"]
+        return socket.create_connection(("127.0.0.1", port), DEADLINE), port
+    proxy = mode.replace("upstream", "through")
+    return peers.through_http(world.ports[proxy], port), port
+
+
+def trusting(world: World, mode: str, scheme: str, *alpn: str) -> ssl.SSLContext | None:
+    """Return a context of a client whose TLS the proxy ends; None where it speaks none."""
+    if (WAYS[mode].scheme or scheme) == "http":
+        return None
+    context = ssl.create_default_context(cafile=world.ca)
+    context.set_alpn_protocols(list(alpn))
+    return context
+
+
+@pytest.mark.parametrize(("mode", "scheme"), list(ways()))
+def test_what_is_said_over_a_websocket_passes_and_is_told(world: World, mode: str, scheme: str) -> None:
+    sock, port = reach(world, mode, f"chat {scheme}", world.chats[scheme])
+    path = f"/chat?{TOKEN}"
+    context = trusting(world, mode, scheme, "http/1.1")
+    agreed, messages = peers.chat(sock, f":{port}{path}", context)
+    assert agreed.startswith("permessage-deflate")
+    messages += [(peers.UP, 2), (peers.DOWN, 2)]
+    world.made.append(Made(mode, scheme, world.chats[scheme], path, "websocket_completed", messages))
+
+
+@pytest.mark.parametrize(("mode", "scheme"), list(ways()))
+def test_what_is_said_over_a_websocket_on_a_stream_passes_and_is_told(
+    world: World, mode: str, scheme: str
+) -> None:
+    origin = world.streams[scheme]
+    sock, port = reach(world, mode, f"stream {scheme}", origin.port)
+    path = f"/chat?{TOKEN}"
+    context = trusting(world, mode, scheme, "h2")
+    head, messages = asyncio.run(peers.stream_chat(origin, sock, f"{HOST}:{port}{path}", context))
+    assert head[b":authority"] == f"{HOST}:{origin.port}".encode()
+    assert head[b":path"] == path.encode()
+    assert head[b":scheme"] == scheme.encode()
+    assert head[b"x-case"] == b"kept"
+    world.made.append(Made(mode, scheme, origin.port, path, "websocket_completed", messages))
+
+
+@pytest.mark.parametrize(("mode", "scheme"), [way for way in ways() if way[0] != "unix"])
+def test_a_call_passes_and_its_messages_are_told(
+    world: World, mode: str, scheme: str, tmp_path: Path
+) -> None:
+    body, messages = peers.calls()
+    port, path = world.calls[scheme], "/grpc.testing.TestService/FullDuplexCall"
+    (tmp_path / "body").write_bytes(body)
+    options = (
+        "-i",
+        "--data-binary",
+        f"@{tmp_path / 'body'}",
+        "-H",
+        "Content-Type: application/grpc",
+        "-H",
+        "TE: trailers",
+    )
+    spoken = {"http": "--http2-prior-knowledge", "https": "--http2"}
+    direct = curl("--cacert", world.roots, spoken[scheme], *options, f"{scheme}://{HOST}:{port}{path}")
+    way = WAYS[mode]
+    seen = way.scheme or scheme
+    url = f"{seen}://{HOST}:{world.ports[f'reverse call {scheme}'] if way.scheme else port}{path}"
+    arguments = [part.format(**world.ports) for part in way.arguments]
+    got = curl(
+        "--cacert", world.ca, "--suppress-connect-headers", "-p", spoken[seen], *options, *arguments, url
+    )
+    assert (direct.code, got.code) == (0, 0), got.err
+    assert got.out == direct.out
+    assert b"grpc-status: 0" in got.out
+    world.made.append(Made(mode, scheme, port, path, messages=messages))
+
+
+# --- all of it
 
 
 def test_a_user_and_password_and_a_proxy_header_are_what_curl_sends(world: World, tmp_path: Path) -> None:
@@ -249,7 +392,7 @@ def test_every_flow_ended_once_and_as_it_should_and_no_socket_is_left(world: Wor
     """The last of the module: it ends what the others did."""
     if not world.made:
         ask(world, "regular", "h1", scheme="http", method="get")
-        world.made.append(("regular", "http"))
+        world.made.append(Made("regular", "http", world.origins["http"].port, TOKEN))
     process = psutil.Process(world.program.pid)
     listening = set(world.ports.values())
 
@@ -273,11 +416,14 @@ def test_every_flow_ended_once_and_as_it_should_and_no_socket_is_left(world: Wor
             flows.setdefault(event.flow, []).append(event)
     done = [each for each in flows.values() if opened(each).flow_kind is FlowKind.HTTP]
     assert len(done) == len(world.made)
-    for flow, (mode, scheme) in zip(done, world.made, strict=True):
-        assert (opened(flow).scheme, opened(flow).host) == (scheme, HOST), mode
-        assert opened(flow).port == world.origins[scheme].port
+    for flow, made in zip(done, world.made, strict=True):
+        assert (opened(flow).scheme, opened(flow).host) == (made.scheme, HOST), made
+        assert opened(flow).port == made.port
         (head,) = [event.body for event in flow if isinstance(event.body, RequestHead)]
-        assert head.target.endswith(TOKEN.encode())
+        assert head.target.endswith(made.target.encode())
         ends = [event.body for event in flow if isinstance(event.body, FlowClosed)]
-        assert [end.reason for end in ends] == ["completed"], mode
+        assert [end.reason for end in ends] == [made.reason], made
+        if made.messages is not None:
+            told = [event.body for event in flow if isinstance(event.body, MessageSeen)]
+            assert [(seen.direction, seen.size) for seen in told] == made.messages, made
     invariants.check(events)

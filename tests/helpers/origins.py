@@ -36,10 +36,12 @@ class Authority:
             blob.write_to_path(self.chain, append=number > 0)
         issued.private_key_pem.write_to_path(self.key)
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self, *alpn: str) -> ssl.SSLContext:
         """Return a server's context with a certificate for `HOST` that `roots` vouches for."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain, self.key)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
         return context
 
 
