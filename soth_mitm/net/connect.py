@@ -33,7 +33,7 @@ from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import FixedOrigin, OwnOrigin
 from soth_mitm.net.passthrough import pass_through
-from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until
+from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until, readable
 from soth_mitm.net.session import ClientSession
 from soth_mitm.net.tls import failure
 from soth_mitm.net.tls.leaf import LeafError, sans_of
@@ -58,6 +58,8 @@ HTTP1 = ("http/1.1",)
 HTTP2 = ("h2", "http/1.1")
 """What is offered in TLS, to either side."""
 _HELLO_MOST = 65_536
+_FRAME_HEAD = 9
+_SETTINGS = b"\x04\x00\x00\x00\x00\x00"
 
 
 class Tunnelled(Exception):
@@ -244,6 +246,9 @@ class Connect:
             handle.cancel()
             loop.remove_reader(self._sock)
             loop.remove_reader(server)
+        if who == "server" and _settings(peek_now(server, _FRAME_HEAD)):
+            # A server of HTTP/2 does not wait for the client's preface (RFC 9113 section 3.4).
+            who = "client" if await readable(self._sock, wait) else "nobody"
         if who == "client" or peek_now(self._sock, 1) is not None:
             return
         detail = "the server spoke first" if who == "server" else f"no byte from the client within {wait:g} s"
@@ -451,3 +456,8 @@ class HandshakeFailed(Exception):
 
 def _sniff_needs(data: bytes) -> int:
     return len(data) + 1 if not data or sniff(data) is Sniff.NEED_MORE else len(data)
+
+
+def _settings(data: bytes | None) -> bool:
+    """Whether a server's first bytes are the head of the SETTINGS with which HTTP/2 begins."""
+    return data is not None and data[3:] == _SETTINGS

@@ -141,52 +141,57 @@ class StreamOrigin:
                 peer.wire.abort()
 
 
-async def stream_chat(
-    origin: StreamOrigin, sock: socket.socket, target: str, context: ssl.SSLContext | None
-) -> tuple[dict[bytes, bytes], Messages]:
-    """Open a WebSocket on a stream, say a word each way, and close; return the request as it arrived.
-
-    `target` is what the client asks for, as `host:port/path`.
-    """
+def extended(target: str, context: ssl.SSLContext | None) -> list[tuple[bytes, bytes]]:
+    """Return the request for a WebSocket at `host:port/path`."""
     authority, slash, path = target.partition("/")
-    request = {
-        b":method": b"CONNECT",
-        b":protocol": b"websocket",
-        b":scheme": b"http" if context is None else b"https",
-        b":authority": authority.encode(),
-        b":path": (slash + path).encode(),
-        b"sec-websocket-version": b"13",
-        b"x-case": b"kept",
-    }
-    async with origin.open() as servers:
+    return [
+        (b":method", b"CONNECT"),
+        (b":protocol", b"websocket"),
+        (b":scheme", b"http" if context is None else b"https"),
+        (b":authority", authority.encode()),
+        (b":path", (slash + path).encode()),
+        (b"sec-websocket-version", b"13"),
+        (b"x-case", b"kept"),
+    ]
+
+
+async def stream_chat(
+    sock: socket.socket, target: str, context: ssl.SSLContext | None, origin: StreamOrigin | None = None
+) -> tuple[dict[bytes, bytes], Messages]:
+    """Open a WebSocket on a stream, say a word each way, and close.
+
+    With `origin` the far end is a stream too, and played here; without, it is a server that echoes.
+    Returns the request as `origin` saw it, and the messages.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        servers: list[Peer] = await stack.enter_async_context(origin.open()) if origin is not None else []
         client = Peer(await wrap(sock, context=context, name=HOST), client=True)
 
-        def asked() -> list[tuple[Peer, int]]:
+        def asked() -> list[StreamEnd]:
             for server in servers:
                 server.pump()
-            return [
-                (server, number)
-                for server in servers
-                for number, seen in server.messages.items()
-                if seen.head
-            ]
+            return [StreamEnd(server, at) for server in servers for at in server.messages]
 
         await client.until(lambda: (asked(), client.peer_settings.get(8))[1], "the offer of extended CONNECT")
-        stream = client.ask(list(request.items()), end=False)
-        await client.until(asked, "the request")
-        ((server, number),) = asked()
-        server.head_out(number, [(b":status", b"200")])
-        near, far = StreamEnd(client, stream), StreamEnd(server, number)
+        near = StreamEnd(client, client.ask(extended(target, context), end=False))
+        far = None
+        if origin is not None:
+            await client.until(asked, "the request")
+            (far,) = asked()
+            far.peer.head_out(far.stream, [(b":status", b"200")])
+        await client.head(near.stream)
         for up, down in ((HELLO, ANSWER), (BYE, GOODBYE)):
             near.send(up)
-            await far.same(up)
-            far.send(down)
+            if far is not None:
+                await far.same(up)
+                far.send(down)
             await near.same(down)
-        far.close()
         near.close()
-        await client.until(lambda: near.message.over and far.message.over, "the end of both directions")
-        seen = dict(far.message.head)
+        if far is not None:
+            far.close()
+        await client.until(lambda: near.message.over and (far is None or far.message.over), "the end")
         client.wire.abort()
+        seen = dict(far.message.head) if far is not None else {}
     return seen, [(UP, 5), (DOWN, 5), (UP, 2), (DOWN, 2)]
 
 

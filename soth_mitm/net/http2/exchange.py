@@ -56,8 +56,11 @@ class StreamExchange(Relaying):
         self, session: StreamSession, stream: Stream, head: heads.RequestHead, *, place: Place, wire: int
     ) -> None:
         super().__init__(session, stream, head, place=place, wire=wire)
-        if place.authority and place.authority != head.authority:
-            self.sent_head = heads.with_authority(head, place.authority)
+        # A client of a reverse mode does not know what the server is called, or that it speaks TLS.
+        scheme = head.scheme if session.intercepted or not head.scheme else place.scheme.encode()
+        authority = place.authority or head.authority
+        if authority != head.authority or scheme != head.scheme:
+            self.sent_head = heads.addressed(head, scheme=scheme, authority=authority or head.host)
         self._group: Group | None = None
         self.came = b""
         """The head as it came, where that was a request of HTTP/1.1 that asked for HTTP/2."""

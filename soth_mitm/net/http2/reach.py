@@ -12,8 +12,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.dial import DialError
 from soth_mitm.net.http2.h1leg import Http1Leg
 from soth_mitm.net.http2.upstream import Mux
+from soth_mitm.net.upstream import UpstreamTlsError
 
 if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Leg, LegUser
@@ -39,6 +41,8 @@ class Group:
         self._moved = 0.0
         """When a connection of HTTP/1.1 became free last."""
         self._speaks = ""
+        self._failure: DialError | UpstreamTlsError | None = None
+        """Why the connection that was dialled ahead could not be made, for who waits for it."""
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -49,12 +53,35 @@ class Group:
     def warm(self) -> None:
         """Begin to use a connection that was made before, so that its settings are known early."""
         conn = self._session.origin.ready(self._place)
-        if conn is None:
+        if conn is not None:
+            self._keep(conn)
+
+    def dial_ahead(self) -> None:
+        """Dial before the first request, for a client that has to know early what the upstream can do."""
+        if self.mux is None and not self._speaks:
+            self._session.shared.tasks.spawn(self._ahead(), f"upstream {self._place.host} ahead of requests")
+
+    async def _ahead(self) -> None:
+        self._dialling += 1
+        try:
+            conn = await self._session.origin.open(self._place)
+        except (DialError, UpstreamTlsError) as error:
+            self._failure = error if self._waiters else None
             return
+        finally:
+            self._dialling -= 1
+            self._wake_all()
+        if self._session.ended:
+            self._session.origin.release(conn, reusable=False)
+        else:
+            self._keep(conn)
+
+    def _keep(self, conn: UpstreamConn) -> None:
         if conn.speaks_h2:
             self._share(conn)
         else:
             self._speaks_h1()
+            conn.idle_since = self._session.shared.loop.time()
             self._idle.append(conn)
 
     # --- taking ---------------------------------------------------------------------------------
@@ -111,6 +138,9 @@ class Group:
             leg = None if fresh else self._take(user)
             if leg is not None:
                 return leg
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
             if fresh or self._may_dial(hurried=hurried):
                 leg = await self._dial(user, fresh=fresh)
                 if leg is not None:

@@ -23,6 +23,7 @@ from soth_mitm.net.http2.exchange import StreamExchange
 from soth_mitm.net.http2.pump import Pump
 from soth_mitm.net.http2.reach import Reach
 from soth_mitm.net.upstream import established
+from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError
 from soth_mitm.proto.http2 import (
     VERSION,
@@ -144,7 +145,10 @@ class StreamSession(ClientTransport):
         except ConnectError:
             self.engine.connect_protocol = not self.fixed  # each upstream speaks HTTP/1.1: it has upgrades
             return
-        self.reach.group(place).warm()
+        group = self.reach.group(place)
+        group.warm()
+        if self.fixed and not self.intercepted and self.decision.action is not Action.BLOCK:
+            group.dial_ahead()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""

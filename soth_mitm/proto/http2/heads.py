@@ -159,8 +159,8 @@ def _check_target(method: bytes, scheme: bytes, *, path: bytes, authority: bytes
         raise Malformed("invalid_authority", f":authority is none: {_shown(authority)}")
 
 
-def with_authority(head: RequestHead, authority: bytes) -> RequestHead:
-    """Return the head with another `:authority`, and without a Host field."""
+def addressed(head: RequestHead, *, scheme: bytes, authority: bytes) -> RequestHead:
+    """Return the head with another `:scheme` and `:authority`, and without a Host field."""
     fields: list[Field] = []
     never: list[int] = []
     for position, (name, value) in enumerate(head.fields):
@@ -168,7 +168,7 @@ def with_authority(head: RequestHead, authority: bytes) -> RequestHead:
             continue
         if position in head.never:
             never.append(len(fields) + (name[:1] != b":"))
-        fields.append((name, value))
+        fields.append((name, scheme if name == b":scheme" else value))
     at = sum(name[:1] == b":" for name, _ in fields)
     fields.insert(at, (b":authority", authority))
     return request(Decoded(tuple(fields), tuple(never), size=0, oversized=False))

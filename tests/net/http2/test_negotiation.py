@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from h2.settings import SettingCodes
 
@@ -89,6 +91,21 @@ async def test_prior_knowledge_inside_a_connect_goes_on_as_such(lab: Lab) -> Non
     await lab.settled()
     opened = await lab.one(FlowOpened)
     assert (opened.scheme, opened.intercepted) == ("http", True)
+
+
+async def test_a_server_that_sends_its_settings_at_once_does_not_speak_first(lab: Lab) -> None:
+    await lab.start(limits={"server_first_wait": 5.0})
+    origin = await lab.origin()
+    sock = await lab.connect(origin.port)
+    server = Peer(await origin.accept(), client=False)
+    for _ in range(20):  # the proxy runs on this loop, and sees them meanwhile
+        await asyncio.sleep(0)
+    client = Peer(await lab.inside(sock), client=True)
+    stream = client.ask(get(scheme=b"http"))
+    await client.until(lambda: server.messages[1].ended, "the request", beside=server)
+    server.answer(1)
+    assert (await client.message(stream)).body == b"ok"
+    assert not lab.all(Noted)
 
 
 async def test_prior_knowledge_to_the_proxy_itself_names_its_targets(lab: Lab) -> None:

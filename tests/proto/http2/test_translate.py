@@ -88,8 +88,9 @@ def test_chunks_are_those_of_http1(data: bytes) -> None:
     assert translate.chunk(data) == f"{len(data):x}".encode() + b"\r\n" + data + b"\r\n"
 
 
-def test_another_authority_takes_the_place_of_both() -> None:
+def test_another_authority_takes_the_place_of_both_and_the_scheme_is_that_of_the_server() -> None:
     head = head_of((b"host", b"h.test"), (b"x", b"1"))
-    changed = heads.with_authority(head, b"other:8443")
-    assert changed.fields == (GET[0], GET[1], GET[3], (b":authority", b"other:8443"), (b"x", b"1"))
+    changed = heads.addressed(head, scheme=b"http", authority=b"other:8443")
+    scheme = (b":scheme", b"http")
+    assert changed.fields == (GET[0], scheme, GET[3], (b":authority", b"other:8443"), (b"x", b"1"))
     assert changed.raw.endswith(b":authority: other:8443\r\nx: 1\r\n\r\n")
