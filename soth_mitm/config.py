@@ -24,6 +24,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     write_buffer_bytes: int = 65_536
     capture_body_bytes: int = 64 * 1024 * 1024
     hook_body_bytes: int = 8 * 1024 * 1024
+    paused_messages: int = 200
+    paused_bytes: int = 64 * 1024 * 1024
+    pause_seconds: float = 60.0
     message_bytes: int = 8 * 1024 * 1024
     message_inflate_bytes: int = 8 * 1024 * 1024
     message_backlog_bytes: int = 16 * 1024 * 1024

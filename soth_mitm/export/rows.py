@@ -41,6 +41,7 @@ class FlowRow(Protocol):
     reused: bool
     generated: bool
     modified: bool
+    paused: int
     rewritten: bool
     tls_reason: str
     guard: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from soth_mitm.policy.editing import RequestDraft, ResponseDraft
+
 
 class Continue(msgspec.Struct, frozen=True):
     """Send the message on exactly as it came. Returning None means the same."""
@@ -43,7 +45,23 @@ class Block(msgspec.Struct, frozen=True):
     text: str = "blocked by the handler"
 
 
-Decision = Continue | Modify | Respond | Block
+class Replace(msgspec.Struct, frozen=True):
+    """Send this in the message's place: of the head, only what is the same stays byte for byte.
+
+    Where the draft's `body` is None, the original's goes on behind the new head. The fields that frame
+    the body follow from it, unless the draft is `as_typed`.
+    """
+
+    draft: RequestDraft | ResponseDraft
+
+
+class Abort(msgspec.Struct, frozen=True):
+    """Send nothing on: both sides of the exchange are closed, without an answer."""
+
+    text: str = ""
+
+
+Decision = Continue | Modify | Replace | Respond | Block | Abort
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -101,6 +101,10 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.MessageSeen: (_MOVING, None),
     e.MessagesStopped: (_MOVING, None),
     e.StreamReset: (_ANY, None),
+    e.Paused: (_MOVING, None),
+    e.Resumed: (_MOVING, None),
+    e.MessageChanged: (_HTTP, None),
+    e.OriginalChunk: (_MOVING, None),
     e.Annotated: (set(_F) - {_F.NEW}, None),
     e.FlowClosed: (_ANY, _F.CLOSED),
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from soth_mitm.proto.http1 import RequestHead, ResponseHead, rewrite
+from soth_mitm.policy.editing.framing import consistent
+from soth_mitm.proto.http1 import ResponseHead, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from soth_mitm.hooks.decisions import Modify
+    from soth_mitm.policy.editing.draft import FieldLine, RequestDraft, ResponseDraft
 
 
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -18,7 +21,24 @@ OTHERWISE = frozenset({b"HEAD", b"CONNECT"})
 BODILESS = frozenset({204, 304})
 
 
-def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 section 5.6.2."""
+
+
+def method_of(raw: bytes) -> bytes:
+    """Return the method of a request head."""
+    return raw.split(b" ", 1)[0].strip()
+
+
+def status_of(raw: bytes, head: ResponseHead) -> tuple[int, bytes]:
+    """Return status and reason phrase of a response head that may have been changed."""
+    if raw is head.raw:
+        return head.status, head.reason
+    words = raw.partition(b"\n")[0].strip().split(b" ", 2)
+    return int(words[1]), words[2] if len(words) > 2 else b""
+
+
+def request(raw: bytes, change: Modify) -> bytes:
     """Return the request head to send; `raw` is what would be sent without the change.
 
     Raises:
@@ -27,36 +47,93 @@ def request(head: RequestHead, raw: bytes, change: Modify) -> bytes:
     if change.target is not None:
         raw = rewrite.set_target(raw, change.target)
     if change.method is not None:
-        if change.method != head.method and OTHERWISE & {change.method, head.method}:
-            raise ValueError(f"cannot make {change.method!r} of {head.method!r}: it is answered otherwise")
-        raw = _token(change.method) + raw[len(head.method) :]
+        raw = _with_method(raw, change.method)
     return _fields(raw, change)
 
 
-def response(head: ResponseHead, change: Modify) -> bytes:
-    """Return the response head to send.
+def _with_method(raw: bytes, method: bytes) -> bytes:
+    old = method_of(raw)
+    if method != old and OTHERWISE & {method, old}:
+        raise ValueError(f"cannot make {method!r} of {old!r}: it is answered otherwise")
+    if not _TOKEN.fullmatch(method):
+        raise ValueError(f"{method!r} is no method")
+    return method + raw[len(old) :]
+
+
+def check_request_line(method: bytes, target: bytes) -> None:
+    """Raise ValueError for a request line that would break the message."""
+    if not _TOKEN.fullmatch(method):
+        raise ValueError(f"{method!r} is no method")
+    if not target or re.search(rb"[\x00-\x20\x7f]", target):
+        raise ValueError(f"{target!r} is no target: blanks have to be written as %20")
+
+
+def response(head: ResponseHead, raw: bytes, change: Modify) -> bytes:
+    """Return the response head to send; `raw` is what would be sent without the change.
 
     Raises:
         ValueError: a value would break the message.
     """
-    raw = head.raw
     if change.status is not None or change.reason is not None:
-        status = head.status if change.status is None else change.status
-        reason = head.reason if change.reason is None else change.reason
-        if not 200 <= status <= 599 or b"\n" in reason or b"\r" in reason:
-            raise ValueError(f"cannot send the status line {status} {reason!r}")
-        gains = head.status in BODILESS and change.body is None
-        if status != head.status and (status in BODILESS or gains):
-            raise ValueError(f"cannot make a {status} of a {head.status}: it ends otherwise; use Respond")
-        _, _, rest = raw.partition(b"\n")
-        raw = b"HTTP/1.%d %d %s\r\n" % (head.minor, status, reason) + rest
+        was, phrase = status_of(raw, head)
+        status = was if change.status is None else change.status
+        reason = phrase if change.reason is None else change.reason
+        raw = _with_status(head, raw, status, reason=reason, bodiless=change.body is None)
     return _fields(raw, change)
 
 
-def _token(method: bytes) -> bytes:
-    if not method.isalpha():
-        raise ValueError(f"{method!r} is no method")
-    return method
+def _with_status(head: ResponseHead, raw: bytes, status: int, *, reason: bytes, bodiless: bool) -> bytes:
+    if not 200 <= status <= 599 or b"\n" in reason or b"\r" in reason:
+        raise ValueError(f"cannot send the status line {status} {reason!r}")
+    gains = head.status in BODILESS and bodiless
+    if status != head.status and (status in BODILESS or gains):
+        raise ValueError(f"cannot make a {status} of a {head.status}: it ends otherwise; use Respond")
+    _, _, rest = raw.partition(b"\n")
+    return b"HTTP/1.%d %d %s\r\n" % (head.minor, status, reason) + rest
+
+
+def replaced_request(raw: bytes, before: RequestDraft, draft: RequestDraft) -> tuple[bytes, bytes | None]:
+    """Return the head of a draft, and its body where that is another; lines that are the same stay.
+
+    Raises:
+        ValueError: it would break the message.
+    """
+    made = consistent(before, draft)
+    if made.method != before.method:
+        raw = _with_method(raw, made.method)
+    if made.target != before.target:
+        raw = rewrite.set_target(raw, made.target)
+    return _with_fields(raw, made.fields, as_typed=draft.as_typed), made.body
+
+
+def replaced_response(
+    head: ResponseHead, raw: bytes, before: ResponseDraft, draft: ResponseDraft
+) -> tuple[bytes, bytes | None]:
+    """Do so for a response.
+
+    Raises:
+        ValueError: it would break the message.
+    """
+    made = consistent(before, draft)
+    if (made.status, made.reason) != (before.status, before.reason):
+        raw = _with_status(head, raw, made.status, reason=made.reason, bodiless=made.body is None)
+    return _with_fields(raw, made.fields, as_typed=draft.as_typed), made.body
+
+
+def _with_fields(raw: bytes, fields: tuple[FieldLine, ...], *, as_typed: bool) -> bytes:
+    """Write other fields into a head: what is there already keeps its line, byte for byte."""
+    check_fields(fields)
+    lines: dict[FieldLine, list[bytes]] = {}
+    for pair, line in zip(rewrite.fields(raw), rewrite.field_lines(raw), strict=True):
+        lines.setdefault(pair, []).append(line)
+    start, end = rewrite.start_line(raw), rewrite.empty_line(raw)
+    written = []
+    for pair in fields:
+        kept = lines.get(pair)
+        written.append(kept.pop(0) if kept else pair[0] + b": " + pair[1] + end)
+    if not as_typed and sum(name.lower() == b"content-length" for name, _ in fields) > 1:
+        raise ValueError("a message with two Content-Length fields cannot be told from two messages")
+    return start + b"".join(written) + end
 
 
 def _fields(raw: bytes, change: Modify) -> bytes:

@@ -1,36 +1,48 @@
-"""Ask the handler about a message, within its time, and make a decision of what it says or fails to say."""
+"""Take a request, or a response, through the chain, and do what its parts decide, for any HTTP version.
+
+The drivers (`deciding`, `http2.deciding`) know how a message is held, changed and sent on in their
+version; which part is asked when, and what its decision means, is the same for both and stands here.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from soth_mitm.hooks.decisions import Block, Decision, Respond
-from soth_mitm.model.events import HandlerActed
+from soth_mitm.hooks.decisions import Abort, Block, Continue, Decision, Modify, Replace, Respond
+from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, OriginalChunk
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
+from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from soth_mitm.net.chain import Part, Turn
     from soth_mitm.net.hold import Hold
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
-
-_CLOSED = Block(500, "the handler failed, and is set to fail closed")
+    from soth_mitm.policy.subject import Subject
 
 
 class Asked(Protocol):
-    """The exchange that a handler decides about."""
+    """The exchange that is decided about."""
 
     shared: Shared
     flow: FlowLife
     finished: bool
+    capture: bool
 
     @property
     def method(self) -> bytes:
         """The request's method."""
+        ...
+
+    @property
+    def subject(self) -> Subject:
+        """The exchange as expressions see it."""
         ...
 
     def answer(self, head: bytes, body: bytes, *, status: int, reason: str, detail: str = "") -> None:
@@ -43,13 +55,17 @@ class Asked(Protocol):
         """Answer the client with an explanation."""
         ...
 
+    def kill(self, reason: str) -> None:
+        """Close both sides of the exchange now."""
+        ...
+
     def internal_error(self, error: Exception) -> None:
         """Fail the flow for a fault of ours."""
         ...
 
 
-class Asking:
-    """The handler's part in one exchange: at most one hook runs at a time in each direction."""
+class Asking(ABC):
+    """The chain's part in one exchange: at most one part is asked at a time in each direction."""
 
     def __init__(self, exchange: Asked) -> None:
         self._asked = exchange
@@ -57,10 +73,10 @@ class Asking:
         self._request_hold: Hold | None = None
         self._response_hold: Hold | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._timeout: asyncio.Timeout | None = None
+        self._originals = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
 
     def cancel(self) -> None:
-        """The flow has ended: whatever a hook decides now does not matter."""
+        """The flow has ended: whatever is decided now does not matter."""
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -74,28 +90,102 @@ class Asking:
 
         self._tasks.append(self._shared.tasks.spawn(run(), f"{hook} for flow {self._asked.flow.number}"))
 
-    async def _decision(self, hook: str, answer: Awaitable[object]) -> Decision | None:
-        """Return what the handler decides, or what stands for it where it fails."""
-        limit = self._shared.config.limits.handler_timeout
-        try:
-            async with asyncio.timeout(limit) as self._timeout:
-                decision = await answer
-            if decision is None or isinstance(decision, Decision):
-                return decision
-            raise TypeError(f"a {type(decision).__name__} is no decision")
-        except TimeoutError:
-            return self._instead(hook, TimeoutError(f"no decision within {limit:g} s"))
-        except Exception as error:
-            return self._instead(hook, error)
+    # --- what a driver does -------------------------------------------------------------------------
 
-    def _instead(self, hook: str, error: BaseException) -> Block | None:
-        """Return what is done in place of a decision that failed, or cannot be carried out."""
-        self._shared.handler_failed(hook, error, self._asked.flow)
-        return _CLOSED if self._shared.config.handler_fails == "closed" else None
+    @abstractmethod
+    def _turn(self, direction: Direction, hook: str) -> Turn:
+        """Return the message as it stands now, for a part to decide about."""
 
-    async def _untimed(self, body: Awaitable[bytes]) -> bytes:
-        """Wait for a body without counting the peer's time as the hook's."""
-        timeout, loop = self._timeout, asyncio.get_running_loop()
+    @abstractmethod
+    def _change_request(self, change: Modify | RequestDraft) -> tuple[bytes, bytes | None]:
+        """Take a change over into what will be sent; return the head, and the body where that is another.
+
+        Raises:
+            ValueError: it would break the message, which is as it was.
+        """
+
+    @abstractmethod
+    def _change_response(self, change: Modify | ResponseDraft) -> tuple[bytes, bytes | None]:
+        """Do so for the response.
+
+        Raises:
+            ValueError: as above.
+        """
+
+    @abstractmethod
+    def _ended_before(self) -> None:
+        """The client gets an answer of ours: see whether its request was there to its end."""
+
+    # --- the chain ----------------------------------------------------------------------------------
+
+    async def _decided(self, direction: Direction, hook: str) -> bool:
+        """Ask the parts in turn; return whether the message goes on, changed or not."""
+        wanted = "wants_request" if direction is Direction.REQUEST else "wants_response"
+        asked = self._asked
+        for part in self._shared.chain.parts:
+            if not getattr(part, wanted)(asked.subject):
+                continue
+            turn = self._turn(direction, hook)
+            decision = await (part.request(turn) if direction is Direction.REQUEST else part.response(turn))
+            if asked.finished:
+                return False
+            try:
+                goes_on = self._apply(part, turn, decision)
+            except ValueError as error:
+                goes_on = self._apply(part, turn, part.instead(turn, error))
+            if not goes_on:
+                return False
+        return True
+
+    def _apply(self, part: Part, turn: Turn, decision: Decision | None) -> bool:
+        match decision:
+            case None | Continue():
+                return True
+            case Modify():
+                self._take(part, turn, decision)
+                return True
+            case Replace(draft):
+                self._take(part, turn, draft)
+                return True
+            case Respond():
+                self._respond(part, turn, decision)
+            case Block():
+                self._block(part, turn, decision)
+            case Abort():
+                self._asked.kill(CloseReason.KILLED)
+        return False
+
+    def _take(self, part: Part, turn: Turn, change: Modify | RequestDraft | ResponseDraft) -> None:
+        if turn.direction is Direction.REQUEST:
+            if isinstance(change, ResponseDraft):
+                raise ValueError("a response cannot go in the place of a request: use Respond")
+            head, body = self._change_request(change)
+        else:
+            if isinstance(change, RequestDraft):
+                raise ValueError("a request cannot go in the place of a response")
+            head, body = self._change_response(change)
+        flow = self._asked.flow
+        if part.name == "handler":
+            flow.emit(HandlerActed(turn.hook, "modify"))
+        detail = "" if body is None else f"a body of {len(body):,} bytes"
+        flow.emit(MessageChanged(turn.direction, part.name, detail, head))
+
+    def _original(self, direction: Direction, data: bytes) -> None:
+        """Tell bytes of a body that do not go on, within the budget of what is recorded."""
+        offset = self._originals[direction]
+        self._originals[direction] = offset + len(data)
+        keep = self._asked.capture and offset + len(data) <= self._shared.config.limits.capture_body_bytes
+        if self._asked.flow.closed:
+            return
+        for start in range(0, len(data), CHUNK_LIMIT):
+            piece = data[start : start + CHUNK_LIMIT]
+            told = piece if keep else b""
+            self._asked.flow.emit(OriginalChunk(direction, offset + start, len(piece), told))
+
+    @staticmethod
+    async def _untimed(turn: Turn, body: Awaitable[bytes]) -> bytes:
+        """Wait for a body without counting the peer's time as the handler's."""
+        timeout, loop = turn.timeout, asyncio.get_running_loop()
         if timeout is None:
             return await body
         began = loop.time()
@@ -106,9 +196,9 @@ class Asking:
         finally:
             timeout.reschedule(None if when is None else when + loop.time() - began)
 
-    # --- decisions that end the exchange ----------------------------------------------------------
+    # --- decisions that end the exchange ------------------------------------------------------------
 
-    def _respond(self, hook: str, decision: Respond) -> None:
+    def _respond(self, part: Part, turn: Turn, decision: Respond) -> None:
         asked = self._asked
         amend.check_response(decision.status, reason=decision.reason, fields=decision.fields)
         head, body = replies.build(
@@ -118,9 +208,15 @@ class Asking:
             fields=decision.fields,
             head_only=asked.method == b"HEAD",
         )
-        asked.flow.emit(HandlerActed(hook, "respond", forwarded=head))
+        self._ended_before()
+        asked.flow.emit(HandlerActed(_who(part, turn), "respond", forwarded=head))
         asked.answer(head, body, status=decision.status, reason=CloseReason.RESPONDED)
 
-    def _block(self, hook: str, decision: Block) -> None:
-        self._asked.flow.emit(HandlerActed(hook, "block", printable(decision.text, 200)))
+    def _block(self, part: Part, turn: Turn, decision: Block) -> None:
+        self._ended_before()
+        self._asked.flow.emit(HandlerActed(_who(part, turn), "block", printable(decision.text, 200)))
         self._asked.reply(decision.status, "blocked", text=decision.text, reason=CloseReason.BLOCKED)
+
+
+def _who(part: Part, turn: Turn) -> str:
+    return turn.hook if part.name == "handler" else part.name

@@ -1,58 +1,63 @@
-"""Ask the handler about one message within a stream."""
+"""Take one message of a stream through the chain."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from typing import TYPE_CHECKING
 
-from soth_mitm.hooks.decisions import Change, Continue, Drop, Inject, MessageDecision
-from soth_mitm.model.events import HandlerActed
+from soth_mitm.hooks.decisions import Change, Continue, MessageDecision
+from soth_mitm.hooks.messages import Message
+from soth_mitm.net.chain import MESSAGE_HOOK as HOOK
+from soth_mitm.net.chain import MessageRefused as MessageRefused
 
 if TYPE_CHECKING:
-    from soth_mitm.hooks.messages import Message
+    from collections.abc import Callable
+
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.subject import Subject
 
-HOOK = "on_message"
-_ACTIONS = {Change: "change", Drop: "drop", Inject: "inject"}
-
-
-class MessageRefused(Exception):
-    """The hook failed, and `handler_fails` is `closed`: the message must not go on."""
+__all__ = ["HOOK", "MessageRefused", "ask"]
 
 
-async def ask(shared: Shared, flow: FlowLife, message: Message) -> MessageDecision:
-    """Return what the handler decides about a message; where it fails open, that it goes on.
-
-    What the handler does with it is told as an event of the flow, and so is its failure.
+async def ask(
+    shared: Shared, flow: FlowLife, message: Message, asked: Callable[[], Subject]
+) -> MessageDecision:
+    """Return what becomes of a message. A part sees the changes of those before; a drop ends it.
 
     Raises:
-        MessageRefused: it failed, and is set to fail closed. `handler_failed` has been told.
+        MessageRefused: the handler failed, and is set to fail closed.
     """
-    limit = shared.config.limits.handler_timeout
-    decision: object = None
-    try:
-        async with asyncio.timeout(limit):
-            decision = shared.hooks.handler.on_message(message)
-            if inspect.isawaitable(decision):
-                decision = await decision
-        if decision is not None and not isinstance(decision, MessageDecision):
-            raise TypeError(f"a {type(decision).__name__} is no decision about a message")
-    except TimeoutError:
-        _failed(shared, flow, TimeoutError(f"no decision within {limit:g} s"))
-        decision = None
-    except Exception as error:
-        _failed(shared, flow, error)
-        decision = None
-    if decision is None or isinstance(decision, Continue):
-        return Continue()
-    if not flow.closed:
-        flow.emit(HandlerActed(HOOK, _ACTIONS[type(decision)], f"message {message.number}"))
-    return decision
+    made: Change | None = None
+    for part in shared.chain.parts:
+        decision = await part.message(flow, asked(), message)
+        if flow.closed:
+            break
+        match decision:
+            case None | Continue():
+                continue
+            case Change():
+                made = _merged(made, decision)
+                message = _changed(message, decision)
+            case _:
+                return decision
+    return made or Continue()
 
 
-def _failed(shared: Shared, flow: FlowLife, error: Exception) -> None:
-    shared.handler_failed(HOOK, error, flow)
-    if shared.config.handler_fails == "closed":
-        raise MessageRefused from error
+def _merged(before: Change | None, change: Change) -> Change:
+    if before is None:
+        return change
+    label = before.label if change.label is None else change.label
+    return Change(change.data, label, before.note if change.note is None else change.note)
+
+
+def _changed(message: Message, change: Change) -> Message:
+    return Message(
+        message.flow,
+        message.direction,
+        form=message.form,
+        number=message.number,
+        label=message.label if change.label is None else change.label,
+        data=change.data,
+        note=message.note if change.note is None else change.note,
+        url=message.url,
+    )

@@ -8,10 +8,13 @@ from soth_mitm.hooks.messages import StreamChunk
 from soth_mitm.model.events import CHUNK_LIMIT, BodyChunk, Direction, Noted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.net.held import HeldBody
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.messages import MessageTap
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.subject import Subject
 
 
 class BodyTap:
@@ -21,17 +24,27 @@ class BodyTap:
     """
 
     __slots__ = (
-        "_hook", "_limit", "capture", "data", "direction", "flow", "held", "messages", "shared", "wire"
+        "_hook", "_limit", "asked", "capture", "data", "direction", "flow", "held", "messages", "shared",
+        "wire",
     )  # fmt: skip
 
     def __init__(
-        self, shared: Shared, flow: FlowLife, *, direction: Direction, capture: bool, limit: int
+        self,
+        shared: Shared,
+        flow: FlowLife,
+        *,
+        direction: Direction,
+        capture: bool,
+        limit: int,
+        asked: Callable[[], Subject] | None = None,
     ) -> None:
         self.shared = shared
         self.flow = flow
         self.direction = direction
         self._hook = shared.hooks.chunk
         self._limit = limit
+        self.asked = asked
+        """Returns the exchange as expressions see it; None where it is no HTTP."""
         self.capture = capture
         self.messages: MessageTap | None = None
         """Finds messages in what passes, where it is a stream of them; `messages.attach` sets it."""

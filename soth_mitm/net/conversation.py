@@ -17,8 +17,11 @@ from soth_mitm.proto.websocket.writing import Writer
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.subject import Subject
     from soth_mitm.proto.websocket.handshake import Handshake
 
 _DETAIL = 200
@@ -253,11 +256,18 @@ class Conversation:
 
 
 def conversation_of(
-    carrier: Carrier, shared: Shared, flow: FlowLife, *, handshake: Handshake, capture: bool, url: str
+    carrier: Carrier,
+    shared: Shared,
+    flow: FlowLife,
+    *,
+    handshake: Handshake,
+    capture: bool,
+    url: str,
+    asked: Callable[[], Subject],
 ) -> Conversation:
-    """Return what relays a WebSocket's messages: past the handler, where it wants to be asked about them."""
-    if not shared.hooks.message:
+    """Return what relays a WebSocket's messages: past those who decide, where somebody wants to by now."""
+    if not any(shared.chain.wants_messages(asked, direction) for direction in Direction):
         return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
     from soth_mitm.net.interposing import Interposed
 
-    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url)
+    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url, asked=asked)

@@ -1,20 +1,22 @@
-"""Ask the handler about an exchange, hold the message meanwhile, and do what it decided."""
+"""Take an exchange of HTTP/1.1 through the chain: hold the message meanwhile, and send what was decided."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
-from soth_mitm.hooks.messages import Request, Response
-from soth_mitm.model.events import HandlerActed, ResponseInfo
+from soth_mitm.hooks.decisions import Modify
+from soth_mitm.hooks.messages import BodySource, Request, Response
+from soth_mitm.model.events import Direction, ResponseInfo
 from soth_mitm.net import amend, held_items
 from soth_mitm.net.asking import Asking
+from soth_mitm.net.chain import Turn
 from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
-from soth_mitm.proto.http1 import End, Item, ResponseHead, rewrite
+from soth_mitm.policy.editing import RequestDraft, ResponseDraft
+from soth_mitm.proto.http1 import Body, End, Item, ResponseHead, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
@@ -25,7 +27,7 @@ CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Deciding(Asking):
-    """The handler's part in one exchange over HTTP/1.1."""
+    """The chain's part in one exchange over HTTP/1.1."""
 
     def __init__(self, exchange: Exchange, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange)
@@ -34,49 +36,43 @@ class Deciding(Asking):
         self._held_request: HeldItems | None = None
         self._held_response: HeldItems | None = None
         """What has messages decided one by one, once the head has gone on."""
-        self._discard_request = False
-        self._discard_response = False
+        self._bodies: dict[Direction, bytes] = {}
+        """What goes on in place of a body that came."""
+        self._discarding: set[Direction] = set()
+        """Whose original body is thrown away as it comes."""
         self._answered_100 = False
-        self._whole = False
-        """The request was there to its end when the hook decided."""
+        self._response_head: ResponseHead | None = None
+        self._response_raw = b""
+        """The response's head as it will go on."""
         self._handshake: Handshake | None = None
         """Of the WebSocket that is being decided about."""
-        self.request = self._request_view()
-
-    def _request_view(self) -> Request:
-        exchange, head, place = self._exchange, self._exchange.head, self._exchange.place
-        return Request(
-            exchange.flow.number,
-            head.raw,
-            body=self._request_body,
-            method=head.method,
-            target=head.target,
-            version=f"HTTP/1.{head.minor}",
-            scheme=place.scheme,
-            host=place.host,
-            port=place.port,
-        )
 
     # --- what the exchange asks -------------------------------------------------------------------
 
     def takes_request(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the request; False leaves them to the exchange."""
-        taken = self._takes(items, self._request_hold, self._discard_request, self._exchange.end_request)
+        taken = self._takes(Direction.REQUEST, items, self._request_hold, self._exchange.end_request)
         return taken or (self._held_request is not None and self._held_request.takes(items))
 
     def takes_response(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the response likewise."""
-        taken = self._takes(items, self._response_hold, self._discard_response, self._exchange.end_response)
+        taken = self._takes(Direction.RESPONSE, items, self._response_hold, self._exchange.end_response)
         return taken or (self._held_response is not None and self._held_response.takes(items))
 
-    @staticmethod
-    def _takes(items: Sequence[Item], hold: Hold | None, discard: bool, end: Callable[[], None]) -> bool:
+    def _takes(
+        self, direction: Direction, items: Sequence[Item], hold: Hold | None, end: Callable[[], None]
+    ) -> bool:
         if hold is not None:
             hold.add(items)
             return True
-        if discard and any(isinstance(item, End) for item in items):
-            end()
-        return discard
+        if direction not in self._discarding:
+            return False
+        for item in items:
+            if isinstance(item, Body):
+                self._original(direction, item.data)
+            elif isinstance(item, End):
+                end()
+        return True
 
     def cancel(self) -> None:
         """See `Asking`."""
@@ -87,74 +83,62 @@ class Deciding(Asking):
 
     # --- the request ------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Send the request on once it is decided about."""
-        if self._shared.hooks.request:
+    def begin(self, *, ask: bool) -> None:
+        """Send the request on, once it is decided about where somebody wants to."""
+        if ask:
             self.ask_request()
         else:
-            self._pass_request(self._exchange.place.raw, ())
+            self._pass_request(())
 
     def ask_request(self) -> None:
-        """Hold the request, and ask `on_request` about it."""
-        session = self._exchange.session
+        """Hold the request, and ask about it."""
+        gate = self._exchange.session.gate
         self._request_hold = Hold(
-            limit=session.config.limits.hook_body_bytes,
-            more=lambda: session.gate.open(Why.HOLDING),
-            enough=lambda: session.gate.shut(Why.HOLDING),
+            limit=self._exchange.session.config.limits.hook_body_bytes,
+            more=lambda: gate.open(Why.HOLDING),
+            enough=lambda: gate.shut(Why.HOLDING),
         )
         self._spawn(self._decide_request(), "on_request")
 
     async def _request_body(self) -> bytes:
         hold, exchange = self._request_hold, self._exchange
+        if Direction.REQUEST in self._bodies:
+            return self._bodies[Direction.REQUEST]
         if hold is None:
             raise RuntimeError("request.body() can only be awaited inside on_request")
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
             self._answered_100 = True
             exchange.session.write(CONTINUE_100)
             exchange.flow.emit(ResponseInfo(100, CONTINUE_100, generated=True))
-        return await self._untimed(hold.collect())
+        return await hold.collect()
 
     async def _decide_request(self) -> None:
-        exchange, session = self._exchange, self._exchange.session
-        decision = await self._decision("on_request", self._shared.hooks.handler.on_request(self.request))
-        if exchange.finished:
+        if not await self._decided(Direction.REQUEST, "on_request"):
             return
+        exchange = self._exchange
         hold, self._request_hold = self._request_hold, None
         items = hold.items if hold is not None else []
-        session.gate.open(Why.HOLDING)
-        self._whole = hold is not None and hold.ended
-        raw = exchange.place.raw
+        exchange.session.gate.open(Why.HOLDING)
         if self._answered_100:
-            raw = rewrite.drop_fields(raw, (b"expect",))
-        try:
-            self._apply_request(decision, raw, items)
-        except ValueError as error:
-            self._apply_request(self._instead("on_request", error), raw, items)
+            exchange.place = exchange.place._replace(
+                raw=rewrite.drop_fields(exchange.place.raw, (b"expect",))
+            )
+        body = self._bodies.get(Direction.REQUEST)
+        if body is None:
+            self._pass_request(items)
+            return
+        self._discarding.add(Direction.REQUEST)
+        exchange.put_request(exchange.place.raw, body)
+        exchange.flush()
+        self.takes_request(items)
 
-    def _apply_request(self, decision: Decision | None, raw: bytes, items: Sequence[Item]) -> None:
-        exchange = self._exchange
-        match decision:
-            case None | Continue():
-                self._pass_request(raw, items)
-            case Modify():
-                changed = amend.request(exchange.head, raw, decision)
-                exchange.flow.emit(HandlerActed("on_request", "modify", forwarded=changed))
-                if decision.body is None:
-                    self._pass_request(changed, items)
-                    return
-                self._discard_request = True
-                exchange.put_request(changed, decision.body)
-                exchange.flush()
-                self.takes_request(items)
-            case Respond():
-                exchange.request_done = self._whole  # so the answer need not linger for the rest
-                self._respond("on_request", decision)
-            case Block():
-                exchange.request_done = self._whole
-                self._block("on_request", decision)
+    def _ended_before(self) -> None:
+        hold = self._request_hold
+        if hold is not None:
+            self._exchange.request_done = hold.ended  # so the answer need not linger for the rest
 
-    def _pass_request(self, raw: bytes, items: Sequence[Item]) -> None:
-        raw, held = held_items.of_request(self._exchange, self._up, raw)
+    def _pass_request(self, items: Sequence[Item]) -> None:
+        raw, held = held_items.of_request(self._exchange, self._up, self._exchange.place.raw)
         self._exchange.send_head(raw)
         self._held_request = held
         self._exchange.request_items(items)
@@ -162,86 +146,170 @@ class Deciding(Asking):
 
     # --- the response -----------------------------------------------------------------------------
 
-    def answered(self, head: ResponseHead) -> None:
-        """Send the response on once it is decided about."""
-        if self._shared.hooks.response:
-            self.ask_response(head)
+    def answered(self, head: ResponseHead, *, ask: bool) -> None:
+        """Send the response on, once it is decided about where somebody wants to."""
+        self._response_head, self._response_raw = head, head.raw
+        if ask:
+            self._ask_response("on_response")
         else:
-            self._pass_response(head, head.raw, ())
-
-    def ask_response(self, head: ResponseHead) -> None:
-        """Hold the response, and ask `on_response` about it."""
-        self._hold_response(self._decide_response(head, "on_response"), "on_response")
+            self._pass_response(head, ())
 
     def ask_websocket(self, head: ResponseHead, handshake: Handshake) -> None:
         """Hold a 101 and what follows, and ask `on_websocket_start` about it."""
         self._handshake = handshake
-        self._hold_response(self._decide_response(head, "on_websocket_start"), "on_websocket_start")
+        self._response_head, self._response_raw = head, head.raw
+        self._ask_response("on_websocket_start")
 
-    def _hold_response(self, work: Awaitable[None], hook: str) -> None:
-        exchange = self._exchange
+    def _ask_response(self, hook: str) -> None:
+        gate = self._exchange.gate
         self._response_hold = Hold(
-            limit=exchange.session.config.limits.hook_body_bytes,
-            more=lambda: exchange.gate.open(Why.HOLDING),
-            enough=lambda: exchange.gate.shut(Why.HOLDING),
+            limit=self._exchange.session.config.limits.hook_body_bytes,
+            more=lambda: gate.open(Why.HOLDING),
+            enough=lambda: gate.shut(Why.HOLDING),
         )
-        self._spawn(work, hook)
+        self._spawn(self._decide_response(hook), hook)
 
     async def _response_body(self) -> bytes:
+        if Direction.RESPONSE in self._bodies:
+            return self._bodies[Direction.RESPONSE]
         hold = self._response_hold
         if hold is None:
             raise RuntimeError("response.body() can only be awaited inside on_response")
-        return await self._untimed(hold.collect())
+        return await hold.collect()
 
-    async def _decide_response(self, head: ResponseHead, hook: str) -> None:
-        exchange = self._exchange
-        view = Response(
-            exchange.flow.number,
-            head.raw,
-            body=self._response_body,
-            status=head.status,
-            reason=head.reason,
-            request=self.request,
-        )
-        decision = await self._decision(hook, getattr(self._shared.hooks.handler, hook)(view))
-        if exchange.finished:
+    async def _decide_response(self, hook: str) -> None:
+        if not await self._decided(Direction.RESPONSE, hook):
             return
+        exchange, head = self._exchange, self._response_head
+        assert head is not None
         hold, self._response_hold = self._response_hold, None
         items = hold.items if hold is not None else []
         exchange.gate.open(Why.HOLDING)
-        try:
-            self._apply_response(decision, head, items, hook=hook)
-        except ValueError as error:
-            self._apply_response(self._instead(hook, error), head, items, hook=hook)
+        body = self._bodies.get(Direction.RESPONSE)
+        if body is None:
+            self._pass_response(head, items)
+            return
+        self._discarding.add(Direction.RESPONSE)
+        exchange.put_response(self._response_raw, b"" if exchange.head.method == b"HEAD" else body)
+        exchange.response_items(items)
 
-    def _apply_response(
-        self, decision: Decision | None, head: ResponseHead, items: Sequence[Item], *, hook: str
-    ) -> None:
+    def _pass_response(self, head: ResponseHead, items: Sequence[Item]) -> None:
         exchange = self._exchange
-        match decision:
-            case None | Continue():
-                self._pass_response(head, head.raw, items)
-            case Modify() if self._handshake is not None:
-                raise ValueError("the answer to a WebSocket's handshake cannot be modified")
-            case Modify():
-                changed = amend.response(head, decision)
-                exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=changed))
-                if decision.body is None:
-                    self._pass_response(head, changed, items)
-                    return
-                self._discard_response = True
-                exchange.put_response(changed, b"" if exchange.head.method == b"HEAD" else decision.body)
-                exchange.response_items(items)
-            case Respond():
-                self._respond(hook, decision)
-            case Block():
-                self._block(hook, decision)
-
-    def _pass_response(self, head: ResponseHead, raw: bytes, items: Sequence[Item]) -> None:
-        exchange = self._exchange
-        raw, held = held_items.of_response(exchange, self._down, head, raw)
+        raw, held = held_items.of_response(exchange, self._down, head, self._response_raw)
         exchange.put_response(raw, None)
         self._held_response = held
         if self._handshake is not None:
             exchange.switch(head, self._handshake)
         exchange.response_items(items)
+
+    # --- what the chain asks ------------------------------------------------------------------------
+
+    def _turn(self, direction: Direction, hook: str) -> Turn:
+        exchange = self._exchange
+        request = direction is Direction.REQUEST
+        turn: Turn
+
+        async def body() -> bytes:
+            return await self._untimed(turn, self._request_body() if request else self._response_body())
+
+        turn = Turn(
+            exchange.flow,
+            direction,
+            exchange.subject,
+            message=self._request_view(body) if request else self._response_view(body),
+            hook=hook,
+            streams=(self._up if request else self._down).held is not None or self._handshake is not None,
+            draft=self._request_draft if request else self._response_draft,
+            watch=self._watch if request else _nothing,
+        )
+        return turn
+
+    def _watch(self) -> None:
+        """Go on reading a little from a client whose request is held, so that its leaving is noticed."""
+        if self._request_hold is not None:
+            self._request_hold.watch()
+
+    def _request_view(self, body: BodySource) -> Request:
+        exchange, head, place = self._exchange, self._exchange.head, self._exchange.place
+        changed = exchange.request_changed
+        return Request(
+            exchange.flow.number,
+            place.raw if changed else head.raw,
+            body=body,
+            method=amend.method_of(place.raw) if changed else head.method,
+            target=place.path if changed else head.target,
+            version=f"HTTP/1.{head.minor}",
+            scheme=place.scheme,
+            host=place.host,
+            port=place.port,
+        )
+
+    def _response_view(self, body: BodySource) -> Response:
+        head = self._response_head
+        assert head is not None
+        status, reason = amend.status_of(self._response_raw, head)
+        return Response(
+            self._exchange.flow.number,
+            self._response_raw,
+            body=body,
+            status=status,
+            reason=reason,
+            request=self._request_view(self._request_body),
+        )
+
+    def _request_draft(self, body: bytes | None) -> RequestDraft:
+        place = self._exchange.place
+        return RequestDraft(
+            scheme=place.scheme,
+            host=place.host,
+            port=place.port,
+            method=amend.method_of(place.raw),
+            target=rewrite.target_of(place.raw),
+            fields=tuple(rewrite.fields(place.raw)),
+            body=body,
+            version=f"HTTP/1.{self._exchange.head.minor}",
+        )
+
+    def _response_draft(self, body: bytes | None) -> ResponseDraft:
+        head = self._response_head
+        assert head is not None
+        status, reason = amend.status_of(self._response_raw, head)
+        return ResponseDraft(
+            status=status,
+            reason=reason,
+            fields=tuple(rewrite.fields(self._response_raw)),
+            body=body,
+            version=f"HTTP/1.{head.minor}",
+        )
+
+    def _change_request(self, change: Modify | RequestDraft) -> tuple[bytes, bytes | None]:
+        """See `Asking`."""
+        exchange, raw = self._exchange, self._exchange.place.raw
+        if isinstance(change, Modify):
+            raw, body = amend.request(raw, change), change.body
+            exchange.changed(raw, None)
+        else:
+            raw, body = amend.replaced_request(raw, self._request_draft(None), change)
+            exchange.changed(raw, change)
+        if body is not None:
+            self._bodies[Direction.REQUEST] = body
+        return raw, body
+
+    def _change_response(self, change: Modify | ResponseDraft) -> tuple[bytes, bytes | None]:
+        """See `Asking`."""
+        head, raw = self._response_head, self._response_raw
+        if self._handshake is not None:
+            raise ValueError("the answer to a WebSocket's handshake cannot be modified")
+        assert head is not None
+        if isinstance(change, Modify):
+            raw, body = amend.response(head, raw, change), change.body
+        else:
+            raw, body = amend.replaced_response(head, raw, self._response_draft(None), change)
+        self._response_raw = raw
+        if body is not None:
+            self._bodies[Direction.RESPONSE] = body
+        return raw, body
+
+
+def _nothing() -> None:
+    """Where nobody's leaving has to be looked for: the client is read from all the time."""

@@ -23,22 +23,26 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, heads, hops, messages, reaching, replies, switched
+from soth_mitm.net import amend, answers, heads, hops, messages, reaching, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.gate import ReadGate, Why
+from soth_mitm.net.origin import elsewhere
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.upstream import PERSONAL, UpstreamConn
 from soth_mitm.policy.decision import Action
+from soth_mitm.policy.subject import Subject
 from soth_mitm.proto import http1
-from soth_mitm.proto.http1 import Framing, Http1Error
+from soth_mitm.proto.connect import parse_absolute
+from soth_mitm.proto.http1 import Framing, Http1Error, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soth_mitm.net.origin import Place
+    from soth_mitm.net.origin import Place, Supply
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
+    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.proto.websocket.handshake import Handshake
 
 
@@ -50,6 +54,11 @@ class Exchange:
         self.shared = session.shared
         self.head = head
         self.place = place
+        self.origin: Supply = session.origin
+        """Where its connection comes from: the session's, unless the request is sent elsewhere."""
+        self.request_changed = False
+        """The request goes on otherwise than it came."""
+        self._subject: Subject | None = None
         self.flow = session.new_flow()
         self.conn: UpstreamConn | None = None
         self.response_head: http1.ResponseHead | None = None
@@ -74,7 +83,9 @@ class Exchange:
 
     def _tap(self, direction: Direction) -> BodyTap:
         limit = self.session.config.limits.capture_body_bytes
-        return BodyTap(self.shared, self.flow, direction=direction, capture=self.capture, limit=limit)
+        return BodyTap(
+            self.shared, self.flow, direction=direction, capture=self.capture, limit=limit, asked=self.asked
+        )
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -114,16 +125,60 @@ class Exchange:
             messages.attach_http1(self._request, head, path=place.path, minor=head.minor)
 
     def begin(self) -> None:
-        """Send the request on, unless the handler has to decide about it or its messages."""
-        if self.shared.hooks.request or self._request.held is not None:
-            self._decider().begin()
+        """Send the request on, unless somebody has to decide about it or its messages."""
+        ask = self.shared.chain.wants_request(self.asked)
+        if ask or self._request.held is not None:
+            self._decider().begin(ask=ask)
         else:
             self.send_head(self.place.raw)
+
+    @property
+    def subject(self) -> Subject:
+        """The exchange as expressions see it, as far as it has come and as it was changed."""
+        made = self._subject
+        if made is None:
+            place, session, head = self.place, self.session, self.head
+            made = self._subject = Subject(
+                scheme=place.scheme,
+                host=place.host,
+                port=place.port,
+                method=amend.method_of(place.raw) if self.request_changed else head.method,
+                target=place.path,
+                version=heads.VERSIONS[head.minor],
+                raw=place.raw if self.request_changed else head.raw,
+                client=session.client,
+                intercepted=session.decrypted,
+                flow=self.flow.number,
+            )
+            if self.response_head is not None:
+                answer = self.response_head
+                made.answered(answer.status, answer.raw, switches=answer.framing is Framing.UPGRADE)
+        return made
+
+    def asked(self) -> Subject:
+        """Return `subject`, for whoever may not need it."""
+        return self.subject
+
+    def changed(self, raw: bytes, draft: RequestDraft | None) -> None:
+        """Send this head instead, and where a draft says so to another place.
+
+        Raises:
+            ValueError: that would be this proxy itself.
+        """
+        place = self.place
+        path = rewrite.target_of(raw)
+        if place.via is not None and path[:1] != b"/":
+            path = parse_absolute(path).path
+        self.place = place._replace(raw=raw, path=path)
+        if draft is not None and (draft.scheme, draft.host, draft.port) != place[:3]:
+            self.origin, self.place = elsewhere(self.shared, self.place, draft)
+        self.request_changed = True
+        self._subject = None
 
     def send_head(self, raw: bytes) -> None:
         """Have the request head go first, over a connection that is ready or made now; `flush` sends it."""
         self._to_upstream.insert(0, raw)
-        conn = self.session.origin.ready(self.place)
+        conn = self.origin.ready(self.place)
         if conn is not None:
             self.bind(conn)
         else:
@@ -274,6 +329,8 @@ class Exchange:
             answers.next_proxy_refused(self)
             return True
         self.response_head = head
+        if self._subject is not None:
+            self._subject.answered(head.status, head.raw, switches=head.framing is Framing.UPGRADE)
         if head.status in (401, 407) and self.conn is not None and PERSONAL.search(head.raw):
             self.conn.personal = True
         self._response.wire = len(head.raw)
@@ -283,7 +340,7 @@ class Exchange:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is Framing.UPGRADE:
             handshake = switched.handshake_of(self, head)
-            if handshake is not None and self.shared.hooks.websocket:
+            if handshake is not None and self.shared.chain.wants_response(self.asked):
                 self._send(out)
                 self._decider().ask_websocket(head, handshake)
             else:
@@ -293,9 +350,10 @@ class Exchange:
         if head.content_type:
             minor = min(self.head.minor, head.minor)
             messages.attach_http1(self._response, head, path=self.place.path, minor=minor)
-        if self.shared.hooks.response or self._response.held is not None:
+        ask = self.shared.chain.wants_response(self.asked)
+        if ask or self._response.held is not None:
             self._send(out)
-            self._decider().answered(head)
+            self._decider().answered(head, ask=ask)
             return True
         self._answered = True
         return False
@@ -381,7 +439,7 @@ class Exchange:
             self.gate.detach()
             self.session.gate.open(Why.FULL)  # nobody tells us any more when that connection has room
             idle = not conn.reader.buffered and not conn.transport.get_write_buffer_size()
-            self.session.origin.release(conn, clean and conn.alive and idle)
+            self.origin.release(conn, clean and conn.alive and idle)
         self.flow.close(CloseReason.COMPLETED)
         self.session.exchange_done(self.head.keep_alive and clean)
 
@@ -439,6 +497,10 @@ class Exchange:
         self.finish(reason, detail)
         self.session.write(head + body)
         self.session.linger(request_done=self.request_done)
+
+    def kill(self, reason: str) -> None:
+        """Close both sides now."""
+        self.session.kill(reason)
 
     @property
     def method(self) -> bytes:

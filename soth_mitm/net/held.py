@@ -293,7 +293,8 @@ class HeldBody:
             url=self._url,
         )
         try:
-            decision = await ask(self._shared, self._flow, message)
+            assert self._tap.asked is not None, "what is held belongs to an exchange"
+            decision = await ask(self._shared, self._flow, message, self._tap.asked)
             if self._flow.closed:
                 return
             self._apply(item, data, decision, number)

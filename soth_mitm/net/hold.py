@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+WATCHED = 64 * 1024
+"""Most bytes that are read on from a peer whose message is held, only to notice when it leaves."""
+
+
 class Hold:
     """Items of one direction, kept until the hook has decided.
 
@@ -23,6 +27,7 @@ class Hold:
         self.items: list[Item] = []
         self.size = 0
         self.ended = False
+        self.watching = False
         self._limit = limit
         self._more = more
         self._enough = enough
@@ -43,8 +48,14 @@ class Hold:
                 self.ended = True
         if self.ended or self.size > self._limit:
             self._settle()
-        elif not self.collecting:
+        elif not self.collecting and (not self.watching or self.size > WATCHED):
             self._enough()
+
+    def watch(self) -> None:
+        """Go on taking a little, so that the peer's end is noticed while somebody takes long to decide."""
+        self.watching = True
+        if not self.ended and self.size <= WATCHED:
+            self._more()
 
     def fail(self) -> None:
         """The peer left: the body will not be complete."""

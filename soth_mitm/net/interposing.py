@@ -14,9 +14,12 @@ from soth_mitm.net.conversation import Conversation, check
 from soth_mitm.proto.websocket.holding import Held, Holder, Sent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.net.conversation import Carrier
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.subject import Subject
     from soth_mitm.proto.websocket.handshake import Handshake
     from soth_mitm.proto.websocket.reading import Item
 
@@ -37,9 +40,11 @@ class Interposed(Conversation):
         handshake: Handshake,
         capture: bool,
         url: str,
+        asked: Callable[[], Subject],
     ) -> None:
         super().__init__(carrier, shared, flow, handshake=handshake, capture=capture, keep_raw=True)
         self._url = url
+        self._asked = asked
         self._holders = {
             direction: Holder(
                 self._observer.side(direction),
@@ -159,7 +164,7 @@ class Interposed(Conversation):
 
     async def _decided(self, direction: Direction, held: Held, message: Message) -> None:
         try:
-            decision = await ask(self._shared, self._flow, message)
+            decision = await ask(self._shared, self._flow, message, self._asked)
             if self._flow.closed:
                 return
             check_decision(decision, held)

@@ -92,8 +92,8 @@ class FlowLife:
     """One flow in the event stream; belongs to a client conn."""
 
     __slots__ = (
-        "_on_end", "bus", "conn", "from_client", "from_upstream", "late", "number", "numbers", "seq", "state",
-        "told",
+        "_on_end", "bus", "conn", "from_client", "from_upstream", "late", "number", "numbers",
+        "on_closing", "pauses", "seq", "state", "told",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +111,10 @@ class FlowLife:
         """False where capture was switched off when it began: its events are checked, not published."""
         self.numbers: Numbers | None = None
         """Counts the flow's messages, once there are any."""
+        self.pauses = 0
+        """How many of its messages are paused."""
+        self.on_closing: Callable[[FlowLife, str], None] | None = None
+        """Told before the terminal event, while something is paused."""
         self.late: Backlog | None = None
         """What the flow has still to tell, where finding its messages takes longer than forwarding it."""
 
@@ -142,6 +146,8 @@ class FlowLife:
         """Publish the terminal event, unless that has been done; then tell who wanted to know."""
         if self.state == FlowState.CLOSED:
             return
+        if self.pauses and self.on_closing is not None:
+            self.on_closing(self, reason)
         self.emit(FlowClosed(reason, detail, self.from_client, self.from_upstream))
         if self._on_end is not None:
             self._on_end(self.number)

@@ -54,13 +54,18 @@ def attach(
     `coding` is its Content-Encoding, `path` the request's path, `raw` the head as its event has it, and
     `streamed` says that no length of the body was given. Call it when the head's event is out.
 
-    Where a handler decides about messages, the tap's `held` is set instead: connect it when the head has
+    Where somebody decides about messages, the tap's `held` is set instead: connect it when the head has
     gone on, without a length. A body that is not `resizable` cannot go on without one.
     """
     stream = stream_of(content_type, path=path, streamed=streamed)
     if stream is None:
         return
-    asks = tap.shared.hooks.message and stream.sure and stream.form in REFRAMING
+    asks = (
+        stream.sure
+        and stream.form in REFRAMING
+        and tap.asked is not None
+        and tap.shared.chain.wants_messages(tap.asked, tap.direction)
+    )
     if not tap.flow.told and not asks:
         return
     teller = MessageTeller(
@@ -73,10 +78,10 @@ def attach(
             teller.start(stream.form, stream.detail)
             teller.stop(error.code, error.detail)
         if asks:
-            tap.flow.emit(Noted("message_unasked", f"the handler is not asked: {error.detail}"))
+            tap.flow.emit(Noted("message_unasked", f"nobody is asked: {error.detail}"))
         return
     if asks and not resizable:
-        tap.flow.emit(Noted("message_unasked", "the handler is not asked: HTTP/1.0 keeps the length"))
+        tap.flow.emit(Noted("message_unasked", "nobody is asked: HTTP/1.0 keeps the length"))
         asks = False
     compression, decompressor = b"", None
     if stream.form is MessageForm.GRPC:

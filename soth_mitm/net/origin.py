@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from soth_mitm.model.tls import TlsFailure
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
+    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.policy.routes import Hop
     from soth_mitm.proto.http2.heads import RequestHead as StreamHead
 
@@ -39,7 +40,27 @@ class Place(NamedTuple):
     """Where to connect, in place of what the host resolves to."""
 
 
-class Origin(Protocol):
+class Supply(Protocol):
+    """Makes and keeps upstream connections."""
+
+    def ready(self, place: Place) -> UpstreamConn | None:
+        """Return a connection that can be used at once, or None."""
+        ...
+
+    async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
+        """Make a connection; a `fresh` one has not been used before.
+
+        Raises:
+            DialError, UpstreamTlsError: it cannot be made.
+        """
+        ...
+
+    def release(self, conn: UpstreamConn, reusable: bool) -> None:
+        """Take a connection back after an exchange."""
+        ...
+
+
+class Origin(Supply, Protocol):
     """How a session finds the upstream of a request."""
 
     def locate(self, head: RequestHead) -> Place:
@@ -60,22 +81,6 @@ class Origin(Protocol):
         Raises:
             ConnectError: it names nothing that can be reached through this connection.
         """
-        ...
-
-    def ready(self, place: Place) -> UpstreamConn | None:
-        """Return a connection that can be used at once, or None."""
-        ...
-
-    async def open(self, place: Place, *, fresh: bool = False) -> UpstreamConn:
-        """Make a connection; a `fresh` one has not been used before.
-
-        Raises:
-            DialError, UpstreamTlsError: it cannot be made.
-        """
-        ...
-
-    def release(self, conn: UpstreamConn, reusable: bool) -> None:
-        """Take a connection back after an exchange."""
         ...
 
     def watch(self, server_first: Callable[[], None]) -> None:
@@ -323,3 +328,20 @@ class OwnOrigin(PooledOrigin):
     def _own_place(self, path: bytes, raw: bytes) -> Place:
         host = self._shared.config.magic_host
         return Place("http", host, 80, path, raw, self._shared.policy.decide(host, 80), own=True)
+
+
+def elsewhere(shared: Shared, place: Place, draft: RequestDraft) -> tuple[PooledOrigin, Place]:
+    """Return where a request goes that is sent to another place than its client asked for.
+
+    Raises:
+        ValueError: that would be this proxy itself.
+    """
+    host, port = draft.host, draft.port
+    if shared.is_self(host, port):
+        raise ValueError(f"{host} port {port} is this proxy itself")
+    via = shared.routes.choose(host, port, None)
+    raw = place.raw
+    if raw and via is not None and via.speaks_http and draft.scheme == "http":
+        raw = rewrite.to_absolute_form(raw, place.path, f"{host}:{port}".encode())
+    decision = shared.policy.decide(host, port)
+    return PooledOrigin(shared), Place(draft.scheme, host, port, place.path, raw, decision, via=via)

@@ -35,7 +35,7 @@ async def dial(exchange: Exchange, *, fresh: bool = False) -> None:
 
 
 async def _reach(exchange: Exchange, fresh: bool) -> None:
-    origin = exchange.session.origin
+    origin = exchange.origin
     try:
         conn = await origin.open(exchange.place, fresh=fresh)
     except DialError as error:

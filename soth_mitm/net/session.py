@@ -158,6 +158,11 @@ class ClientSession(ClientTransport):
             return exchange.switched.client_ended()
         if exchange is None or self.tls:
             return False
+        if exchange.flow.pauses:
+            # Nobody waits for the other half of a connection while a person decides: it has left.
+            exchange.finish(CloseReason.CLIENT_CLOSED, "the client left while its message was paused")
+            self.close_when_sent()
+            return False
         self._ended = True
         return not self.reader.message_open
 
@@ -416,6 +421,9 @@ class ClientSession(ClientTransport):
                 self.transport.abort()  # the client does not take what it was to be sent
             return
         exchange = self.exchange
+        if exchange is not None and exchange.flow.pauses:
+            self._last_move = now
+            return
         if exchange is None and self._head_since and now - self._head_since > limits.head_timeout:
             self._refuse(HeadTimeout(limits.head_timeout))
         elif now - self._last_move > limits.idle_timeout:

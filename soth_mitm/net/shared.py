@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 from soth_mitm.hooks.handler import Handler, overrides
 from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
 from soth_mitm.model.limits import Counters
+from soth_mitm.net.breaking import Breaking
+from soth_mitm.net.chain import Chain, HandlerPart
 from soth_mitm.net.http2.known import HTTP2Only
 from soth_mitm.net.http2.pump import Batch
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
+from soth_mitm.net.pausing import Pauses
 from soth_mitm.net.slices import Slices
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
@@ -23,6 +26,7 @@ from soth_mitm.text import printable
 if TYPE_CHECKING:
     from soth_mitm.config import Config, Limits
     from soth_mitm.net.admission import Admission
+    from soth_mitm.net.chain import Part
     from soth_mitm.net.conversation import Conversation
     from soth_mitm.net.dial import Dialer
     from soth_mitm.net.pool import Pool
@@ -122,6 +126,8 @@ class Shared:
         self.learning = Learning(self)
         self.tasks = TaskGroup(self._task_failed)
         self.slices = Slices(self)
+        self.pauses = Pauses(self)
+        self.chain = Chain()
         self.sessions: set[Session] = set()
         self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Killable] = {}
@@ -147,6 +153,7 @@ class Shared:
 
         Without it, the loops' TLS allocates and gives back 256 KiB of pages for each record read.
         """
+        self.chain_changed()
         self._bounds: Bounds | None = None
         self._bounds_of: Config | None = None
         self._conns = 0
@@ -160,6 +167,16 @@ class Shared:
         if self._bounds is None or self._bounds_of is not self.config:
             self._bounds, self._bounds_of = _bounds(self.config.limits), self.config
         return self._bounds
+
+    def chain_changed(self) -> None:
+        """Put together who decides about messages; called where somebody begins or leaves off to."""
+        hooks = self.hooks
+        parts: list[Part] = []
+        if hooks.request or hooks.response or hooks.message or hooks.websocket:
+            parts.append(HandlerPart(self))
+        if self.pauses.active:
+            parts.append(Breaking(self.pauses))
+        self.chain.parts = tuple(parts)
 
     def new_conn(self) -> ConnLife:
         """Return the next conn."""

@@ -11,7 +11,7 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.model.events import Body, BodyChunk, ConnClosed
+from soth_mitm.model.events import Body, BodyChunk, ConnClosed, OriginalChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ class Backlog:
 
     def publish(self, body: Body, conn: int = 0, flow: int = 0, flow_seq: int = 0) -> int:
         """Publish an event behind what waits, which gives it another number; return the time now."""
-        self._put(body, len(body.data) if isinstance(body, BodyChunk) else 0)
+        self._put(body, len(body.data) if isinstance(body, (BodyChunk, OriginalChunk)) else 0)
         return self._bus.clock.monotonic_ns()
 
     def add(self, work: Work) -> None:
@@ -104,7 +104,7 @@ class Backlog:
         if isinstance(entry, Work):
             size = entry.size
         else:
-            size = len(entry.data) if isinstance(entry, BodyChunk) else 0
+            size = len(entry.data) if isinstance(entry, (BodyChunk, OriginalChunk)) else 0
         self.size -= size
         self._slices.waiting -= size
 

@@ -31,6 +31,7 @@ class WebSocket(Switched):
             handshake=handshake,
             capture=exchange.capture,
             url=url_of(place.scheme, place.host, place.port, target=exchange.head.target),
+            asked=exchange.asked,
         )
         self._late_ends: list[BaseException | None] = []
         """Ends of the upstream that wait for what is held of it."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 from soth_mitm.clock import Clock, SystemClock
-from soth_mitm.model.events import Body, BodyChunk, CaptureGap, Event, Notice, SessionEnded
+from soth_mitm.model.events import Body, BodyChunk, CaptureGap, Event, Notice, OriginalChunk, SessionEnded
 from soth_mitm.text import printable
 
 Sink = Callable[[Event], None]
@@ -130,7 +130,7 @@ class Cursor:
         if len(self._queue) >= self._capacity and not isinstance(event.body, SessionEnded):
             if not self._block:
                 self._missed += 1
-                if isinstance(event.body, BodyChunk):
+                if isinstance(event.body, (BodyChunk, OriginalChunk)):
                     self._missed_bytes += event.body.length
                 self._last = event
                 return

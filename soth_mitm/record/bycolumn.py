@@ -36,7 +36,7 @@ NUMBERS: Final = {"duration_ns": 4, "ttfb_ns": 5, "request_bytes": 6, "response_
                   "last_message_ns": 16, "messages": 17}  # fmt: skip
 """Where in a record a number stands."""
 PATH_AT, PATH_LENGTH, SITE_AT, RESULT_AT = 11, 12, 13, 14
-FIXED: Final = {"state": CLOSED, "mark": "", "comment": "", "colour": ""}
+FIXED: Final = {"state": CLOSED, "paused": 0, "stage": "", "mark": "", "comment": "", "colour": ""}
 """What every packed row has that nobody has annotated."""
 
 

@@ -26,8 +26,10 @@ from soth_mitm.model.events import (
     HandlerActed,
     ListenerClosed,
     ListenerOpened,
+    MessageChanged,
     MessageChunk,
     MessageSeen,
+    OriginalChunk,
     RequestHead,
     ResponseHead,
     ResponseInfo,
@@ -88,7 +90,7 @@ class OpenState:
                     chunks[flow, event.body.direction] = event
                 elif type(event.body) is MessageSeen:
                     messages[flow, event.body.direction] = event
-                elif type(event.body) is not MessageChunk:
+                elif type(event.body) not in (MessageChunk, OriginalChunk):
                     self._note(self._flows, flow, event, opens=FlowOpened)
             elif event.conn:
                 self._note_conn(event)
@@ -162,7 +164,7 @@ def _weight(body: Body) -> int:
         return _SMALL + len(body.raw) + len(body.target) + len(body.path) + len(body.forwarded)
     if isinstance(body, ResponseHead):
         return _SMALL + len(body.raw) + len(body.forwarded)
-    if isinstance(body, HandlerActed):
+    if isinstance(body, (HandlerActed, MessageChanged)):
         return _SMALL + len(body.forwarded)
     if isinstance(body, (ResponseInfo, ConnectReceived)):
         return _SMALL + len(body.raw)

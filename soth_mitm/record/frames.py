@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from soth_mitm.model.events import BODIES, Body, BodyChunk, Event, MessageChunk, MessageSeen
+from soth_mitm.model.events import BODIES, Body, BodyChunk, Event, MessageChunk, MessageSeen, OriginalChunk
 from soth_mitm.record.format import FRAME_BYTES
 
 FRAME = struct.Struct("<IHHQQQIqq")
@@ -35,7 +35,7 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _DATA_KEY = b"\xa4data"
 _BIN_HEADS = {0xC4: struct.Struct(">B"), 0xC5: struct.Struct(">H"), 0xC6: struct.Struct(">I")}
 _DATA_KEY_WITHIN = 96
-_CHUNKS = frozenset((BodyChunk.KIND, MessageChunk.KIND))
+_CHUNKS = frozenset((BodyChunk.KIND, MessageChunk.KIND, OriginalChunk.KIND))
 
 
 def with_safe_text(event: Event) -> Event:

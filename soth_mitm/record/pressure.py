@@ -11,7 +11,15 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.events import BodyChunk, CaptureGap, Event, LimitReached, Notice, SessionEnded
+from soth_mitm.model.events import (
+    BodyChunk,
+    CaptureGap,
+    Event,
+    LimitReached,
+    Notice,
+    OriginalChunk,
+    SessionEnded,
+)
 
 if TYPE_CHECKING:
     from soth_mitm.record.bus import Bus
@@ -92,17 +100,17 @@ class Pressure:
         if self._level() > self._hard:
             self.miss(event)
             return None
-        if not isinstance(body, BodyChunk) or not body.data:
+        if not isinstance(body, (BodyChunk, OriginalChunk)) or not body.data:
             return event
         self._gap_flows.add(event.flow)
         self._gap_bytes += len(body.data)
         self.lost_bytes += len(body.data)
-        sized = BodyChunk(body.direction, body.offset, body.length)
+        sized = type(body)(body.direction, body.offset, body.length)
         return Event(event.seq, event.conn, event.flow, event.flow_seq, event.mono_ns, event.wall_ns, sized)
 
     def miss(self, event: Event) -> None:
         """Count an event that is not recorded at all."""
-        size = len(event.body.data) if isinstance(event.body, BodyChunk) else 0
+        size = len(event.body.data) if isinstance(event.body, (BodyChunk, OriginalChunk)) else 0
         if len(self._gap_flows) < 2:
             self._gap_flows.add(event.flow)
         self._gap_events += 1

@@ -115,6 +115,10 @@ class Row(msgspec.Struct, gc=False):
     """From the start to the latest message; 0 while there is none."""
     grpc_status: int = -1
     """Status code with which a gRPC call ended; -1 where none was told."""
+    paused: int = 0
+    """How many of its messages are held at breakpoints now."""
+    stage: str = ""
+    """At which stage the latest of them is; empty where none is."""
     process: str = ""
     """The program of this machine that asked for it; empty where it is not known, or not yet."""
     replay_of: int = 0
@@ -277,6 +281,23 @@ def _acted(row: Row, event: e.Event, body: e.HandlerActed) -> None:
     row.modified = True
 
 
+def _changed(row: Row, event: e.Event, body: e.MessageChanged) -> None:
+    row.modified = True
+
+
+def _paused(row: Row, event: e.Event, body: e.Paused) -> None:
+    row.paused += 1
+    row.stage = _SHORTS[body.stage]
+
+
+def _resumed(row: Row, event: e.Event, body: e.Resumed) -> None:
+    row.paused = max(row.paused - 1, 0)
+    if not row.paused:
+        row.stage = ""
+    if body.how in ("edited", "answered", "dropped"):
+        row.modified = True
+
+
 def _handler_failed(row: Row, event: e.Event, body: e.HandlerFailed) -> None:
     if body.outcome == "closed":
         row.outcome = "handler failed"
@@ -320,6 +341,7 @@ def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
 
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
+    row.paused, row.stage = 0, ""
     reason = row.reason = _SHORTS[body.reason]
     row.error = reason in _ERRORS and not (reason == _CLIENT_CLOSED and row.ttfb_ns > 0)
     if reason in _WEBSOCKET:
@@ -369,6 +391,9 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.Upgraded: _upgraded,
     e.TunnelProgress: _progress,
     e.HandlerActed: _acted,
+    e.MessageChanged: _changed,
+    e.Paused: _paused,
+    e.Resumed: _resumed,
     e.HandlerFailed: _handler_failed,
     e.HelloReceived: _hello,
     e.TlsFailed: _tls_failed,

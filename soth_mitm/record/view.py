@@ -45,6 +45,11 @@ class MessageView(msgspec.Struct):
     wire_bytes: int = 0
     """Bytes on the wire, known at the end."""
     refs: BodyRefs = msgspec.field(default_factory=BodyRefs)
+    original_refs: BodyRefs = msgspec.field(default_factory=BodyRefs)
+    """The body that the sender sent, where another went on; `refs` is what went on."""
+    original_bytes: int = 0
+    changed_by: list[str] = msgspec.field(default_factory=list)
+    """Who changed it, in that order: `person`, `handler`, `rule NAME`."""
     complete: bool = False
     generated: bool = False
     """Made by the proxy or the handler."""
@@ -137,6 +142,9 @@ class FlowView(msgspec.Struct):
     anomalies: list[e.Anomaly] = msgspec.field(default_factory=list)
     actions: list[e.HandlerActed] = msgspec.field(default_factory=list)
     handler_failures: list[e.HandlerFailed] = msgspec.field(default_factory=list)
+    pauses: list[e.Paused] = msgspec.field(default_factory=list)
+    resumed: list[e.Resumed] = msgspec.field(default_factory=list)
+    changes: list[e.MessageChanged] = msgspec.field(default_factory=list)
     retries: list[e.Retried] = msgspec.field(default_factory=list)
     omitted: int = 0
     missing_blocks: int = 0

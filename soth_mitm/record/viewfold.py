@@ -53,6 +53,9 @@ class ViewFold:
         if type(body) is e.BodyChunk:
             _chunk(view, event, body, block, offset)
             return True
+        if type(body) is e.OriginalChunk:
+            _original(view, event, body, block, offset)
+            return True
         step = _FLOW_STEPS.get(type(body))
         if step is not None:
             step(view, event, body)
@@ -129,6 +132,21 @@ def _chunk(view: FlowView, event: e.Event, body: e.BodyChunk, block: int, offset
         view.count(response=end)
     if body.data:
         message.refs.append(BodyRef(block, offset, len(body.data), body.offset, event.mono_ns))
+
+
+def _original(view: FlowView, event: e.Event, body: e.OriginalChunk, block: int, offset: int) -> None:
+    message = _message(view, body.direction)
+    message.original_bytes = max(message.original_bytes, body.offset + body.length)
+    if body.data:
+        message.original_refs.append(BodyRef(block, offset, len(body.data), body.offset, event.mono_ns))
+
+
+def _changed(view: FlowView, event: e.Event, body: e.MessageChanged) -> None:
+    _list_changes(view, event, body)
+    message = _message(view, body.direction)
+    message.forwarded = body.forwarded or message.forwarded
+    if body.by not in message.changed_by and len(message.changed_by) < LIST_LIMIT:
+        message.changed_by.append(body.by)
 
 
 def _opened(view: FlowView, event: e.Event, body: e.FlowOpened) -> None:
@@ -239,6 +257,8 @@ def _listed(name: str) -> _FlowStep:
     return step
 
 
+_list_changes = _listed("changes")
+
 _FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
     e.FlowOpened: _opened,
     e.FlowBound: _bound,
@@ -258,6 +278,9 @@ _FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
     e.Anomaly: _listed("anomalies"),
     e.HandlerActed: _listed("actions"),
     e.HandlerFailed: _listed("handler_failures"),
+    e.MessageChanged: _changed,
+    e.Paused: _listed("pauses"),
+    e.Resumed: _listed("resumed"),
     e.Retried: _listed("retries"),
     e.Noted: _listed("notes"),
     e.FlowClosed: _closed,

@@ -18,6 +18,7 @@ from soth_mitm.model.events import (
     FlowClosed,
     HandlerActed,
     HandlerFailed,
+    MessageChanged,
     Notice,
     RequestHead,
     ResponseHead,
@@ -146,7 +147,9 @@ async def test_a_request_head_may_be_changed(lab: Lab, route: str) -> None:
     await link.pass_response(OK)
     acted = await lab.one(HandlerActed)
     assert (acted.hook, acted.action) == ("on_request", "modify")
-    assert acted.forwarded.startswith(b"PUT /other?x=1 ")
+    changed = await lab.one(MessageChanged)
+    assert changed.by == "handler"
+    assert changed.forwarded.startswith(b"PUT /other?x=1 ")
     assert (await lab.one(RequestHead)).method == b"POST", "the stream keeps what the client sent"
 
 

@@ -37,6 +37,11 @@ from soth_mitm.model.events.conn import TlsEstablished as TlsEstablished
 from soth_mitm.model.events.conn import TlsFailed as TlsFailed
 from soth_mitm.model.events.conn import TlsLearningAudit as TlsLearningAudit
 from soth_mitm.model.events.conn import TlsStarted as TlsStarted
+from soth_mitm.model.events.debugger import MessageChanged as MessageChanged
+from soth_mitm.model.events.debugger import OriginalChunk as OriginalChunk
+from soth_mitm.model.events.debugger import Outcome as Outcome
+from soth_mitm.model.events.debugger import Paused as Paused
+from soth_mitm.model.events.debugger import Resumed as Resumed
 from soth_mitm.model.events.flow import CHUNK_LIMIT as CHUNK_LIMIT
 from soth_mitm.model.events.flow import Annotated as Annotated
 from soth_mitm.model.events.flow import Anomaly as Anomaly

@@ -1,20 +1,21 @@
-"""Ask the handler about one stream: nothing of it goes on before it has decided, and others go their way."""
+"""Take one stream through the chain: nothing of it goes on before it is decided about, others do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from soth_mitm.hooks.decisions import Block, Continue, Decision, Modify, Respond
-from soth_mitm.hooks.messages import Request, Response, url_of
-from soth_mitm.model.events import HandlerActed, ResponseInfo
+from soth_mitm.hooks.decisions import Modify
+from soth_mitm.hooks.messages import BodySource, Request, Response, url_of
+from soth_mitm.model.events import Direction, HandlerActed, ResponseInfo
+from soth_mitm.model.fields import Fields
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.asking import Asking
 from soth_mitm.net.asking_message import HOOK
+from soth_mitm.net.chain import Turn
 from soth_mitm.net.hold import Hold
 from soth_mitm.net.http2 import amend
 from soth_mitm.net.http2.held import HeldStream, Section
+from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.proto.http1 import Body, End
 from soth_mitm.proto.http2 import VERSION, ErrorCode, heads
 from soth_mitm.proto.http2.heads import lines
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.exchange import StreamExchange
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.proto.http1 import Item
-    from soth_mitm.proto.http2.hpack import Fields
+    from soth_mitm.proto.http2.hpack import Fields as FieldList
     from soth_mitm.proto.websocket.handshake import Handshake
 
 _CONTINUE_100 = ((b":status", b"100"),)
@@ -34,7 +35,7 @@ _END = End(b"", b"")
 
 
 class StreamDeciding(Asking):
-    """The handler's part in one stream. What is held is granted only where a hook asks for the body."""
+    """The chain's part in one stream. What is held is granted only where somebody asks for the body."""
 
     def __init__(self, exchange: StreamExchange, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange)
@@ -52,17 +53,10 @@ class StreamDeciding(Asking):
         self._answered_100 = False
         self._handshake: Handshake | None = None
         """What a WebSocket that is being decided about has agreed on."""
-        self.request = Request(
-            exchange.flow.number,
-            exchange.head.raw,
-            body=self._request_body,
-            method=exchange.head.method,
-            target=exchange.head.path,
-            version=VERSION,
-            scheme=exchange.place.scheme,
-            host=exchange.place.host,
-            port=exchange.place.port,
-        )
+        self._bodies: dict[Direction, bytes] = {}
+        """What goes on in place of a body that came."""
+        self._answer: Answer | None = None
+        """The response's head as it will go on."""
 
     # --- what the exchange asks -------------------------------------------------------------------
 
@@ -74,6 +68,7 @@ class StreamDeciding(Asking):
         grant = overhead
         if hold is None:
             grant += len(data)
+            self._original(Direction.REQUEST, data)
             if end:
                 self._exchange.end_request()
         else:
@@ -83,7 +78,7 @@ class StreamDeciding(Asking):
         self._grant_client(grant)
         return True
 
-    def takes_request_trailers(self, fields: Fields, never: tuple[int, ...], raw: bytes) -> bool:
+    def takes_request_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep or drop the fields that end the request likewise."""
         if self._request_hold is not None:
             self._request_trailers = (fields, never, raw)
@@ -106,7 +101,7 @@ class StreamDeciding(Asking):
         hold.add(_items(data, end=end))
         return True
 
-    def takes_response_trailers(self, fields: Fields, never: tuple[int, ...], raw: bytes) -> bool:
+    def takes_response_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep the fields that end the response likewise."""
         if self._response_hold is None:
             held = self._held_response
@@ -129,9 +124,9 @@ class StreamDeciding(Asking):
 
     # --- the request ------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Send the request on once it is decided about."""
-        if self._shared.hooks.request:
+    def begin(self, *, ask: bool) -> None:
+        """Send the request on, once it is decided about where somebody wants to."""
+        if ask:
             self.ask_request()
         else:
             self._put_request(self._exchange.sent_head)
@@ -168,7 +163,7 @@ class StreamDeciding(Asking):
         exchange.finish(CloseReason.HTTP_ERROR, f"{code}: {detail}")
 
     def ask_request(self) -> None:
-        """Hold the request, and ask `on_request` about it."""
+        """Hold the request, and ask about it."""
         self._request_hold = hold = Hold(
             limit=self._exchange.session.config.limits.hook_body_bytes,
             more=self._more_request,
@@ -188,6 +183,8 @@ class StreamDeciding(Asking):
 
     async def _request_body(self) -> bytes:
         hold, exchange = self._request_hold, self._exchange
+        if Direction.REQUEST in self._bodies:
+            return self._bodies[Direction.REQUEST]
         if hold is None:
             raise RuntimeError("request.body() can only be awaited inside on_request")
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
@@ -195,46 +192,34 @@ class StreamDeciding(Asking):
             self._engine.send_head(exchange.stream, _CONTINUE_100, interim=True)
             exchange.session.pump.soon()
             exchange.flow.emit(ResponseInfo(100, lines(_CONTINUE_100) + b"\r\n", generated=True))
-        return await self._untimed(hold.collect())
+        return await hold.collect()
 
     async def _decide_request(self) -> None:
-        exchange = self._exchange
-        decision = await self._decision("on_request", self._shared.hooks.handler.on_request(self.request))
-        if exchange.finished:
+        if not await self._decided(Direction.REQUEST, "on_request"):
             return
+        exchange = self._exchange
         hold, self._request_hold = self._request_hold, None
         items = hold.items if hold is not None else []
-        try:
-            self._apply_request(decision, items)
-        except ValueError as error:
-            self._apply_request(self._instead("on_request", error), items)
-
-    def _apply_request(self, decision: Decision | None, items: Sequence[Item]) -> None:
-        exchange = self._exchange
-        change = decision if isinstance(decision, Modify) else Modify()
+        head = exchange.sent_head
         if self._answered_100:
-            change = _without(change, b"expect")
-        match decision:
-            case None | Continue() | Modify():
-                head = exchange.sent_head
-                if change != Modify():
-                    head = amend.request(head, change)
-                if isinstance(decision, Modify):
-                    exchange.flow.emit(HandlerActed("on_request", "modify", forwarded=head.raw))
-                self._discard_request = change.body is not None
-                if change.body is None:
-                    self._put_request(head)
-                    self._replay_request(items)
-                    return
-                exchange.put_request(head, change.body)
-                if not exchange.request_done and any(isinstance(item, End) for item in items):
-                    exchange.end_request()
-            case Respond():
-                exchange.request_done = exchange.request_done or any(isinstance(i, End) for i in items)
-                self._respond("on_request", decision)
-            case Block():
-                exchange.request_done = exchange.request_done or any(isinstance(i, End) for i in items)
-                self._block("on_request", decision)
+            head = amend.request(head, Modify(drop_fields=(b"expect",)))
+        body = self._bodies.get(Direction.REQUEST)
+        if body is None:
+            self._put_request(head)
+            self._replay_request(items)
+            return
+        self._discard_request = True
+        for item in items:
+            if isinstance(item, Body):
+                self._original(Direction.REQUEST, item.data)
+        exchange.put_request(head, body)
+        if not exchange.request_done and any(isinstance(item, End) for item in items):
+            exchange.end_request()
+
+    def _ended_before(self) -> None:
+        hold = self._request_hold
+        if hold is not None:
+            self._exchange.request_done = self._exchange.request_done or hold.ended
 
     def _replay_request(self, items: Sequence[Item]) -> None:
         exchange, trailers = self._exchange, self._request_trailers
@@ -250,15 +235,17 @@ class StreamDeciding(Asking):
 
     # --- the response -----------------------------------------------------------------------------
 
-    def answered(self, answer: Answer, *, end: bool) -> None:
-        """Send the response on once it is decided about."""
-        if self._shared.hooks.response:
-            self.ask_response(answer, end=end)
+    def answered(self, answer: Answer, *, end: bool, ask: bool) -> None:
+        """Send the response on, once it is decided about where somebody wants to."""
+        self._answer = answer
+        if ask:
+            self._hold_response(end=end, hook="on_response")
         else:
-            self._put_response(answer.fields, answer.never, end=end)
+            self._put_response(answer, end=end)
 
-    def _put_response(self, fields: Fields, never: tuple[int, ...], *, end: bool) -> None:
+    def _put_response(self, answer: Answer, *, end: bool) -> None:
         exchange, held = self._exchange, self._down.held
+        fields, never = answer.fields, answer.never
         if held is not None and not end:
             if any(name == b"content-length" for name, _ in fields):
                 fields, never = amend.without_length(fields, never)
@@ -279,15 +266,11 @@ class StreamDeciding(Asking):
             self._exchange.leg.took(count)
 
     def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
-        """Hold the answer that agrees to a WebSocket, and what follows; ask `on_websocket_start` about it."""
-        self._handshake = handshake
-        self._hold_response(answer, end=False, hook="on_websocket_start")
+        """Hold the answer that agrees to a WebSocket, and what follows; ask about it."""
+        self._handshake, self._answer = handshake, answer
+        self._hold_response(end=False, hook="on_websocket_start")
 
-    def ask_response(self, answer: Answer, *, end: bool) -> None:
-        """Hold the response, and ask `on_response` about it."""
-        self._hold_response(answer, end=end, hook="on_response")
-
-    def _hold_response(self, answer: Answer, *, end: bool, hook: str) -> None:
+    def _hold_response(self, *, end: bool, hook: str) -> None:
         self._response_hold = hold = Hold(
             limit=self._exchange.session.config.limits.hook_body_bytes,
             more=self._more_response,
@@ -295,7 +278,7 @@ class StreamDeciding(Asking):
         )
         if end:
             hold.add((_END,))
-        self._spawn(self._decide_response(answer, end=end, hook=hook), hook)
+        self._spawn(self._decide_response(end=end, hook=hook), hook)
 
     def _more_response(self) -> None:
         self._granting_response = True
@@ -307,58 +290,32 @@ class StreamDeciding(Asking):
 
     async def _response_body(self) -> bytes:
         hold = self._response_hold
+        if Direction.RESPONSE in self._bodies:
+            return self._bodies[Direction.RESPONSE]
         if hold is None:
             raise RuntimeError("response.body() can only be awaited inside on_response")
-        return await self._untimed(hold.collect())
+        return await hold.collect()
 
-    async def _decide_response(self, answer: Answer, *, end: bool, hook: str) -> None:
-        exchange = self._exchange
-        view = Response(
-            exchange.flow.number,
-            answer.raw,
-            body=self._response_body,
-            status=answer.status,
-            reason=answer.reason,
-            request=self.request,
-        )
-        decision = await self._decision(hook, getattr(self._shared.hooks.handler, hook)(view))
-        if exchange.finished:
+    async def _decide_response(self, *, end: bool, hook: str) -> None:
+        if not await self._decided(Direction.RESPONSE, hook):
             return
+        exchange, answer = self._exchange, self._answer
+        assert answer is not None
         hold, self._response_hold = self._response_hold, None
         items = hold.items if hold is not None else []
-        try:
-            self._apply_response(decision, answer, items, end=end, hook=hook)
-        except ValueError as error:
-            self._apply_response(self._instead(hook, error), answer, items, end=end, hook=hook)
-
-    def _apply_response(
-        self, decision: Decision | None, answer: Answer, items: Sequence[Item], *, end: bool, hook: str
-    ) -> None:
-        exchange = self._exchange
-        match decision:
-            case None | Continue():
-                self._put_response(answer.fields, answer.never, end=end)
-                if self._handshake is not None:
-                    exchange.switch(self._handshake)
-                if not end:
-                    self._replay_response(items)
-            case Modify() if self._handshake is not None:
-                raise ValueError("the answer to a WebSocket's handshake cannot be modified")
-            case Modify():
-                fields, never = amend.response(answer, decision)
-                forwarded = lines(fields) + b"\r\n"
-                exchange.flow.emit(HandlerActed("on_response", "modify", forwarded=forwarded))
-                if decision.body is not None:
-                    body = b"" if exchange.head.method == b"HEAD" else decision.body
-                    exchange.replace_response(fields, never, body)
-                    return
-                self._put_response(fields, never, end=end)
-                if not end:
-                    self._replay_response(items)
-            case Respond():
-                self._respond(hook, decision)
-            case Block():
-                self._block(hook, decision)
+        body = self._bodies.get(Direction.RESPONSE)
+        if body is not None:
+            for item in items:
+                if isinstance(item, Body):
+                    self._original(Direction.RESPONSE, item.data)
+            own = b"" if exchange.head.method == b"HEAD" else body
+            exchange.replace_response(answer.fields, answer.never, own)
+            return
+        self._put_response(answer, end=end)
+        if self._handshake is not None:
+            exchange.switch(self._handshake)
+        if not end:
+            self._replay_response(items)
 
     def _replay_response(self, items: Sequence[Item]) -> None:
         exchange, trailers = self._exchange, self._response_trailers
@@ -372,11 +329,112 @@ class StreamDeciding(Asking):
                 else:
                     exchange.response_data(b"", overhead=0, end=True)
 
+    # --- what the chain asks ------------------------------------------------------------------------
+
+    def _turn(self, direction: Direction, hook: str) -> Turn:
+        exchange = self._exchange
+        request = direction is Direction.REQUEST
+        turn: Turn
+
+        async def body() -> bytes:
+            return await self._untimed(turn, self._request_body() if request else self._response_body())
+
+        turn = Turn(
+            exchange.flow,
+            direction,
+            exchange.subject,
+            message=self._request_view(body) if request else self._response_view(body),
+            hook=hook,
+            streams=(self._up if request else self._down).held is not None or self._handshake is not None,
+            draft=self._request_draft if request else self._response_draft,
+            watch=_nothing,
+        )
+        return turn
+
+    def _request_view(self, body: BodySource) -> Request:
+        exchange, place = self._exchange, self._exchange.place
+        head = exchange.sent_head if exchange.request_changed else exchange.head
+        return Request(
+            exchange.flow.number,
+            head.raw,
+            body=body,
+            method=head.method,
+            target=head.path,
+            version=VERSION,
+            scheme=place.scheme,
+            host=place.host,
+            port=place.port,
+        )
+
+    def _response_view(self, body: BodySource) -> Response:
+        answer, original = self._answer, self._exchange.response_head
+        assert answer is not None
+        raw = answer.raw if answer is original else lines(answer.fields) + b"\r\n"
+        return Response(
+            self._exchange.flow.number,
+            raw,
+            body=body,
+            status=answer.status,
+            reason=answer.reason,
+            request=self._request_view(self._request_body),
+        )
+
+    def _request_draft(self, body: bytes | None) -> RequestDraft:
+        place, head = self._exchange.place, self._exchange.sent_head
+        return RequestDraft(
+            scheme=place.scheme,
+            host=place.host,
+            port=place.port,
+            method=head.method,
+            target=head.path,
+            fields=tuple(Fields.of_head(head.raw).in_http1),
+            body=body,
+            version=VERSION,
+        )
+
+    def _response_draft(self, body: bytes | None) -> ResponseDraft:
+        answer = self._answer
+        assert answer is not None
+        return ResponseDraft(
+            status=answer.status,
+            fields=tuple(pair for pair in answer.fields if pair[0][:1] != b":"),
+            body=body,
+            version=VERSION,
+        )
+
+    def _change_request(self, change: Modify | RequestDraft) -> tuple[bytes, bytes | None]:
+        """See `Asking`."""
+        exchange, head = self._exchange, self._exchange.sent_head
+        if isinstance(change, Modify):
+            head, body = amend.request(head, change), change.body
+            exchange.changed(head, None)
+        else:
+            head, body = amend.replaced_request(head, self._request_draft(None), change)
+            exchange.changed(head, change)
+        if body is not None:
+            self._bodies[Direction.REQUEST] = body
+        return head.raw, body
+
+    def _change_response(self, change: Modify | ResponseDraft) -> tuple[bytes, bytes | None]:
+        """See `Asking`."""
+        answer = self._answer
+        assert answer is not None
+        if self._handshake is not None:
+            raise ValueError("the answer to a WebSocket's handshake cannot be modified")
+        if isinstance(change, Modify):
+            answer, body = amend.response(answer, change), change.body
+        else:
+            answer, body = amend.replaced_response(answer, self._response_draft(None), change)
+        self._answer = answer
+        if body is not None:
+            self._bodies[Direction.RESPONSE] = body
+        return lines(answer.fields) + b"\r\n", body
+
+
+def _nothing() -> None:
+    """The connection is read from all the time: a client that leaves is noticed."""
+
 
 def _items(data: bytes, *, end: bool) -> tuple[Item, ...]:
     body = (Body(b"", data),) if data else ()
     return (*body, _END) if end else body
-
-
-def _without(change: Modify, name: bytes) -> Modify:
-    return msgspec.structs.replace(change, drop_fields=(*change.drop_fields, name))

@@ -29,6 +29,7 @@ from soth_mitm.net import answers, replies
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.relaying import Relaying
+from soth_mitm.net.origin import elsewhere
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.reach import Group
     from soth_mitm.net.http2.session import StreamSession
-    from soth_mitm.net.origin import Place
+    from soth_mitm.net.origin import Place, PooledOrigin
+    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.proto.http2 import Stream
     from soth_mitm.proto.http2.hpack import Fields
     from soth_mitm.proto.websocket.handshake import Handshake
@@ -65,6 +67,8 @@ class StreamExchange(Relaying):
         self.came = b""
         """The head as it came, where that was a request of HTTP/1.1 that asked for HTTP/2."""
         self._reset_when_sent = -1
+        self._origin: PooledOrigin | None = None
+        """Where its connection comes from, where the request is sent elsewhere."""
         self._replaced = False
         """A handler has given the request another body."""
 
@@ -110,14 +114,15 @@ class StreamExchange(Relaying):
 
     def start(self) -> None:
         """Send the request on, unless the handler has to decide about it or its messages."""
-        if self.shared.hooks.request or (self._request.held is not None and not self.request_done):
-            self._decider().begin()
+        ask = self.shared.chain.wants_request(self.asked)
+        if ask or (self._request.held is not None and not self.request_done):
+            self._decider().begin(ask=ask)
         else:
             self.begin()
 
     def begin(self) -> None:
         """Send the request on, over a connection that is ready or is made now."""
-        self._group = group = self.session.reach.group(self.place)
+        self._group = group = self.session.reach.group(self.place, self._origin)
         leg = group.leg(self)
         if leg is not None:
             self._bind(leg)
@@ -181,6 +186,19 @@ class StreamExchange(Relaying):
             if body:
                 self._request.passed(body)
         self.begin()
+
+    def changed(self, head: heads.RequestHead, draft: RequestDraft | None) -> None:
+        """Send this head instead, and where a draft says so to another place.
+
+        Raises:
+            ValueError: that would be this proxy itself.
+        """
+        place = self.place._replace(path=head.path)
+        if draft is not None and (draft.scheme, draft.host, draft.port) != place[:3]:
+            self._origin, place = elsewhere(self.shared, place, draft)
+            self._origin.alpn = ("h2", "http/1.1") if draft.scheme == "https" else ("http/1.1",)
+        self.place, self.sent_head, self.request_changed = place, head, True
+        self._subject = None
 
     # --- a handler's response ------------------------------------------------------------------
 
@@ -307,9 +325,9 @@ class StreamExchange(Relaying):
 
     # --- ends -----------------------------------------------------------------------------------
 
-    def ask_response(self, answer: Answer, *, end: bool) -> None:
-        """Have the handler decide about a response."""
-        self._decider().answered(answer, end=end)
+    def ask_response(self, answer: Answer, *, end: bool, ask: bool) -> None:
+        """Have a response, or its messages, decided about."""
+        self._decider().answered(answer, end=end, ask=ask)
 
     def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
         """Have the handler decide about a WebSocket."""
@@ -419,7 +437,7 @@ class StreamExchange(Relaying):
     def tick(self, now: float) -> None:
         """Look at the deadlines: of silence, and of an answer."""
         limits = self.session.config.limits
-        if self.touched:
+        if self.touched or self.flow.pauses:
             self.touched = False
             self.last_move = now
         quiet = now - self.last_move

@@ -20,7 +20,7 @@ from soth_mitm.net.upstream import UpstreamTlsError
 if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Leg, LegUser
     from soth_mitm.net.http2.session import StreamSession
-    from soth_mitm.net.origin import Place
+    from soth_mitm.net.origin import Place, Supply
     from soth_mitm.net.upstream import UpstreamConn
     from soth_mitm.proto.http2 import events
 
@@ -31,9 +31,10 @@ PATIENCE = 0.25
 class Group:
     """The connections to one place."""
 
-    def __init__(self, session: StreamSession, place: Place) -> None:
+    def __init__(self, session: StreamSession, place: Place, origin: Supply) -> None:
         self._session = session
         self._place = place
+        self._origin = origin
         self._mux: Mux | None = None
         self._idle: list[UpstreamConn] = []
         self._busy = 0
@@ -52,7 +53,7 @@ class Group:
 
     def warm(self) -> None:
         """Begin to use a connection that was made before, so that its settings are known early."""
-        conn = self._session.origin.ready(self._place)
+        conn = self._origin.ready(self._place)
         if conn is not None:
             self._keep(conn)
 
@@ -64,7 +65,7 @@ class Group:
     async def _ahead(self) -> None:
         self._dialling += 1
         try:
-            conn = await self._session.origin.open(self._place)
+            conn = await self._origin.open(self._place)
         except (DialError, UpstreamTlsError) as error:
             self._failure = error if self._waiters else None
             return
@@ -72,7 +73,7 @@ class Group:
             self._dialling -= 1
             self._wake_all()
         if self._session.ended:
-            self._session.origin.release(conn, reusable=False)
+            self._origin.release(conn, reusable=False)
         else:
             self._keep(conn)
 
@@ -98,7 +99,7 @@ class Group:
             conn = self._idle.pop()
             if conn.alive:
                 return self._carry(conn, user)
-        conn_ready = self._session.origin.ready(self._place)
+        conn_ready = self._origin.ready(self._place)
         if conn_ready is None:
             return None
         return self._adopt(conn_ready, user)
@@ -162,7 +163,7 @@ class Group:
     async def _dial(self, user: LegUser, *, fresh: bool) -> Leg | None:
         self._dialling += 1
         try:
-            conn = await self._session.origin.open(self._place, fresh=fresh or bool(self._speaks))
+            conn = await self._origin.open(self._place, fresh=fresh or bool(self._speaks))
         finally:
             self._dialling -= 1
             self._wake_all()
@@ -258,14 +259,14 @@ class Reach:
 
     def __init__(self, session: StreamSession) -> None:
         self._session = session
-        self._groups: dict[tuple[str, str, int], Group] = {}
+        self._groups: dict[tuple[str, str, int, bool], Group] = {}
 
-    def group(self, place: Place) -> Group:
-        """Return the connections to a place."""
-        key = (place.scheme, place.host, place.port)
+    def group(self, place: Place, origin: Supply | None = None) -> Group:
+        """Return the connections to a place; `origin` makes them where that is not the session's own."""
+        key = (place.scheme, place.host, place.port, origin is not None)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(self._session, place)
+            group = self._groups[key] = Group(self._session, place, origin or self._session.origin)
         return group
 
     def hold(self, held: bool) -> None:

@@ -21,6 +21,7 @@ from soth_mitm.net import messages
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.http2 import switched
 from soth_mitm.policy.decision import Action
+from soth_mitm.policy.subject import Subject
 from soth_mitm.proto.http2 import VERSION
 from soth_mitm.proto.http2.heads import lines
 
@@ -47,6 +48,9 @@ class Relaying:
         self.head = head
         self.sent_head = head
         """The head that goes upstream: the client's, unless it was changed."""
+        self.request_changed = False
+        """The request goes on otherwise than it came."""
+        self._subject: Subject | None = None
         self.place = place
         self.flow = session.shared.new_flow(session.life.number)
         self.leg: Leg | None = None
@@ -78,13 +82,46 @@ class Relaying:
 
     def _tap(self, direction: Direction) -> BodyTap:
         limit = self.session.config.limits.capture_body_bytes
-        return BodyTap(self.shared, self.flow, direction=direction, capture=self.capture, limit=limit)
+        return BodyTap(
+            self.shared, self.flow, direction=direction, capture=self.capture, limit=limit, asked=self.asked
+        )
 
     def _look_for_messages(
         self, tap: BodyTap, content_type: bytes, *, coding: bytes, raw: bytes, fields: Fields
     ) -> None:
         streamed = all(name != b"content-length" for name, _ in fields)
         messages.attach(tap, content_type, coding=coding, path=self.place.path, raw=raw, streamed=streamed)
+
+    @property
+    def subject(self) -> Subject:
+        """The exchange as expressions see it, as far as it has come and as it was changed."""
+        made = self._subject
+        if made is None:
+            place, session = self.place, self.session
+            head = self.sent_head if self.request_changed else self.head
+            made = self._subject = Subject(
+                scheme=place.scheme,
+                host=place.host,
+                port=place.port,
+                method=head.method,
+                target=place.path,
+                version=VERSION,
+                raw=head.raw,
+                client=session.client,
+                intercepted=session.decrypted,
+                flow=self.flow.number,
+            )
+            if self.response_head is not None:
+                self._tell_subject(made, self.response_head)
+        return made
+
+    def asked(self) -> Subject:
+        """Return `subject`, for whoever may not need it."""
+        return self.subject
+
+    def _tell_subject(self, subject: Subject, answer: Answer) -> None:
+        switches = bool(self.head.protocol) and 200 <= answer.status < 300
+        subject.answered(answer.status, answer.raw, switches=switches)
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -166,6 +203,8 @@ class Relaying:
         """Relay the final head, unless a hook has to decide about it first."""
         self._alive()
         self.response_head = answer
+        if self._subject is not None:
+            self._tell_subject(self._subject, answer)
         self._response.wire = answer.wire
         emit = self.flow.emit
         translated = b"" if answer.version == VERSION else lines(answer.fields) + b"\r\n"
@@ -195,8 +234,9 @@ class Relaying:
                 fields=answer.fields,
             )
         self._release_hasty()
-        if self.shared.hooks.response or self._response.held is not None:
-            self.ask_response(answer, end=end)
+        ask = self.shared.chain.wants_response(self.asked)
+        if ask or self._response.held is not None:
+            self.ask_response(answer, end=end, ask=ask)
         else:
             self.put_response(answer.fields, never=answer.never, end=end)
 
@@ -205,7 +245,7 @@ class Relaying:
     def _switch(self, answer: Answer) -> None:
         """Go on with another protocol, once a hook has agreed to a WebSocket."""
         handshake = switched.handshake_of(self, answer)
-        if handshake is not None and self.shared.hooks.websocket:
+        if handshake is not None and self.shared.chain.wants_response(self.asked):
             self.ask_websocket(answer, handshake)
         else:
             self.put_response(answer.fields, never=answer.never, end=False)
@@ -334,7 +374,7 @@ class Relaying:
 
     # --- what the ends do -------------------------------------------------------------------------
 
-    def ask_response(self, answer: Answer, *, end: bool) -> None:
+    def ask_response(self, answer: Answer, *, end: bool, ask: bool) -> None:
         """Have the handler decide about a response."""
         raise NotImplementedError
 

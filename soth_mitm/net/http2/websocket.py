@@ -60,6 +60,7 @@ class StreamWebSocket:
             handshake=handshake,
             capture=exchange.capture,
             url=url_of(place.scheme, place.host, place.port, target=place.path),
+            asked=exchange.asked,
         )
 
     def start(self) -> None:

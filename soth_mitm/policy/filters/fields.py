@@ -92,7 +92,7 @@ STATES: Final = (
     StateOf("grpc", "is gRPC"),
     StateOf("ndjson", "has JSON, line by line or value by value"),
     StateOf("ws", "switched protocols, to a WebSocket as a rule"),
-    StateOf("paused", "is paused", _LATER),
+    StateOf("paused", "is held at a breakpoint"),
     StateOf("replay", "is a replay"),
 )
 

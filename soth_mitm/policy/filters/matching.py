@@ -63,6 +63,8 @@ class Searchable(Lined, Protocol):
     @property
     def replay_of(self) -> int: ...
     @property
+    def paused(self) -> int: ...
+    @property
     def mark(self) -> str: ...
     @property
     def comment(self) -> str: ...
@@ -113,6 +115,7 @@ _STATES: Final[dict[str, tuple[tuple[str, ...], Test]]] = {
         lambda row: row.form == "grpc" or row.content_type.startswith("application/grpc"),
     ),
     "ndjson": (("form",), lambda row: row.form in ("ndjson", "json")),
+    "paused": (("paused",), lambda row: row.paused > 0),
     "ws": (("form", "status"), lambda row: row.form == "ws" or row.status == 101),
 }
 

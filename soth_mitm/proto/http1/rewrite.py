@@ -46,7 +46,7 @@ def drop_fields(raw: bytes, names: Collection[bytes]) -> bytes:
     """Leave out every field whose name is in `names` (lower case)."""
     start = _fields_start(raw)
     kept = [line for line in field_lines(raw) if _name(line) not in names]
-    return raw[:start] + b"".join(kept) + _empty_line(raw)
+    return raw[:start] + b"".join(kept) + empty_line(raw)
 
 
 def replace_fields(raw: bytes, replacements: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -67,9 +67,20 @@ def replace_fields(raw: bytes, replacements: Sequence[tuple[bytes, bytes]]) -> b
             lines.append(line)
         elif key in left:
             lines.append(line.partition(b":")[0] + b": " + left.pop(key)[1] + _line_end(line))
-    end = _empty_line(raw)
+    end = empty_line(raw)
     lines += [name + b": " + value + end for name, value in left.values()]
     return raw[: _fields_start(raw)] + b"".join(lines) + end
+
+
+def start_line(raw: bytes) -> bytes:
+    """Return the first line of a head, its end included."""
+    return raw[: _fields_start(raw)]
+
+
+def target_of(raw: bytes) -> bytes:
+    """Return the target of a request head."""
+    words = start_line(raw).split(maxsplit=1)
+    return words[1].rsplit(maxsplit=1)[0] if len(words) > 1 else b""
 
 
 def set_target(raw: bytes, target: bytes) -> bytes:
@@ -131,5 +142,6 @@ def _line_end(line: bytes) -> bytes:
     return b"\r\n" if line.endswith(b"\r\n") else b"\n"
 
 
-def _empty_line(raw: bytes) -> bytes:
+def empty_line(raw: bytes) -> bytes:
+    """Return the line end that ends a head."""
     return _line_end(raw)

@@ -14,6 +14,7 @@ from soth_mitm.model.events import (
     FlowClosed,
     HandlerActed,
     HandlerFailed,
+    MessageChanged,
     RequestHead,
     ResponseHead,
     ResponseInfo,
@@ -148,7 +149,7 @@ async def test_a_handler_changes_a_request_and_a_response(lab: Lab) -> None:
     await lab.settled()
     acted = lab.all(HandlerActed)
     assert [each.hook for each in acted] == ["on_request", "on_response"]
-    assert acted[0].forwarded.startswith(b":method: POST\r\n:scheme: https\r\n")
+    assert lab.all(MessageChanged)[0].forwarded.startswith(b":method: POST\r\n:scheme: https\r\n")
 
 
 class Asking(Handler):

@@ -1,13 +1,11 @@
-"""The only way in which a user interface acts on the proxy; everything else it does is reading.
-
-Thread-safe: calls from another thread than the proxy's are carried over to its loop.
-"""
+"""Acting on one running proxy and its flows."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from soth_mitm.control.calls import on_loop
+from soth_mitm.control.debugger import Debugger
 from soth_mitm.errors import InjectionError
 from soth_mitm.model.annotation import AnnotationError, Annotations, changed
 from soth_mitm.model.events import CaptureSwitched
@@ -38,6 +36,8 @@ class Control:
         self._reload = reload
         self._said = Annotations()
         self._replays: Replays | None = None
+        self.debugger = Debugger(shared)
+        """Breakpoints, and what they have stopped."""
 
     async def drain(self, deadline: float | None = None) -> int:
         """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
@@ -175,6 +175,4 @@ class Control:
         return len(self._shared.flows)
 
     async def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        if asyncio.get_running_loop() is self._shared.loop:
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._shared.loop))
+        return await on_loop(self._shared, work)

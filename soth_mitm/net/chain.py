@@ -1,0 +1,215 @@
+"""Who decides about messages, in their order: rules, the program's handler, breakpoints.
+
+Each part sees what those before it made of a message. Whether a part wants a message is asked on its
+head, at once; only where one does is anything held, or a task started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Protocol
+
+from soth_mitm.hooks.decisions import Block, Change, Continue, Decision, Drop, Inject, MessageDecision
+from soth_mitm.model.events import HandlerActed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soth_mitm.hooks.messages import Message, Request, Response
+    from soth_mitm.model.events import Direction
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.editing import RequestDraft, ResponseDraft
+    from soth_mitm.policy.subject import Subject
+
+CLOSED = Block(500, "the handler failed, and is set to fail closed")
+
+
+MESSAGE_HOOK = "on_message"
+_ACTIONS = {Change: "change", Drop: "drop", Inject: "inject"}
+
+
+class MessageRefused(Exception):
+    """The hook failed, and `handler_fails` is `closed`: the message must not go on."""
+
+
+class Turn:
+    """A message that one part of the chain is asked about."""
+
+    def __init__(
+        self,
+        flow: FlowLife,
+        direction: Direction,
+        subject: Subject,
+        *,
+        message: Request | Response,
+        hook: str,
+        streams: bool,
+        draft: Callable[[bytes | None], RequestDraft | ResponseDraft],
+        watch: Callable[[], None],
+    ) -> None:
+        self.flow = flow
+        self.direction = direction
+        self.subject = subject
+        self.message = message
+        """As the parts before have made it."""
+        self.hook = hook
+        """The handler's hook for it."""
+        self.streams = streams
+        """Its body is a stream of messages, which are decided about one by one and never held as a whole."""
+        self.draft = draft
+        """Returns what goes on, with this body, or None for one that streams on."""
+        self.watch = watch
+        """To be called where deciding may take long: a client that leaves is noticed then."""
+        self.timeout: asyncio.Timeout | None = None
+        """What limits the time for deciding, while it does."""
+
+
+class Part(Protocol):
+    """One of those who decide."""
+
+    @property
+    def name(self) -> str:
+        """Who changed a message, as its event says."""
+        ...
+
+    def wants_request(self, subject: Subject) -> bool:
+        """Whether to ask it about a request, whose head has come."""
+        ...
+
+    def wants_response(self, subject: Subject) -> bool:
+        """Likewise about a response."""
+        ...
+
+    def wants_messages(self, subject: Subject, direction: Direction) -> bool:
+        """Whether to ask it about each message of a stream that begins, as far as that is known now."""
+        ...
+
+    async def request(self, turn: Turn) -> Decision | None:
+        """Decide about a request."""
+        ...
+
+    async def response(self, turn: Turn) -> Decision | None:
+        """Decide about a final response."""
+        ...
+
+    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
+        """Decide about one message of a stream."""
+        ...
+
+    def instead(self, turn: Turn, error: Exception) -> Decision | None:
+        """Return what is done in place of a decision that cannot be carried out."""
+        ...
+
+
+class Chain:
+    """The parts that are there. Without any, each question costs one look at an empty tuple."""
+
+    def __init__(self) -> None:
+        self.parts: tuple[Part, ...] = ()
+
+    def wants_request(self, subject: Callable[[], Subject]) -> bool:
+        """Whether anybody wants to decide about a request."""
+        parts = self.parts
+        if not parts:
+            return False
+        made = subject()
+        return any(part.wants_request(made) for part in parts)
+
+    def wants_response(self, subject: Callable[[], Subject]) -> bool:
+        """Likewise about a response."""
+        parts = self.parts
+        if not parts:
+            return False
+        made = subject()
+        return any(part.wants_response(made) for part in parts)
+
+    def wants_messages(self, subject: Callable[[], Subject], direction: Direction) -> bool:
+        """Likewise about each message of a stream."""
+        parts = self.parts
+        if not parts:
+            return False
+        made = subject()
+        return any(part.wants_messages(made, direction) for part in parts)
+
+
+class HandlerPart:
+    """The program's handler. It may take `limits.handler_timeout`, the time of peers not counted."""
+
+    name = "handler"
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def wants_request(self, subject: Subject) -> bool:
+        """See `Part`."""
+        return self._shared.hooks.request
+
+    def wants_response(self, subject: Subject) -> bool:
+        """See `Part`."""
+        hooks = self._shared.hooks
+        return hooks.websocket if subject.switches else hooks.response
+
+    def wants_messages(self, subject: Subject, direction: Direction) -> bool:
+        """See `Part`."""
+        return self._shared.hooks.message
+
+    async def request(self, turn: Turn) -> Decision | None:
+        """See `Part`."""
+        return await self._ask(turn)
+
+    async def response(self, turn: Turn) -> Decision | None:
+        """See `Part`."""
+        return await self._ask(turn)
+
+    async def _ask(self, turn: Turn) -> Decision | None:
+        """Return what the handler decides, or what stands for it where it fails."""
+        limit = self._shared.config.limits.handler_timeout
+        try:
+            async with asyncio.timeout(limit) as turn.timeout:
+                decision = await getattr(self._shared.hooks.handler, turn.hook)(turn.message)
+            if decision is None or isinstance(decision, Decision):
+                return decision
+            raise TypeError(f"a {type(decision).__name__} is no decision")
+        except TimeoutError:
+            return self.instead(turn, TimeoutError(f"no decision within {limit:g} s"))
+        except Exception as error:
+            return self.instead(turn, error)
+        finally:
+            turn.timeout = None
+
+    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
+        """See `Part`.
+
+        Raises:
+            MessageRefused: it failed, and is set to fail closed. `handler_failed` has been told.
+        """
+        shared, limit = self._shared, self._shared.config.limits.handler_timeout
+        decision: object = None
+        try:
+            async with asyncio.timeout(limit):
+                decision = shared.hooks.handler.on_message(message)
+                if inspect.isawaitable(decision):
+                    decision = await decision
+            if decision is not None and not isinstance(decision, MessageDecision):
+                raise TypeError(f"a {type(decision).__name__} is no decision about a message")
+        except TimeoutError:
+            self._failed(flow, TimeoutError(f"no decision within {limit:g} s"))
+        except Exception as error:
+            self._failed(flow, error)
+        else:
+            if decision is not None and not isinstance(decision, Continue) and not flow.closed:
+                flow.emit(HandlerActed(MESSAGE_HOOK, _ACTIONS[type(decision)], f"message {message.number}"))
+            return decision
+        return None
+
+    def _failed(self, flow: FlowLife, error: Exception) -> None:
+        self._shared.handler_failed(MESSAGE_HOOK, error, flow)
+        if self._shared.config.handler_fails == "closed":
+            raise MessageRefused from error
+
+    def instead(self, turn: Turn, error: Exception) -> Block | None:
+        """See `Part`."""
+        self._shared.handler_failed(turn.hook, error, turn.flow)
+        return CLOSED if self._shared.config.handler_fails == "closed" else None

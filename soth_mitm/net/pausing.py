@@ -1,0 +1,204 @@
+"""The messages that are paused now: who waits, with what, until somebody decides or the time is over.
+
+A pause ends exactly once, with an event that says how. The flow that holds it awaits its outcome; the
+user interface decides through `control.debugger`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.model.events import Noted, Paused, Resumed
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from soth_mitm.model.events import Direction, Outcome
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.breakpoints import Breakpoint, Pause, Stage
+    from soth_mitm.policy.editing import Draft, ResponseDraft
+
+_ENDS: Final[dict[str, Outcome]] = {
+    CloseReason.CLIENT_CLOSED: "client_gone",
+    CloseReason.UPSTREAM_CLOSED: "upstream_gone",
+    CloseReason.KILLED: "killed",
+}
+"""What the end of a flow means to its pauses; any other is `killed` too."""
+
+
+class Verdict:
+    """How a pause ended, and what goes on: a draft, or an answer."""
+
+    __slots__ = ("answer", "draft", "how")
+
+    def __init__(self, how: Outcome, draft: Draft | None = None, answer: ResponseDraft | None = None) -> None:
+        self.how = how
+        self.draft = draft
+        """What goes on; None for the original, as it came."""
+        self.answer = answer
+        """What the client gets instead of all else."""
+
+
+class Waiting:
+    """One paused message, with its edits so far."""
+
+    def __init__(
+        self, pause: Pause, flow: FlowLife, direction: Direction, original: Draft, *, streams: bool
+    ) -> None:
+        self.pause = pause
+        self.flow = flow
+        self.direction = direction
+        self.original = original
+        self.draft = original
+        self.body_streams = streams
+        """Its body is not held: it goes on behind the head, whatever becomes of that."""
+        self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+
+
+class Pauses:
+    """All of them. `revision` rises with whatever a user interface shows of them."""
+
+    def __init__(self, shared: Shared) -> None:
+        limits = shared.config.limits
+        self._shared = shared
+        self.breakpoints = BreakpointSet()
+        self.queue = PauseQueue(
+            most=int(limits.paused_messages),
+            most_bytes=int(limits.paused_bytes),
+            seconds=limits.pause_seconds,
+        )
+        self._waiting: dict[int, Waiting] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.attached = 0
+        """User interfaces that can decide; without one nothing is paused."""
+        self.edits = 0
+
+    @property
+    def revision(self) -> int:
+        """A number that is another one after each change."""
+        return self.queue.revision + self.breakpoints.revision + self.edits
+
+    @property
+    def active(self) -> bool:
+        """Whether anything may be paused now."""
+        return self.attached > 0 and self.breakpoints.active and not self._shared.draining
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(tuple(self._waiting.values()))
+
+    def get(self, number: int) -> Waiting | None:
+        """Return a paused message."""
+        return self._waiting.get(number)
+
+    # --- pausing ----------------------------------------------------------------------------------
+
+    async def hold(
+        self,
+        flow: FlowLife,
+        direction: Direction,
+        stopped: Breakpoint,
+        stage: Stage,
+        *,
+        original: Draft,
+        streams: bool = False,
+        message: int = 0,
+        watch: Callable[[], None] | None = None,
+    ) -> Verdict:
+        """Pause a message until somebody decides; at once, as it was, where the budgets are used up."""
+        size = 0 if streams else _size(original)
+        try:
+            pause = self.queue.add(flow.number, stage, stopped.title, now=self._now(), size=size)
+        except QueueFullError as error:
+            self._shared.limit_reached("paused_messages", len(self.queue), "the message goes on")
+            flow.emit(Noted("not_paused", f"{error}"))
+            return Verdict("sent_as_it_was")
+        self.breakpoints.hit(stopped)
+        waiting = Waiting(pause, flow, direction, original, streams=streams)
+        self._waiting[pause.number] = waiting
+        self._shared.counters.level("paused_messages", len(self.queue))
+        flow.pauses += 1
+        flow.on_closing = self.flow_ends
+        flow.emit(Paused(pause.number, direction, stage, stopped.title, self.queue.seconds, message))
+        self._schedule()
+        if watch is not None:
+            watch()
+        try:
+            return await waiting.verdict
+        finally:
+            self._end(waiting, "killed")
+
+    def decide(self, number: int, verdict: Verdict) -> bool:
+        """End a pause; False where it has ended already."""
+        waiting = self._waiting.get(number)
+        if waiting is None or waiting.verdict.done():
+            return False
+        waiting.verdict.set_result(verdict)
+        self._end(waiting, verdict.how)
+        return True
+
+    def release_all(self, how: Outcome = "released") -> int:
+        """Let everything go on, with its edits; return how much that was."""
+        count = 0
+        for waiting in tuple(self._waiting.values()):
+            count += self.decide(waiting.pause.number, self.as_edited(waiting, how))
+        return count
+
+    @staticmethod
+    def as_edited(waiting: Waiting, unedited: Outcome = "sent_as_it_was") -> Verdict:
+        """Return the verdict that sends a message as it stands now."""
+        if waiting.draft == waiting.original:
+            return Verdict(unedited)
+        return Verdict("edited", waiting.draft)
+
+    def flow_ends(self, flow: FlowLife, reason: str) -> None:
+        """Take note that a flow is about to end: whatever of it is paused is not any more."""
+        for waiting in tuple(self._waiting.values()):
+            if waiting.flow is flow:
+                waiting.verdict.cancel()
+                self._end(waiting, _ENDS.get(reason, "killed"))
+
+    def _end(self, waiting: Waiting, how: Outcome) -> None:
+        pause = self.queue.end(waiting.pause.number)
+        if pause is None:
+            return
+        del self._waiting[pause.number]
+        flow = waiting.flow
+        flow.pauses -= 1
+        self._shared.counters.level("paused_messages", len(self.queue))
+        if not flow.closed:
+            waited = max(self._now() - pause.since_ns, 0)
+            flow.emit(Resumed(pause.number, waiting.direction, how, waited))
+        self._schedule()
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return self._shared.bus.clock.monotonic_ns()
+
+    def reschedule(self) -> None:
+        """A deadline has changed."""
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.queue.next_due
+        if due is not None:
+            seconds = max(due - self._now(), 0) / 1e9
+            self._timer = self._shared.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        for pause in self.queue.due(self._now()):
+            self.decide(pause.number, Verdict("deadline"))
+        self._schedule()
+
+
+def _size(draft: Draft) -> int:
+    body = getattr(draft, "body", None)
+    return len(body) if body is not None else len(getattr(draft, "data", b""))

@@ -1,0 +1,123 @@
+"""All breakpoints of a run, asked about the message at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from soth_mitm.policy.breakpoints.breakpoint import BODIES, MESSAGES, Breakpoint, Stage, check
+from soth_mitm.policy.filters import Filter, compile_filter
+
+if TYPE_CHECKING:
+    from soth_mitm.policy.subject import Subject
+
+EVERYTHING: Final = Breakpoint(name="everything", stages=(Stage.REQUEST_BODY, Stage.RESPONSE_BODY), id=-1)
+"""What stands for all messages while everything is paused."""
+
+_AS_MESSAGE: Final = {Stage.MESSAGE_UP: Stage.REQUEST_BODY, Stage.MESSAGE_DOWN: Stage.RESPONSE_BODY}
+"""A stream is never held as a whole: to be stopped at its body means to be stopped at each message."""
+
+
+class BreakpointState(NamedTuple):
+    """A breakpoint, and how often it has stopped something."""
+
+    breakpoint: Breakpoint
+    hits: int
+
+
+class BreakpointSet:
+    """Asks the breakpoints in their order. Expressions are compiled when the list is set."""
+
+    def __init__(self) -> None:
+        self._breakpoints: tuple[Breakpoint, ...] = ()
+        self._hits: dict[int, int] = {}
+        self._by_stage: dict[Stage, tuple[tuple[Breakpoint, Filter], ...]] = {}
+        self.everything = False
+        self.revision = 0
+        """Rises with each change, hits among them."""
+
+    @property
+    def states(self) -> tuple[BreakpointState, ...]:
+        """The breakpoints with their hits."""
+        return tuple(BreakpointState(each, self._hits.get(each.id, 0)) for each in self._breakpoints)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything can be stopped at all."""
+        return self.everything or bool(self._by_stage)
+
+    def set(self, breakpoints: Sequence[Breakpoint]) -> None:
+        """Replace all. Those without an id get one; hits stay with the id.
+
+        Raises:
+            BreakpointError: one of them cannot work; nothing has changed.
+        """
+        for each in breakpoints:
+            check(each)
+        highest = max((each.id for each in breakpoints), default=0)
+        named: list[Breakpoint] = []
+        taken: set[int] = set()
+        for each in breakpoints:
+            if each.id <= 0 or each.id in taken:
+                highest += 1
+                each = msgspec.structs.replace(each, id=highest)
+            taken.add(each.id)
+            named.append(each)
+        self._breakpoints = tuple(named)
+        self._hits = {number: hits for number, hits in self._hits.items() if number in taken}
+        self._compile()
+
+    def pause_everything(self, on: bool) -> None:
+        """Stop all requests and responses, or only those that breakpoints name."""
+        self.everything = on
+        self._compile()
+
+    def _compile(self) -> None:
+        self.revision += 1
+        asked = [(each, compile_filter(each.expression)) for each in self._breakpoints if each.enabled]
+        if self.everything:
+            asked.append((EVERYTHING, compile_filter("")))
+        table: dict[Stage, list[tuple[Breakpoint, Filter]]] = {}
+        for each, wanted in asked:
+            for stage in _stages_of(each):
+                table.setdefault(stage, []).append((each, wanted))
+        self._by_stage = {stage: tuple(entries) for stage, entries in table.items()}
+
+    def may_stop(self, subject: Subject, *stages: Stage) -> bool:
+        """Whether the message at hand is stopped at one of the stages, or may be once its body is known."""
+        for stage in stages:
+            for _, wanted in self._by_stage.get(stage, ()):
+                judged = subject.judge(wanted)
+                if judged or (judged is None and (stage in BODIES or stage in MESSAGES)):
+                    return True
+        return False
+
+    def asks(self, *stages: Stage) -> bool:
+        """Whether any breakpoint is set for one of the stages."""
+        return any(stage in self._by_stage for stage in stages)
+
+    def match(self, subject: Subject, stage: Stage) -> Breakpoint | None:
+        """Return the first breakpoint that stops the message at hand here."""
+        for each, wanted in self._by_stage.get(stage, ()):
+            if subject.judge(wanted):
+                return each
+        return None
+
+    def hit(self, stopped: Breakpoint) -> None:
+        """Count a message that was stopped; a breakpoint for one time is switched off."""
+        self.revision += 1
+        self._hits[stopped.id] = self._hits.get(stopped.id, 0) + 1
+        if stopped.once:
+            self._breakpoints = tuple(
+                msgspec.structs.replace(each, enabled=False) if each.id == stopped.id else each
+                for each in self._breakpoints
+            )
+            self._compile()
+
+
+def _stages_of(stopped: Breakpoint) -> Iterable[Stage]:
+    stages = set(stopped.stages)
+    stages |= {message for message, body in _AS_MESSAGE.items() if body in stages}
+    return stages

@@ -1,0 +1,125 @@
+"""The message at hand as the filter language sees it, for whoever has to decide before there is a row.
+
+A breakpoint or a rule is asked while the message is held, or about to be: nothing is known of what
+comes later. What an expression asks that is not known yet counts as not so.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from soth_mitm.model.terms import Direction
+from soth_mitm.policy.filters.deep import DeepTerm, Scope
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.policy.filters import Filter
+
+_SHOWN = 2000
+"""Most characters of a target that an expression is asked about."""
+
+
+class Subject:
+    """One exchange, as far as it has come. Attributes are those of a row (`filters.Searchable`)."""
+
+    kind = "http"
+    ja4 = ""
+    reason = outcome = tls_reason = guard = mark = comment = ""
+    error = reused = False
+    request_bytes = response_bytes = duration_ns = ttfb_ns = messages = 0
+    paused = replay_of = 0
+
+    def __init__(
+        self,
+        *,
+        scheme: str,
+        host: str,
+        port: int,
+        method: bytes,
+        target: bytes,
+        version: str,
+        raw: bytes,
+        client: str = "",
+        sni: str = "",
+        process: str = "",
+        intercepted: bool = False,
+        flow: int = 0,
+    ) -> None:
+        self.scheme, self.host, self.port = scheme, host, port
+        self.flow = flow
+        self.version = version
+        self.client = client
+        self.sni = sni
+        self.process = process
+        self.intercepted = intercepted
+        self.status = 0
+        self.generated = self.modified = False
+        self.form = ""
+        self.switches = False
+        """The response agrees to another protocol, a WebSocket as a rule."""
+        self._method, self._target = method, target
+        self._raw, self._response_raw = raw, b""
+        self._bodies: dict[Direction, bytes] = {}
+
+    @property
+    def state(self) -> str:
+        """Whether the response has begun."""
+        return "streaming" if self.status else "open"
+
+    @cached_property
+    def method(self) -> str:
+        """The request's method."""
+        return printable(self._method)
+
+    @cached_property
+    def path(self) -> str:
+        """The target in origin-form."""
+        return printable(self._target, _SHOWN)
+
+    @cached_property
+    def content_type(self) -> str:
+        """The media type of the response, or while there is none of the request."""
+        raw = self._response_raw or self._raw
+        at = raw.lower().find(b"\ncontent-type:")
+        if at < 0:
+            return ""
+        value = raw[at + 14 :].partition(b"\n")[0].partition(b";")[0]
+        return printable(value.strip()).lower()
+
+    def answered(self, status: int, raw: bytes, *, switches: bool = False) -> None:
+        """Take note of the response's head."""
+        self.status, self._response_raw, self.switches = status, raw, switches
+        self.__dict__.pop("content_type", None)
+
+    def has_body(self, direction: Direction, data: bytes | None) -> None:
+        """Take note of a body, decoded; None where it is not known (any more)."""
+        if data is None:
+            self._bodies.pop(direction, None)
+        else:
+            self._bodies[direction] = data
+
+    def judge(self, wanted: Filter) -> bool | None:
+        """Say whether the exchange is meant; None where that depends on a body that is not known."""
+        if not wanted.deep:
+            return wanted(self)
+        if not wanted(self):
+            return False
+        return wanted.judge_so_far(self, [self._answer(term) for term in wanted.deep])
+
+    def _answer(self, term: DeepTerm) -> bool | None:
+        if term.scope is Scope.HEADER:
+            request = term.wants(response=False) and term.matches_head(self._raw)
+            return request or bool(
+                self._response_raw and term.wants(response=True) and term.matches_head(self._response_raw)
+            )
+        unknown = False
+        for direction in Direction:
+            if not term.wants(response=direction is Direction.RESPONSE):
+                continue
+            body = self._bodies.get(direction)
+            if body is None:
+                unknown = True
+            elif term.matches_body(body):
+                return True
+        return None if unknown else False

@@ -1,0 +1,380 @@
+"""Breakpoints over real sockets: what is stopped, what goes on, and that nothing hangs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from soth_mitm.control import DecisionError, PausedMessage
+from soth_mitm.model.events import (
+    FlowClosed,
+    MessageChanged,
+    Noted,
+    OriginalChunk,
+    Paused,
+    RequestHead,
+    ResponseHead,
+    Resumed,
+)
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.policy.breakpoints import Breakpoint, Stage
+from soth_mitm.policy.editing import RequestDraft, ResponseDraft
+from tests.helpers.net import HOST, OK, Lab
+from tests.helpers.wire import eventually
+
+if TYPE_CHECKING:
+    from soth_mitm.control import Debugger
+
+POST = b"POST /in HTTP/1.1\r\nHost:site.test\r\nX-A:  1\r\nContent-Length: 5\r\n\r\nhello"
+SITE = b"Host: site.test\r\n"
+
+
+async def debugging(lab: Lab, *breakpoints: Breakpoint, **limits: float) -> Debugger:
+    """Start a proxy with somebody at its breakpoints."""
+    proxy = await lab.start(limits=dict(limits))
+    debugger = proxy.control.debugger
+    await debugger.attach()
+    await debugger.set_breakpoints(breakpoints)
+    return debugger
+
+
+async def stopped(debugger: Debugger, count: int = 1) -> PausedMessage:
+    """Return the latest of the paused messages, once there are so many."""
+    await eventually(lambda: len(debugger.paused) == count, f"{count} paused messages")
+    return debugger.paused[-1]
+
+
+def at(*stages: Stage, expression: str = "", name: str = "", once: bool = False) -> Breakpoint:
+    return Breakpoint(expression=expression, stages=stages, name=name, once=once)
+
+
+async def test_a_request_that_is_sent_as_it_was_has_not_changed_by_a_byte(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY, expression="method:POST path:/in"))
+    link = await lab.link(route)
+    link.ask(POST)
+    paused = await stopped(debugger)
+    assert (paused.stage, paused.flow, paused.body_streams) == (Stage.REQUEST_BODY, 1, False)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    assert (draft.method, draft.target, draft.body) == (b"POST", b"/in", b"hello")
+    assert draft.fields == ((b"Host", b"site.test"), (b"X-A", b"1"), (b"Content-Length", b"5"))
+    assert not link.origin.received
+    assert await debugger.resume_original(paused.number)
+    await (await link.server()).same(POST)
+    await link.pass_response(OK)
+    assert [each.how for each in await lab.told(Resumed)] == ["sent_as_it_was"]
+    assert not debugger.paused
+    assert not lab.all(MessageChanged)
+    assert not await debugger.resume(paused.number), "it is over"
+
+
+async def test_an_edited_request_arrives_exactly_as_it_was_edited(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    link = await lab.link(route)
+    link.ask(POST)
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    edited = msgspec.structs.replace(
+        draft,
+        method=b"PUT",
+        target=b"/out?x=1",
+        fields=((b"X-A", b"1"), (b"Host", b"site.test"), (b"X-B", b"\xff"), (b"content-length", b"5")),
+        body=b"good bye",
+    )
+    assert await debugger.edit(paused.number, edited)
+    assert debugger.paused[0].draft == edited
+    assert await debugger.resume(paused.number)
+    await (await link.server()).same(
+        b"PUT /out?x=1 HTTP/1.1\r\nX-A:  1\r\nHost:site.test\r\nX-B: \xff\r\n"
+        b"content-length: 8\r\n\r\ngood bye"
+    )
+    await link.pass_response(OK)
+    await lab.settled()
+    assert (await lab.one(MessageChanged)).by == "person"
+    assert [chunk.data for chunk in lab.all(OriginalChunk)] == [b"hello"], "what the client sent is kept"
+    assert (await lab.one(RequestHead)).method == b"POST"
+    assert [each.how for each in lab.all(Resumed)] == ["edited"]
+
+
+async def test_an_edit_of_the_head_alone_lets_the_body_stream_on_in_its_own_framing(
+    lab: Lab, route: str
+) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link(route)
+    link.ask(b"POST / HTTP/1.1\r\n" + SITE + b"Transfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n")
+    paused = await stopped(debugger)
+    assert paused.body_streams
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    assert draft.body is None
+    edited = msgspec.structs.replace(draft, fields=(*draft.fields[:1], (b"X-New", b"1")))
+    await debugger.edit(paused.number, edited)
+    await debugger.resume(paused.number)
+    link.client.send(b"2\r\nlo\r\n0\r\n\r\n")
+    await (await link.server()).same(
+        b"POST / HTTP/1.1\r\n" + SITE + b"X-New: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;x\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+    )
+    await link.pass_response(OK)
+
+
+async def test_a_response_is_stopped_and_replaced(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.RESPONSE_BODY, expression="status:2xx"))
+    link = await lab.link(route)
+    server = await link.pass_request(link.get())
+    server.send(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nok")
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, ResponseDraft)
+    assert (draft.status, draft.body) == (200, b"ok")
+    await debugger.edit(paused.number, msgspec.structs.replace(draft, status=201, body=b"changed"))
+    await debugger.resume(paused.number)
+    await link.client.same(b"HTTP/1.1 201 OK\r\nX-A: 1\r\nContent-Length: 7\r\n\r\nchanged")
+    await lab.settled()
+    assert (await lab.one(ResponseHead)).status == 200
+    assert [chunk.data for chunk in lab.all(OriginalChunk)] == [b"ok"]
+    await link.pass_request(link.get(b"/next"))
+
+
+async def test_a_person_may_answer_a_request_himself(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link(route)
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    with pytest.raises(DecisionError, match="cannot be sent"):
+        await debugger.respond(paused.number, ResponseDraft(status=200, fields=((b"A\n", b"b"),)))
+    answer = ResponseDraft(status=418, fields=((b"X-Mine", b"1"),), body=b"short and stout")
+    assert await debugger.respond(paused.number, answer)
+    assert b"418" in await link.client.head()
+    assert not link.origin.received
+    assert [each.how for each in await lab.told(Resumed)] == ["answered"]
+
+
+async def test_a_dropped_request_closes_the_client_and_says_so(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link(route)
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    assert await debugger.drop(paused.number)
+    await link.client.closed()
+    assert (await lab.one(FlowClosed)).reason == CloseReason.KILLED
+    assert (await lab.one(Resumed)).how == "dropped"
+
+
+async def test_after_the_deadline_the_original_goes_on(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), pause_seconds=0.05)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    await debugger.edit(paused.number, msgspec.structs.replace(draft, target=b"/edited"))
+    await (await link.server()).same(link.get())
+    assert (await lab.one(Resumed)).how == "deadline"
+    await link.pass_response(OK)
+
+
+def deadline(debugger: Debugger) -> int:
+    return debugger.paused[0].deadline_ns or 0
+
+
+async def test_an_open_editor_suspends_the_deadline(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), pause_seconds=60)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    before = deadline(debugger)
+    await debugger.editing(paused.number, True)
+    assert debugger.paused[0].editing
+    assert deadline(debugger) == 0
+    await debugger.editing(paused.number, False)
+    await debugger.more_time(paused.number, 100)
+    assert deadline(debugger) > before + 90 * 10**9
+    await debugger.resume(paused.number)
+
+
+async def test_a_client_that_leaves_while_its_request_is_paused_ends_the_flow(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link(route)
+    link.ask(link.get())
+    await stopped(debugger)
+    link.client.close()
+    assert (await lab.one(FlowClosed)).reason == CloseReason.CLIENT_CLOSED
+    assert (await lab.one(Resumed)).how == "client_gone"
+    assert not debugger.paused
+
+
+async def test_a_killed_flow_is_not_paused_any_more(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    link = await lab.link(route)
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    assert await lab.running.control.kill(paused.flow)
+    await link.client.closed()
+    assert (await lab.one(Resumed)).how == "killed"
+    assert (await lab.one(FlowClosed)).reason == CloseReason.KILLED
+
+
+async def test_nothing_is_paused_while_nobody_is_there_to_decide(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await stopped(debugger)
+    await debugger.detach()
+    await (await link.server()).same(link.get())
+    await link.pass_response(OK)
+    link.ask(link.get(b"/2"))
+    await (await link.server()).same(link.get(b"/2"))
+    assert [each.how for each in lab.all(Resumed)] == ["released"]
+
+
+async def test_a_hundred_paused_requests_go_on_at_once(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    origin = await lab.origin()
+    links = [await lab.link("plain", origin=origin) for _ in range(100)]
+    for link in links:
+        link.ask(link.get())
+    await stopped(debugger, 100)
+    assert await debugger.resume_all() == 100
+    await eventually(lambda: len(origin.received) == 100 * len(links[0].get()), "all requests")
+    for wire in origin.wires:
+        wire.send(OK)
+    for link in links:
+        await link.client.same(OK)
+    await lab.settled()
+    assert len(lab.all(Resumed)) == 100
+    assert lab.running.control.open_flows == 0
+
+
+async def test_more_than_may_be_paused_goes_on_and_says_why(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), paused_messages=1)
+    first, second = await lab.link("plain"), await lab.link("plain")
+    first.ask(first.get())
+    await stopped(debugger)
+    await second.pass_request(second.get())
+    (note,) = [note for note in lab.all(Noted) if note.code == "not_paused"]
+    assert "limits.paused_messages" in note.detail
+    await debugger.resume_all()
+
+
+async def test_a_body_over_the_budget_streams_on_behind_a_head_that_can_be_edited(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY), hook_body_bytes=1000)
+    link = await lab.link("plain")
+    body = b"x" * 5000
+    link.ask(b"POST / HTTP/1.1\r\n" + SITE + b"Content-Length: 5000\r\n\r\n" + body)
+    paused = await stopped(debugger)
+    assert paused.body_streams
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    await debugger.edit(paused.number, msgspec.structs.replace(draft, target=b"/edited"))
+    await debugger.resume(paused.number)
+    await (await link.server()).same(
+        b"POST /edited HTTP/1.1\r\n" + SITE + b"Content-Length: 5000\r\n\r\n" + body
+    )
+    await link.pass_response(OK)
+
+
+async def test_a_client_that_waits_for_100_gets_it_before_its_request_is_paused_at_its_body(
+    lab: Lab, route: str
+) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    link = await lab.link(route)
+    link.ask(b"POST / HTTP/1.1\r\n" + SITE + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert await link.client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    link.client.send(b"hi")
+    paused = await stopped(debugger)
+    await debugger.resume(paused.number)
+    await (await link.server()).same(b"POST / HTTP/1.1\r\n" + SITE + b"Content-Length: 2\r\n\r\nhi")
+    await link.pass_response(OK)
+
+
+async def test_a_breakpoint_for_one_time_stops_once(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST, once=True))
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    (state,) = debugger.breakpoints
+    assert (state.hits, state.breakpoint.enabled) == (1, False)
+    await debugger.resume(paused.number)
+    await (await link.server()).same(link.get())
+    await link.pass_response(OK)
+    await link.pass_request(link.get(b"/2"))
+    assert len(lab.all(Paused)) == 1
+
+
+async def test_an_expression_is_asked_of_the_message_at_hand(lab: Lab) -> None:
+    debugger = await debugging(
+        lab,
+        at(Stage.REQUEST, expression="status:200", name="never"),
+        at(Stage.REQUEST_BODY, expression="body:needle", name="body"),
+        at(Stage.RESPONSE, expression="header:x-a", name="head"),
+    )
+    link = await lab.link("plain")
+    server = await link.pass_request(b"POST / HTTP/1.1\r\n" + SITE + b"Content-Length: 3\r\n\r\nhay")
+    server.send(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n")
+    assert (await stopped(debugger)).breakpoint == "head"
+    await debugger.resume_all()
+    await link.client.head()
+    link.ask(b"POST / HTTP/1.1\r\n" + SITE + b"Content-Length: 6\r\n\r\nneedle")
+    assert (await stopped(debugger)).breakpoint == "body"
+    await debugger.resume_all()
+
+
+async def test_a_request_may_be_sent_to_another_place(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link, other = await lab.link(route), await lab.origin()
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    await debugger.edit(
+        paused.number, msgspec.structs.replace(draft, scheme="http", host=HOST, port=other.port)
+    )
+    await debugger.resume(paused.number)
+    server = await other.accept()
+    await server.same(link.get())
+    server.send(OK)
+    await link.client.same(OK)
+    assert not link.origin.received
+
+
+async def test_pausing_everything_stops_both_ways_until_it_is_switched_off(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    await debugger.pause_everything(True)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await stopped(debugger)
+    await debugger.resume_all()
+    server = await link.server()
+    await server.same(link.get())
+    server.send(OK)
+    await stopped(debugger)
+    await debugger.pause_everything(False)
+    await debugger.resume_all()
+    await link.client.same(OK)
+    assert [each.stage for each in lab.all(Paused)] == ["request-body", "response-body"]
+
+
+async def test_timeouts_do_not_cut_what_is_paused(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), idle_timeout=5.0)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await stopped(debugger)
+    lab.pass_time(100.0)
+    await debugger.resume_all()
+    await (await link.server()).same(link.get())
+    await link.pass_response(OK)
+
+
+async def test_stopping_the_proxy_lets_go_of_what_is_paused(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await stopped(debugger)
+    await lab.running.drain(0.0)
+    await link.client.closed()
+    assert (await lab.one(Resumed)).how == "killed"
+    assert not debugger.paused
