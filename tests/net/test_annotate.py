@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soth_mitm import control
+from soth_mitm.control import proxy as control
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.model.annotation import AnnotationError, Annotations
 from soth_mitm.model.events import Annotated, FlowClosed
