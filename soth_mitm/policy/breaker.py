@@ -88,7 +88,8 @@ class Breakers(Generic[Key]):
         if breaker is None or breaker.open_until is None or not rules.failures:
             return Attempt(key)
         if now < breaker.open_until:
-            return Refusal(breaker.count, breaker.open_until - now, breaker.cause)
+            remaining = min(breaker.open_until - now, rules.open_for)  # floats add up to a hair more
+            return Refusal(breaker.count, remaining, breaker.cause)
         if breaker.probing:
             return Refusal(breaker.count, 0.0, breaker.cause)
         breaker.probing = True
