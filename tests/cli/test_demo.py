@@ -25,6 +25,7 @@ from soth_mitm.model.events import (
     FlowClosed,
     FlowKind,
     FlowOpened,
+    MessageSeen,
     Notice,
     RequestEnd,
     RequestHead,
@@ -153,6 +154,15 @@ def failed_tls(flow: Flow, side: Side) -> str:
     return failure.failure.reason if failure is not None and failure.side is side else ""
 
 
+def grpc(flow: Flow) -> tuple[bytes, int, bytes]:
+    """Return the method, the messages and the status of a call of gRPC."""
+    head, answer, end = flow.one(RequestHead), flow.one(ResponseHead), flow.one(ResponseEnd)
+    if head is None or answer is None or end is None:
+        return b"", 0, b""
+    status = (answer.raw + end.trailers).partition(b"grpc-status: ")[2]
+    return head.path or head.target, len(flow.all(MessageSeen)), status[:1]
+
+
 def streamed(flow: Flow, kind: bytes) -> bool:
     return flow.says(kind) and len(flow.all(BodyChunk)) > 10 and flow.reason == CloseReason.COMPLETED
 
@@ -160,7 +170,7 @@ def streamed(flow: Flow, kind: bytes) -> bool:
 SORTS: dict[str, Callable[[Flow], bool]] = {
     **{
         str(status): lambda flow, status=status: flow.status == status  # type: ignore[misc]
-        for status in (200, 201, 204, 206, 301, 304, 404, 500, 502)
+        for status in (101, 200, 201, 204, 206, 301, 304, 404, 500, 502)
     },
     "100 asked for": lambda flow: any(info.status == 100 for info in flow.all(ResponseInfo)),
     "103": lambda flow: any(info.status == 103 for info in flow.all(ResponseInfo)),
@@ -174,6 +184,17 @@ SORTS: dict[str, Callable[[Flow], bool]] = {
     "left in the middle": lambda flow: (
         flow.says(b"text/event-stream") and flow.reason == CloseReason.CLIENT_CLOSED
     ),
+    "a chat that was closed in order": lambda flow: (
+        flow.opened.host == content.CHAT
+        and flow.reason == CloseReason.WEBSOCKET_COMPLETED
+        and {"text", "ping", "pong", "close"} == {seen.label for seen in flow.all(MessageSeen)}
+    ),
+    "rates that were left in order": lambda flow: (
+        flow.opened.host == content.RATES and flow.all(FlowClosed)[0].detail.startswith("1001")
+    ),
+    "a call": lambda flow: grpc(flow) == (b"/shop.cart.v1.Cart/Add", 2, b"0"),
+    "a call of a stream": lambda flow: grpc(flow) == (b"/shop.cart.v1.Cart/Watch", 16, b"0"),
+    "a call that failed": lambda flow: grpc(flow) == (b"/shop.cart.v1.Cart/Add", 1, b"5"),
     "large download": lambda flow: any(end.body_bytes > 2_000_000 for end in flow.all(ResponseEnd)),
     "upload": lambda flow: any(end.body_bytes > 1_000 for end in flow.all(RequestEnd)),
     "trailers of a request": lambda flow: any(b"X-Rows: 200" in end.trailers for end in flow.all(RequestEnd)),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h11
 import msgspec
 
+from soth_mitm.cli.demo import websocket
 from soth_mitm.cli.demo.http2 import ALPN
 from soth_mitm.cli.demo.http2_link import Http2Link
 from soth_mitm.cli.demo.message import Fields
@@ -47,7 +48,9 @@ class Ask(msgspec.Struct, frozen=True):
     trailers: Fields = ()
     """Sent after the body, which is chunked then."""
     leaves_after: int = 0
-    """Bytes of the response after which the client loses patience; 0: it stays to the end."""
+    """Bytes of the response, or texts of a WebSocket, after which the client leaves; 0: it stays."""
+    says: tuple[str, ...] = ()
+    """What it says over the WebSocket that it asks for, as it hears others."""
 
 
 class Refused(ConnectionError):
@@ -106,6 +109,8 @@ class Link:
             OSError, h11.RemoteProtocolError: the response did not come, or not whole.
         """
         self.uses += 1
+        if ask.says:
+            return await self._talk(ask, persona)
         await self._send(self._head(ask, persona))
         early = await self._until_continue() if self._http.client_is_waiting_for_100_continue else None
         if early is None:
@@ -116,6 +121,19 @@ class Link:
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         return status
+
+    async def _talk(self, ask: Ask, persona: Persona) -> int:
+        await self._send(self._head(ask, persona))
+        await self._send(h11.EndOfMessage())
+        while not isinstance(event := await self._event(), h11.InformationalResponse):
+            if isinstance(event, h11.Response):
+                return await self._response(event, 0)
+        agreed = dict(event.headers).get(b"sec-websocket-extensions", b"")
+        early, _ = self._http.trailing_data
+        deflate = agreed == websocket.DEFLATE.encode()
+        socket = websocket.Socket(self._wire, client=True, deflate=deflate, early=early)
+        await socket.listen(ask.says, leaves_after=ask.leaves_after)
+        return event.status_code
 
     async def end(self) -> None:
         """Close in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from soth_mitm.cli.demo import media, streams
+from soth_mitm.cli.demo import media, streams, talks
 from soth_mitm.cli.demo.message import Answer, Request, Route, as_json, squeezed
 
 API = "api.shop.test"
@@ -13,6 +13,8 @@ CDN = "cdn.shop.test"
 WWW = "www.shop.test"
 CHAT = "chat.shop.test"
 LLM = "llm.test"
+CART = "cart.shop.test"
+RATES = "rates.test"
 STATUS = "status.shop.test"
 EXPIRED = "old.shop.test"
 PINNED = "pin.bank.test"
@@ -20,7 +22,7 @@ TUNNELLED = "tunnel.bank.test"
 BLOCKED = "ads.shop.test"
 DOWN = "down.shop.test"
 
-SITES = (API, CDN, WWW, CHAT, LLM, STATUS, PINNED, TUNNELLED, BLOCKED)
+SITES = (API, CDN, WWW, CHAT, LLM, CART, RATES, STATUS, PINNED, TUNNELLED, BLOCKED)
 """The sites that are up, over TLS with a valid certificate and over plain HTTP."""
 
 _PRODUCTS = (
@@ -201,6 +203,9 @@ _ROUTES = [
     _route(API, "GET", r"/v1/exports/[\w-]+\.csv", streams.export),
     _route(CHAT, "GET", r"/rooms/(\w+)/events", streams.chat),
     _route(CHAT, "POST", r"/rooms/(\w+)/messages", _message),
+    _route(CHAT, "GET", r"/rooms/(\w+)/socket", talks.room),
+    _route(RATES, "GET", "/live", talks.prices),
+    _route(CART, "POST", r"/shop\.cart\.v1\.Cart/(Add|Watch)", talks.cart),
     _route(LLM, "POST", "/v1/messages", streams.model),
     _route(WWW, "GET HEAD", "/", media.page),
     _route(WWW, "GET", "/shop", _to_https),

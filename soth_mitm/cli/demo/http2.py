@@ -12,7 +12,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
-from soth_mitm.cli.demo.message import Answer, Request
+from soth_mitm.cli.demo.message import UPGRADE_REQUIRED, Answer, Request
 
 if TYPE_CHECKING:
     from soth_mitm.cli.demo.message import Fields
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ALPN: Final = "h2"
 _LARGEST_BODY: Final = 16 * 1024 * 1024
-_OF_CONNECTION: Final = frozenset({"connection", "transfer-encoding", "keep-alive", "host"})
+_OF_CONNECTION: Final = frozenset({"connection", "transfer-encoding", "keep-alive", "upgrade", "host"})
 """Fields that HTTP/2 has no place for (RFC 9113 section 8.2.2)."""
 
 Event = h2.events.Event
@@ -157,6 +157,8 @@ class Http2Server:
 
     async def _answer(self, stream: int, request: Request) -> None:
         link, answer = self._link, self._content(request)
+        if answer.status == 101:  # which HTTP/2 does not know (RFC 9113 section 8.6)
+            answer = UPGRADE_REQUIRED
         bodiless = request.method == "HEAD" or not (answer.body or answer.pieces)
         try:
             await self._pause(answer.wait)

@@ -39,7 +39,7 @@ class Answer(msgspec.Struct, frozen=True):
     """A response, and when its parts are sent. Times are in seconds.
 
     A body given as `pieces` is sent with a pause of `gap` before each, and is chunked unless the
-    fields give its length.
+    fields give its length. A status of 101 makes a WebSocket of the connection: the pieces are its texts.
     """
 
     status: int
@@ -52,6 +52,8 @@ class Answer(msgspec.Struct, frozen=True):
     trailers: Fields = ()
     early: Fields = ()
     """Fields of a 103 that goes ahead (RFC 8297)."""
+    echoes: bool = False
+    """What the client says over a WebSocket comes back to it."""
 
 
 Route = Callable[[Request, str], Answer]
@@ -62,6 +64,10 @@ def as_json(value: object, status: int = 200, *, fields: Fields = ()) -> Answer:
     """Return a value as JSON, in UTF-8."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(status, (("Content-Type", "application/json; charset=utf-8"), *fields), body)
+
+
+UPGRADE_REQUIRED = Answer(426, (("Upgrade", "websocket"), ("Connection", "Upgrade")))
+"""For a request that does not ask for the WebSocket that is there."""
 
 
 def squeezed(answer: Answer, request: Request) -> Answer:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from soth_mitm.cli.demo import http2
-from soth_mitm.cli.demo.message import Answer, Request
+from soth_mitm.cli.demo import http2, websocket
+from soth_mitm.cli.demo.message import UPGRADE_REQUIRED, Answer, Fields, Request
 from soth_mitm.cli.demo.wire import Wire
 from soth_mitm.net.sockets import tune
 
@@ -101,10 +101,23 @@ class _Connection:
                 request = await self._request()
             if request is None:
                 return
-            await self._respond(self._content(request), bodiless=request.method == "HEAD")
+            answer = self._content(request)
+            if answer.status == 101:
+                if agreed := websocket.agreeing(request.fields):
+                    await self._switch(agreed, answer)
+                    return
+                answer = UPGRADE_REQUIRED
+            await self._respond(answer, bodiless=request.method == "HEAD")
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
             self._http.start_next_cycle()
+
+    async def _switch(self, agreed: Fields, answer: Answer) -> None:
+        await self._send(h11.InformationalResponse(status_code=101, headers=_wire(agreed)))
+        deflate = agreed[-1][1] == websocket.DEFLATE
+        early, _ = self._http.trailing_data
+        socket = websocket.Socket(self._wire, client=False, deflate=deflate, early=early)
+        await socket.tell(answer, pace=self._pace)
 
     async def _request(self) -> Request | None:
         head: h11.Request | None = None
@@ -179,6 +192,7 @@ _REASONS = {
     304: "Not Modified",
     404: "Not Found",
     405: "Method Not Allowed",
+    426: "Upgrade Required",
     416: "Range Not Satisfiable",
     500: "Internal Server Error",
 }

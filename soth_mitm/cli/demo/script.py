@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from soth_mitm.cli.demo import content, media
+from soth_mitm.cli.demo import content, media, talks, websocket
 from soth_mitm.cli.demo.client import Ask, Persona, Site
 
 if TYPE_CHECKING:
@@ -35,11 +35,13 @@ PHONE = Persona(
 ANDROID = Persona("okhttp/4.12.0", (("Accept-Encoding", "gzip"), ("Authorization", "Bearer demo_c2hvcA")))
 AGENT = Persona("shop-agent/1.3 python-httpx/0.28.1", (("x-api-key", "demo-key-1"), ("Accept", "*/*")))
 CURL = Persona("curl/8.14.1", (("Accept", "*/*"),))
+STUB = Persona("grpc-java-netty/1.74.0", (("te", "trailers"),), http2=True)
 MONITOR = Persona("uptime/2.0")
 BANK = Persona("Bank/9.1 (iPhone; iOS 18.5)", (("accept", "application/json"),), pins=True)
 
 Maker = Callable[[Random], Turn]
 
+_CALL: Fields = (("Content-Type", "application/grpc+proto"), ("grpc-accept-encoding", "identity,gzip"))
 _JSON: Fields = (("Content-Type", "application/json"),)
 _QUESTIONS = (
     "How do we move the orders table without a pause?",
@@ -73,6 +75,17 @@ def _http(host: str, method: str, path: str) -> Ask:
 
 def _api(method: str, path: str, *fields: tuple[str, str], body: object = None) -> Ask:
     return _https(content.API, method, path, *fields, body=body)
+
+
+def _cart(method: str, wish: bytes) -> Ask:
+    site = Site("https", content.CART, 443)
+    return Ask(site, "POST", f"/shop.cart.v1.Cart/{method}", _CALL, talks.call(wish))
+
+
+def _socket(host: str, path: str, random: Random, *says: object, leaves_after: int = 0) -> Ask:
+    texts = tuple(json.dumps(each, ensure_ascii=False) for each in says)
+    fields = websocket.asking(random.getrandbits(128))
+    return Ask(Site("https", host, 443), "GET", path, fields, leaves_after=leaves_after, says=texts)
 
 
 # --- people
@@ -147,6 +160,21 @@ def _chat(random: Random) -> Turn:
     return Turn(PHONE, (said, events))
 
 
+def _talk(random: Random) -> Turn:
+    said = [
+        {"type": "say", "text": text}
+        for text in ("Guten Morgen ☕", "急須は届きましたか。", "See you at four")
+    ]
+    ask = _socket(content.CHAT, f"/rooms/{random.choice(('kiln', 'tea'))}/socket", random, *said)
+    return Turn(BROWSER._replace(http2=False), (ask,))
+
+
+def _watch_rates(random: Random) -> Turn:
+    wanted = {"type": "subscribe", "pairs": ["EUR/JPY", "EUR/GBP", "EUR/KRW"]}
+    ask = _socket(content.RATES, "/live", random, wanted, leaves_after=random.randrange(12, 30))
+    return Turn(PHONE._replace(http2=False), (ask,))
+
+
 def _pinned(_: Random) -> Turn:
     return Turn(BANK, (_https(content.PINNED, "GET", "/balance"),))
 
@@ -168,6 +196,19 @@ def _stop_model(_: Random) -> Turn:
     prompt = {"model": "demo-1", "stream": True, "messages": [{"role": "user", "content": "Tell me all."}]}
     ask = _https(content.LLM, "POST", "/v1/messages", body=prompt)
     return Turn(AGENT, (Ask(ask.site, ask.method, ask.path, ask.fields, ask.body, leaves_after=900),))
+
+
+def _fill_cart(random: Random) -> Turn:
+    product, quantity = random.randrange(1, 288), random.randrange(1, 5)
+    return Turn(STUB, (_cart("Add", talks.wish("c_77", product, quantity)),))
+
+
+def _lost_cart(random: Random) -> Turn:
+    return Turn(STUB, (_cart("Add", talks.wish("c_gone", random.randrange(1, 288), 1)),))
+
+
+def _watch_cart(_: Random) -> Turn:
+    return Turn(STUB, (_cart("Watch", talks.wish("c_77")),))
 
 
 def _stock(_: Random) -> Turn:
@@ -234,6 +275,11 @@ _DECK: tuple[tuple[int, Maker], ...] = (
     (2, _search),
     (1, _sign_in),
     (1, _chat),
+    (1, _talk),
+    (1, _watch_rates),
+    (2, _fill_cart),
+    (1, _lost_cart),
+    (1, _watch_cart),
     (1, _pinned),
     (1, _tunnelled),
     (2, _ask_model),
