@@ -35,6 +35,8 @@ class ClientSession(ClientTransport):
 
     replay_of = 0
     """The flow whose request comes here again; 0 for what a client sends."""
+    takes_h2c = True
+    """Whether the client can go on in HTTP/2 where its request offers that."""
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ def take(session: ClientSession, head: RequestHead, release: Callable[[], bytes]
         raise upgrade.OfferError("h2c_in_tls", "inside TLS, HTTP/2 is chosen by ALPN")
     if not session.config.http2 or session.decision.no_h2:
         raise upgrade.OfferError("h2c_off", "HTTP/2 is switched off")
+    if not session.takes_h2c:
+        raise upgrade.OfferError("h2c_of_replay", "a replay speaks the version that its draft says")
     if not session.host:  # curl goes on to ask a proxy for absolute paths, which are none in HTTP/2
         raise upgrade.OfferError("h2c_of_proxy", "a proxy is asked in HTTP/1.1, or in HTTP/2 from the start")
     if session.client_full or session.shared.draining:

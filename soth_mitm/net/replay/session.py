@@ -57,6 +57,8 @@ class WatchedFlow(FlowLife):
 class ReplaySession(ClientSession):
     """A client connection of the proxy's own making; to its upstream it is one like any other."""
 
+    takes_h2c = False
+
     def __init__(self, shared: Shared, draft: RequestDraft, *, of: int, h2c: bool) -> None:
         decision = decide(shared, draft)
         life = shared.new_conn()

@@ -281,6 +281,18 @@ async def test_it_speaks_http2_where_the_original_did_trailers_and_all(recorded:
     assert (await recorded.resend(2)).draft.version == "HTTP/2.0", "a replay of the replay does so too"
 
 
+async def test_an_offer_of_http2_stays_one_that_nobody_takes(lab: Lab) -> None:
+    proxy = await lab.start()
+    origin = await lab.origin()
+    offer = ((b"Host", b"x"), (b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c"))
+    offering = draft(origin.port, fields=(*offer, (b"HTTP2-Settings", b"AAMAAABk")))
+    replay = await proxy.control.replay(offering)
+    server = await origin.accept()
+    assert b"h2c" not in await server.head()
+    server.send(OK)
+    assert (await replay.wait())[0].status == 200
+
+
 async def test_one_that_gets_no_answer_is_cut_in_time_with_a_row(lab: Lab) -> None:
     proxy = await lab.start()
     origin = await lab.origin()
