@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytest_textual_snapshot"]
 
-OUTSIDE_PROGRAMS = ("curl", "h2load", "ip", "nft", "nginx", "openssl", "tmux", "wrk")
+OUTSIDE_PROGRAMS = (
+    "chromium", "curl", "h2load", "ip", "nft", "nghttp", "nginx", "openssl", "protoc", "tmux", "wrk",
+)  # fmt: skip
 """What `@pytest.mark.outside(...)` asks for somewhere; each run says which are missing."""
 
 SCRUBBED = (

@@ -227,20 +227,24 @@ http {{
   client_max_body_size 0;
   server {{
     listen 127.0.0.1:{http_port};
-    listen 127.0.0.1:{https_port} ssl;
+    listen 127.0.0.1:{https_port} ssl{http2};
     ssl_certificate {chain};
     ssl_certificate_key {key};
     root {directory}/files;
     location / {{ dav_methods PUT; create_full_put_path on; dav_access user:rw; }}
     location /text/ {{ gzip on; gzip_types *; gzip_min_length 1; }}
+    {more}
   }}
 }}
 """
 
 
 @contextlib.contextmanager
-def nginx(directory: Path, authority: Authority) -> Iterator[Nginx]:
-    """Run nginx on two free ports; another pair is taken where somebody was faster."""
+def nginx(directory: Path, authority: Authority, *, http2: bool = False, more: str = "") -> Iterator[Nginx]:
+    """Run nginx on two free ports; another pair is taken where somebody was faster.
+
+    `http2` has it offered over TLS; `more` goes into the configuration of the server.
+    """
     program = shutil.which("nginx")
     assert program is not None
     (directory / "files" / "text").mkdir(parents=True)
@@ -255,6 +259,8 @@ def nginx(directory: Path, authority: Authority) -> Iterator[Nginx]:
             https_port=server.https_port,
             chain=authority.chain,
             key=authority.key,
+            http2=" http2" if http2 else "",
+            more=more,
         )
         (directory / "nginx.conf").write_text(config)
         process = subprocess.Popen(
