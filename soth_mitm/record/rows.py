@@ -19,17 +19,13 @@ from soth_mitm.model.outcomes import LEARNED, LEARNED_HINT, dial_hint, dial_word
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
+from soth_mitm.record.memos import HOSTS, METHODS, SHORTS, TYPES, WORD_LIMIT
 from soth_mitm.text import printable
 
 PATH_LIMIT = 120
 """Most characters of a path that a row keeps, the ellipsis included."""
 
-HOST_LIMIT = 255
-_WORD_LIMIT = 80
-_METHOD_LIMIT = 24
 _HINT_LIMIT = 400
-_MEMO_ENTRIES = 4096
-_MEMO_KEY = 256
 _CONNS = 65_536
 _NO_HELLO = ("", "")
 
@@ -132,46 +128,7 @@ class Row(msgspec.Struct, gc=False):
         return self.state != CLOSED
 
 
-_Key = TypeVar("_Key", bytes, str)
 _T = TypeVar("_T")
-
-
-class _Memo(dict[_Key, str]):
-    """Printable forms of values that come again and again; emptied when full."""
-
-    def __init__(self, make: Callable[[_Key], str]) -> None:
-        super().__init__()
-        self._make: Callable[[_Key], str] = make
-
-    def __missing__(self, key: _Key) -> str:
-        text = self._make(key)
-        if len(key) <= _MEMO_KEY:
-            if len(self) >= _MEMO_ENTRIES:
-                self.clear()
-            self[key] = text
-        return text
-
-
-def _essence(value: bytes) -> str:
-    return printable(value.partition(b";")[0].strip().lower(), _WORD_LIMIT)
-
-
-def _short(value: str) -> str:
-    return printable(value, _WORD_LIMIT)
-
-
-def _name(value: str) -> str:
-    return printable(value, HOST_LIMIT)
-
-
-def _method(value: bytes) -> str:
-    return printable(value, _METHOD_LIMIT)
-
-
-_HOSTS = _Memo(_name)
-_SHORTS = _Memo(_short)
-_TYPES = _Memo(_essence)
-_METHODS = _Memo(_method)
 
 
 def path_text(path: bytes) -> str:
@@ -193,11 +150,11 @@ def _bound(row: Row, event: e.Event, body: e.FlowBound) -> None:
 
 
 def _request_head(row: Row, event: e.Event, body: e.RequestHead) -> None:
-    row.method = _METHODS[body.method]
+    row.method = METHODS[body.method]
     row.path = path_text(body.path or body.target)
-    row.version = _SHORTS[body.version]
+    row.version = SHORTS[body.version]
     if body.content_type:
-        row.content_type = _TYPES[body.content_type]
+        row.content_type = TYPES[body.content_type]
     if body.forwarded:
         row.rewritten = True
 
@@ -209,8 +166,8 @@ def _response_info(row: Row, event: e.Event, body: e.ResponseInfo) -> None:
 
 def _response_head(row: Row, event: e.Event, body: e.ResponseHead) -> None:
     row.status = body.status or row.status
-    row.version = _SHORTS[body.version]
-    row.content_type = _TYPES[body.content_type] if body.content_type else ""
+    row.version = SHORTS[body.version]
+    row.content_type = TYPES[body.content_type] if body.content_type else ""
     row.ttfb_ns = event.mono_ns - row.started_mono_ns
     row.state = STREAMING
     if body.generated:
@@ -250,7 +207,7 @@ def _grpc_ended(row: Row, status: Status | None) -> None:
     row.grpc_status = status.code
     if status.code:
         words = f"gRPC {status.name}"
-        row.outcome = printable(f"{words}: {status.message}" if status.message else words, _WORD_LIMIT)
+        row.outcome = printable(f"{words}: {status.message}" if status.message else words, WORD_LIMIT)
 
 
 def _messages_started(row: Row, event: e.Event, body: e.MessagesStarted) -> None:
@@ -287,7 +244,7 @@ def _changed(row: Row, event: e.Event, body: e.MessageChanged) -> None:
 
 def _paused(row: Row, event: e.Event, body: e.Paused) -> None:
     row.paused += 1
-    row.stage = _SHORTS[body.stage]
+    row.stage = SHORTS[body.stage]
 
 
 def _resumed(row: Row, event: e.Event, body: e.Resumed) -> None:
@@ -304,12 +261,12 @@ def _handler_failed(row: Row, event: e.Event, body: e.HandlerFailed) -> None:
 
 
 def _hello(row: Row, event: e.Event, body: e.HelloReceived) -> None:
-    row.sni, row.ja4 = _HOSTS[body.sni], _SHORTS[body.ja4]
+    row.sni, row.ja4 = HOSTS[body.sni], SHORTS[body.ja4]
 
 
 def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
     failure = body.failure
-    row.tls_reason = _SHORTS[failure.reason]
+    row.tls_reason = SHORTS[failure.reason]
     row.tls_peer = failure.peer
     row.outcome = tls_words(failure)
     row.hint = printable(failure.hint, _HINT_LIMIT)
@@ -321,14 +278,14 @@ def _dial_failed(row: Row, event: e.Event, body: e.DialFailed) -> None:
 
 
 def _refused(row: Row, event: e.Event, body: e.ConnectRefused) -> None:
-    row.guard = _SHORTS[body.code]
+    row.guard = SHORTS[body.code]
     row.outcome = guard_words(row.guard)
     if not row.status:
         row.status = body.status
 
 
 def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
-    row.guard = _SHORTS[body.code]
+    row.guard = SHORTS[body.code]
     row.outcome = guard_words(row.guard)
     row.hint = printable(body.hint, _HINT_LIMIT)
 
@@ -342,7 +299,7 @@ def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
     row.paused, row.stage = 0, ""
-    reason = row.reason = _SHORTS[body.reason]
+    reason = row.reason = SHORTS[body.reason]
     row.error = reason in _ERRORS and not (reason == _CLIENT_CLOSED and row.ttfb_ns > 0)
     if reason in _WEBSOCKET:
         row.outcome = websocket.outcome(body.detail) or _WORDS[reason]
@@ -461,9 +418,9 @@ class RowFold:
             str(body.flow_kind),
             event.wall_ns,
             now,
-            _HOSTS[body.client],
-            _SHORTS[body.scheme],
-            _HOSTS[body.host],
+            HOSTS[body.client],
+            SHORTS[body.scheme],
+            HOSTS[body.host],
             body.port,
             body.intercepted,
             body.metadata_only,
@@ -488,7 +445,7 @@ class RowFold:
     def _conn(self, event: e.Event, body: e.Body) -> None:
         kind = type(body)
         if kind is e.HelloReceived and isinstance(body, e.HelloReceived):
-            _bounded(self._hellos, event.conn, (_HOSTS[body.sni], _SHORTS[body.ja4]))
+            _bounded(self._hellos, event.conn, (HOSTS[body.sni], SHORTS[body.ja4]))
         elif kind is e.ProcessKnown and isinstance(body, e.ProcessKnown):
             name = process_name(body)
             _bounded(self._process, event.conn, name)
@@ -502,7 +459,7 @@ class RowFold:
 
 def process_name(body: e.ProcessKnown) -> str:
     """Return the name of a program as rows show it."""
-    return _SHORTS[body.name]
+    return SHORTS[body.name]
 
 
 def _bounded(table: dict[int, _T], conn: int, value: _T) -> None:

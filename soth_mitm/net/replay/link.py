@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.shared import Shared
     from soth_mitm.record.resending import Resend
 
+PATIENCE: Final = 1.0
+"""Seconds after which it is looked again whether a message is still paused."""
 PIECE: Final = 64 * 1024
 """Bytes of a body that are read from the recording at a time."""
 
@@ -80,6 +82,8 @@ class Link:
         waiting: set[asyncio.Future[None]] = {flow.ended, sender}
         while not flow.closed:
             left = flow.moved + timeout - self.loop.time()
+            if flow.paused:
+                left = max(left, PATIENCE)
             if left <= 0:
                 self.session.too_late(timeout)
                 return

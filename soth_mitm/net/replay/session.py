@@ -7,7 +7,16 @@ import os
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import ConnectionInfo
-from soth_mitm.model.events import ConnOpened, Event, FlowClosed, PolicyDecided, ProcessKnown, Side
+from soth_mitm.model.events import (
+    ConnOpened,
+    Event,
+    FlowClosed,
+    Paused,
+    PolicyDecided,
+    ProcessKnown,
+    Resumed,
+    Side,
+)
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.life import FlowLife
@@ -28,7 +37,7 @@ PROGRAM = "soth-mitm"
 class WatchedFlow(FlowLife):
     """A flow whose row is kept beside it: what is said of a replay is what the list says."""
 
-    __slots__ = ("_fold", "detail", "ended", "moved", "row")
+    __slots__ = ("_fold", "detail", "ended", "moved", "paused", "row")
 
     def __init__(self, *args: object, **more: object) -> None:
         super().__init__(*args, **more)  # type: ignore[arg-type]
@@ -39,6 +48,8 @@ class WatchedFlow(FlowLife):
         self.detail = ""
         """What its end adds to the reason."""
         self.ended: asyncio.Future[None] = loop.create_future()
+        self.paused = 0
+        """Messages of it that are held at breakpoints: no deadline runs meanwhile."""
         self.moved = loop.time()
         """When something was last told of it."""
 
@@ -48,7 +59,11 @@ class WatchedFlow(FlowLife):
         row = self._fold.apply(Event(self.seq, self.conn, self.number, self.seq, at, 0, body))
         self.row = row or self.row
         self.moved = self.ended.get_loop().time()
-        if isinstance(body, FlowClosed):
+        if isinstance(body, Paused):
+            self.paused += 1
+        elif isinstance(body, Resumed):
+            self.paused -= 1
+        elif isinstance(body, FlowClosed):
             self.detail = body.detail
             self.ended.set_result(None)
         return at

@@ -26,6 +26,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.replay.replay import CANCELLED, DONE, Attempt
+from soth_mitm.policy.breakpoints.breakpoint import Breakpoint
 from soth_mitm.policy.editing.draft import RequestDraft
 from soth_mitm.policy.retargeting import Site, parse_site, redirected
 from soth_mitm.record.resending import HELD_BYTES
@@ -392,3 +393,22 @@ async def test_what_is_no_request_or_not_all_there_is_not_replayed(recorded: Rec
         await recorded.resend()
     with pytest.raises(ReplayError, match="there is no such flow"):
         await recorded.resend(9)
+
+
+async def test_one_that_is_paused_at_a_breakpoint_waits_for_its_person(lab: Lab) -> None:
+    proxy = await lab.start()
+    origin = await lab.origin()
+    debugger = proxy.control.debugger
+    await debugger.attach()
+    await debugger.set_breakpoints([Breakpoint(expression="path:/again")])
+    replay = await proxy.control.replay(draft(origin.port), timeout=0.02)
+    await eventually(lambda: debugger.paused, "the pause")
+    looked = lab.running._shared.loop.time() + 0.05
+    await eventually(lambda: lab.running._shared.loop.time() > looked, "longer than its deadline")
+    assert replay.attempts[0].state == "sending"
+    await debugger.edit(1, msgspec.structs.replace(debugger.paused[0].draft, target=b"/edited"))
+    await debugger.resume(1)
+    server = await origin.accept()
+    assert (await server.head()).startswith(b"GET /edited ")
+    server.send(OK)
+    assert (await replay.wait())[0].status == 200
