@@ -70,12 +70,15 @@ class Proxy:
         bus: Bus | None = None,
         run_id: str | None = None,
         resolver: Override | None = None,
+        listen: bool = True,
     ) -> None:
+        """Make a proxy of `config`; one that does not `listen` serves replays alone."""
         self.config = config or Config()
         self.bus = bus or Bus()
         self.run_id = run_id or uuid.uuid4().hex
         self._handler = handler
         self._resolver = resolver
+        self._listens = listen
         self.addresses: list[tuple[str, int]] = []
         """The TCP addresses at which it listens; known once entered."""
         self.listeners: list[Endpoint] = []
@@ -84,7 +87,7 @@ class Proxy:
     async def __aenter__(self) -> Proxy:
         """Start: load or make the CA, bind, and accept."""
         config = self.config
-        endpoints = modes.endpoints(config)
+        endpoints = modes.endpoints(config) if self._listens else []
         if not transparent.AVAILABLE and any(p.mode.kind is modes.Kind.TRANSPARENT for p in endpoints):
             raise StartError("the mode transparent needs Linux; use regular, or socks5")
         shared = self._shared = Shared(config, self.bus, self._handler)

@@ -13,6 +13,7 @@ from soth_mitm.errors import ConfigError
 COMMANDS = {
     "tui": "the app (also without a command); with FILE, open a dump",
     "run": "start, run a command with proxy and CA set for it alone, and exit with its code",
+    "replay": "send the requests of a dump again, and print how the answers differ",
     "env": "print the environment for clients of a running proxy, for `eval`",
     "ca": "show, export, install or rotate the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",
@@ -44,6 +45,7 @@ PROXYING = {
 }
 TRUSTING = {"store": "--store", "dry_run": "--dry-run"}
 WRITING = {"append": "--append", "overwrite": "--overwrite"}
+_REDACT = "mask secrets in what is printed (default: yes)"
 EPILOG = """\
 commands:
 """ + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
@@ -149,7 +151,9 @@ def build(name: str, *, top: bool = False) -> Parser:
     )
     if top:
         parser.add_argument("--version", action=_Version, help="print the version and exit")
-    {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo, "doctor": _doctor}[name](parser)
+    {"tui": _tui, "run": _run, "env": _env, "ca": _ca, "demo": _demo, "doctor": _doctor, "replay": _replay}[
+        name
+    ](parser)
     return parser
 
 
@@ -199,6 +203,39 @@ def _run(parser: Parser) -> None:
     _policy(parser)
     _recording(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+
+
+def _replay(parser: Parser) -> None:
+    parser.usage = "soth-mitm replay [OPTIONS] FILE [EXPR]"
+    parser.add_argument("file", metavar="FILE", help="the dump (.soth)")
+    parser.add_argument(
+        "expression", nargs="?", metavar="EXPR", help="send only flows that match this filter"
+    )
+    group = parser.add_argument_group("sending")
+    group.add_argument("--to", metavar="URL", help="send to this server instead: scheme://host:port")
+    group.add_argument("--keep-host", action="store_true", help="leave the Host field as it was, with --to")
+    group.add_argument("--times", type=_positive, default=1, metavar="N", help="send each N times (1)")
+    group.add_argument("--concurrency", type=_positive, default=1, metavar="N", help="so many at once (1)")
+    group.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="give up after S seconds of silence (120)"
+    )
+    group.add_argument("--gaps", action="store_true", help="send a WebSocket's messages at their own pace")
+    group = parser.add_argument_group("comparing")
+    group.add_argument(
+        "--ignore", action="append", metavar="RULE", help="field:NAME or json:$.PATH may differ (repeatable)"
+    )
+    group.add_argument(
+        "--ignore-like", action="append", metavar="REGEX", help="what matches may differ (repeatable)"
+    )
+    group.add_argument("--no-default-ignores", action="store_true", help="dates and ids of fields count too")
+    group.add_argument("--json", action="store_true", help="one JSON object a request")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="all differences, of form too")
+    group.add_argument("-q", "--quiet", action="store_true", help="only the counts at the end")
+    group.add_argument("--redact", action=argparse.BooleanOptionalAction, default=None, help=_REDACT)
+    _directory(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML")
+    _policy(parser)
+    _recording(parser)
 
 
 def _env(parser: Parser) -> None:
@@ -341,7 +378,7 @@ def _printing(parser: Parser) -> None:
         "--redact",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="mask secrets in what is printed (default: yes)",
+        help=_REDACT,
     )
 
 
@@ -355,6 +392,16 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
 
 
 def is_terminal() -> bool:

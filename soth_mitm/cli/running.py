@@ -94,13 +94,17 @@ class Prepared:
 
     @contextlib.asynccontextmanager
     async def run(
-        self, resolver: Override | None = None, *, last: Callable[[], Awaitable[None]] | None = None
+        self,
+        resolver: Override | None = None,
+        *,
+        last: Callable[[], Awaitable[None]] | None = None,
+        listen: bool = True,
     ) -> AsyncIterator[Running]:
         """Start the proxy; afterwards it is drained and the recording is complete on the disk.
 
         `last` is awaited at the end, while signals are still ours.
         """
-        proxy = Proxy(self.config, bus=self.bus, run_id=self.run_id, resolver=resolver)
+        proxy = Proxy(self.config, bus=self.bus, run_id=self.run_id, resolver=resolver, listen=listen)
         running = Running(proxy, self.recorder)
         try:
             # The signals are ours until all is drained and written.
