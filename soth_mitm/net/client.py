@@ -30,6 +30,10 @@ class ClientTransport(asyncio.BufferedProtocol):
         self.client_full = False
         self.touched = True
         """Whether bytes moved since the watchdog last looked."""
+        self.client = self.host = ""
+        """Where the client is, and what it asked for."""
+        self.began = 0.0
+        """When the connection was ready, by the loop's time."""
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._waiting = 0
         self._closing = False
@@ -54,6 +58,11 @@ class ClientTransport(asyncio.BufferedProtocol):
         transport = other.transport
         transport.set_protocol(self)
         self.attach(transport)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything came from the client."""
+        return self._received > 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the proxy's one read buffer."""

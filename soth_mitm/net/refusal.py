@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import FlowKind, FlowOpened, Side, TlsFailed
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.tls import failure
 
 if TYPE_CHECKING:
@@ -14,6 +17,45 @@ if TYPE_CHECKING:
 
 SUSPICIOUS = 2.0
 """A client that leaves within this time of its handshake, without a byte, has probably refused us."""
+
+
+class Spares:
+    """Tells connections that a client has made in reserve, as browsers do, from refusals.
+
+    One that was not used is a spare where the same client has used another one to the same host that
+    began at about the same time. At most `capacity` uses are remembered, the latest of each host.
+    """
+
+    def __init__(self, sessions: Iterable[object], *, capacity: int) -> None:
+        self._sessions = sessions
+        self._capacity = capacity
+        self._uses: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def used(self, session: ClientTransport) -> None:
+        """Remember a connection that has been used, and ends."""
+        key = _key(session)
+        self._uses[key] = session.began
+        self._uses.move_to_end(key)
+        if len(self._uses) > self._capacity:
+            self._uses.popitem(last=False)
+
+    def is_one(self, session: ClientTransport) -> bool:
+        """Return whether a connection that was not used was a spare."""
+        key = _key(session)
+        last = self._uses.get(key)
+        if last is not None and abs(session.began - last) <= SUSPICIOUS:
+            return True
+        return any(
+            isinstance(other, ClientTransport)
+            and other.heard
+            and abs(other.began - session.began) <= SUSPICIOUS
+            and _key(other) == key
+            for other in self._sessions
+        )
+
+
+def _key(session: ClientTransport) -> tuple[str, str]:
+    return session.client.rpartition(":")[0], session.host
 
 
 def silent(

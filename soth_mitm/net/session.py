@@ -75,7 +75,7 @@ class ClientSession(ClientTransport):
         self._ended = False
         self._last_move = shared.loop.time()
         self._head_since = 0.0
-        self._began = self._last_move
+        self.began = self._last_move
 
     # --- asyncio's side -------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class ClientSession(ClientTransport):
         """Begin; over TLS this comes after the handshake."""
         self.attach(transport)
         self.shared.sessions.add(self)
-        self._began = self.shared.loop.time()
+        self.began = self.shared.loop.time()
         if self.tls:
             self.life.emit(established(transport, Side.CLIENT, verified=False))
         self.origin.watch(self._server_speaks_first)
@@ -184,7 +184,8 @@ class ClientSession(ClientTransport):
             self.stream.finish(ended, detail)
         if self.tls and self._received:
             self.shared.learning.accepted(self.host)
-        elif self.tls and self._left_at_once():
+            self.shared.spares.used(self)
+        elif self.tls and self._left_at_once() and not self.shared.spares.is_one(self):
             where = (self.client, self.host, self.port)
             refusal.silent(self.shared, self.life, *where, error=exc)
         if self.exchange is None and self.stream is None and not self._lingering:
@@ -390,7 +391,7 @@ class ClientSession(ClientTransport):
         self.abort()
 
     def _left_at_once(self) -> bool:
-        soon = self.shared.loop.time() - self._began <= refusal.SUSPICIOUS
+        soon = self.shared.loop.time() - self.began <= refusal.SUSPICIOUS
         return soon and self._end[0] == CloseReason.COMPLETED
 
     @property

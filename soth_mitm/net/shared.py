@@ -16,6 +16,7 @@ from soth_mitm.net.http2.pump import Batch
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.pausing import Pauses
+from soth_mitm.net.refusal import Spares
 from soth_mitm.net.slices import Slices
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
@@ -129,6 +130,7 @@ class Shared:
         self.pauses = Pauses(self)
         self.chain = Chain()
         self.sessions: set[Session] = set()
+        self.spares = Spares(self.sessions, capacity=config.limits.learned_hosts)
         self.upstreams: set[UpstreamConn] = set()
         self.flows: dict[int, Killable] = {}
         self.conversations: dict[int, Conversation] = {}

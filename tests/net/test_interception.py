@@ -67,6 +67,27 @@ async def test_a_client_that_leaves_right_after_the_handshake_has_probably_refus
     assert lab.all(TlsFailed)[0].failure.confidence == "inferred"
 
 
+@pytest.mark.parametrize("left_first", [True, False])
+async def test_a_client_that_leaves_a_spare_connection_has_not_refused(lab: Lab, left_first: bool) -> None:
+    await lab.start()
+    origin = await lab.origin(tls=True)
+    used, spare = [
+        await lab.inside(await lab.connect(origin.port), context=lab.client_context()) for _ in range(2)
+    ]
+    used.send(GET)
+    await eventually(lambda: GET in origin.received, "the request")
+    for wire in origin.wires:
+        if wire.received:
+            wire.send(OK)
+    await used.same(OK)
+    for client in (spare, used) if left_first else (used, spare):
+        client.close()
+        await eventually(lambda: client.lost, "its end")  # noqa: B023 - it is awaited at once
+    await eventually(lambda: len(lab.all(ConnClosed)) == 4, "all ends")
+    assert not lab.all(TlsFailed)
+    assert [closed.reason for closed in lab.all(FlowClosed)] == ["completed"]
+
+
 async def bad_upstream(lab: Lab, context: ssl.SSLContext, reason: str) -> bytes:
     """Ask an upstream with a bad certificate; return what the client is answered."""
     origin = await lab.origin(tls=True, context=context)

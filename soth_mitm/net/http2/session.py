@@ -98,7 +98,7 @@ class StreamSession(ClientTransport):
         """Our settings have been sent."""
         self._leaving = False
         """No new stream is served; the connection closes after the last one."""
-        self._last_move = self._began = shared.loop.time()
+        self._last_move = self.began = shared.loop.time()
 
     # --- asyncio's side -------------------------------------------------------------------------
 
@@ -188,7 +188,8 @@ class StreamSession(ClientTransport):
         self.origin.close()
         if self.tls and self._received:
             self.shared.learning.accepted(self.host)
-        elif self.tls and self._left_at_once():
+            self.shared.spares.used(self)
+        elif self.tls and self._left_at_once() and not self.shared.spares.is_one(self):
             where = (self.client, self.host, self.port)
             refusal.silent(self.shared, self.life, *where, error=exc)
         end, why = self._end
@@ -199,7 +200,7 @@ class StreamSession(ClientTransport):
             self._on_end()
 
     def _left_at_once(self) -> bool:
-        soon = self.shared.loop.time() - self._began <= refusal.SUSPICIOUS
+        soon = self.shared.loop.time() - self.began <= refusal.SUSPICIOUS
         return soon and self._end[0] == CloseReason.COMPLETED
 
     def client_is_full(self, full: bool) -> None:
