@@ -101,6 +101,7 @@ class TextPrinter:
         self._long_paths: dict[int, str] = {}
         self._causes: dict[int, str] = {}
         """Why tunnels are none that are decrypted, and to what others were upgraded."""
+        self._steps = _STEPS if self._chooser.asks_bodies else _BODILESS
         self._second = -1
         self._clock = ""
 
@@ -114,7 +115,7 @@ class TextPrinter:
         if row.state == "closed":
             self._ended(row)
             return
-        step = _STEPS.get(type(event.body))
+        step = self._steps.get(type(event.body))
         if step is not None:
             step(self, row, event)
         if self._live is not None:
@@ -140,7 +141,7 @@ class TextPrinter:
 
     def _chunk(self, row: FlowRow, event: Event) -> None:
         """Print a stream as soon as what has come of its body decides that it is wanted."""
-        if self._chooser.asks_bodies and begins(row):
+        if begins(row):
             self._began(row)
 
     def _message(self, row: FlowRow, event: Event) -> None:
@@ -234,8 +235,7 @@ class TextPrinter:
         return row.method or "-", f"from {row.client}"
 
     def _note(self, row: FlowRow) -> str:
-        counted = count_words(row.form, row.messages)
-        parts = [counted] if counted else []
+        parts = [count_words(row.form, row.messages)] if row.messages else []
         cause = self._causes.get(row.flow, "") if self._causes else ""
         if row.outcome and not cause.endswith(row.outcome):
             parts.append(row.outcome)
@@ -265,6 +265,7 @@ _STEPS: dict[type, Callable[[TextPrinter, FlowRow, Event], None]] = {
     Upgraded: TextPrinter._upgraded,
     Noted: TextPrinter._noted,
 }
+_BODILESS = {kind: step for kind, step in _STEPS.items() if kind is not BodyChunk}
 
 
 def _clock(second: int) -> str:

@@ -226,7 +226,8 @@ class Exchange:
         self.request_done = True
         if self.flow.closed:
             return
-        self._request.ended()
+        if self._request.messages is not None:
+            self._request.messages.ended()
         self.flow.emit(RequestEnd(self._request.data, self._request.wire, trailers))
         if self.response_done:
             self.flush()
@@ -388,7 +389,8 @@ class Exchange:
         """Note that the response is complete; the exchange ends when the request is too."""
         if self.flow.closed:
             return
-        self._response.ended()
+        if self._response.messages is not None:
+            self._response.messages.ended()
         self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
         self.response_done = True
         if self.request_done:

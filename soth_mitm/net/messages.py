@@ -58,8 +58,13 @@ def attach(
     gone on, without a length. A body that is not `resizable` cannot go on without one.
     """
     stream = stream_of(content_type, path=path, streamed=streamed)
-    if stream is None:
-        return
+    if stream is not None:
+        _follow(tap, stream, content_type, coding=coding, raw=raw, resizable=resizable)
+
+
+def _follow(
+    tap: BodyTap, stream: Stream, content_type: bytes, *, coding: bytes, raw: bytes, resizable: bool
+) -> None:
     asks = (
         stream.sure
         and stream.form in REFRAMING
@@ -123,16 +128,13 @@ def _coder(stream: Stream, coding: bytes, decoder: Undoing | None) -> tuple[Undo
 
 def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes, minor: int = 1) -> None:
     """Do so for a message of HTTP/1 that goes on to a peer of HTTP/1.`minor`."""
-    if head.framing is not Framing.NONE:
-        attach(
-            tap,
-            head.content_type,
-            coding=head.content_encoding,
-            path=path,
-            raw=head.raw,
-            streamed=head.length is None,
-            resizable=minor > 0 or head.framing is not Framing.LENGTH,
-        )
+    if head.framing is Framing.NONE:
+        return
+    stream = stream_of(head.content_type, path=path, streamed=head.length is None)
+    if stream is not None:
+        resizable = minor > 0 or head.framing is not Framing.LENGTH
+        coding, raw = head.content_encoding, head.raw
+        _follow(tap, stream, head.content_type, coding=coding, raw=raw, resizable=resizable)
 
 
 def _compression(stream: Stream, raw: bytes) -> tuple[bytes, Callable[[], Decompressor] | None]:

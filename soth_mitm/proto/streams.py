@@ -87,6 +87,8 @@ def stream_of(content_type: bytes, *, path: bytes, streamed: bool) -> Stream | N
     if stream is None:
         return None
     if stream.form is MessageForm.GRPC:
+        if not stream.sure and path.count(b"/") < 2:  # which names no method: most downloads end here
+            return None
         how = grpc_status.detection(content_type if stream.sure else b"", path)
         if not how:
             return None
