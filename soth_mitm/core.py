@@ -107,6 +107,7 @@ class Proxy:
             settings=config.tls,
             secrets=secrets,
         )
+        shared.leaves.counters = shared.tls.sessions.counters = shared.counters
         shared.tls.configure(config.tls)
         shared.tls.context(verify=not config.insecure, kind=config.tls.profile)
         shared.dialer = Dialer(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from soth_mitm.config import Config
+    from soth_mitm.model.limits import Usage
     from soth_mitm.net.dial import Override
     from soth_mitm.policy.learning import Learned
     from soth_mitm.record.bus import Bus
@@ -161,6 +162,12 @@ class NoProxy:
     async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
         """Nothing passes through."""
         return ()
+
+    async def usage(self) -> Usage:
+        """Nothing is used."""
+        from soth_mitm.model.limits import Usage
+
+        return Usage({}, {})
 
     async def capture(self, on: bool) -> None:
         """Nothing is captured."""

@@ -9,6 +9,7 @@ from soth_mitm.control.debugger import Debugger
 from soth_mitm.errors import InjectionError
 from soth_mitm.model.annotation import AnnotationError, Annotations, changed
 from soth_mitm.model.events import CaptureSwitched
+from soth_mitm.model.limits import Usage
 from soth_mitm.model.reasons import CloseReason
 
 if TYPE_CHECKING:
@@ -156,6 +157,14 @@ class Control:
 
     async def _passed_through(self) -> tuple[tuple[Learned, float], ...]:
         return self._shared.learning.learned()
+
+    async def usage(self) -> Usage:
+        """Return how often each budget was used up, and which upstreams are left alone."""
+        return await self._on_loop(self._usage())
+
+    async def _usage(self) -> Usage:
+        counters = self._shared.counters
+        return Usage(dict(counters.hits), dict(counters.levels), self._shared.admission.open_breakers)
 
     async def capture(self, on: bool) -> None:
         """Tell of flows that begin from now on, or let them pass untold; connections are told as ever."""

@@ -104,6 +104,37 @@ LIMITS: tuple[Limit, ...] = (
 
 DEFAULTS: dict[str, float] = {limit.name: limit.default for limit in LIMITS}
 
+_CODES = [limit.code for limit in LIMITS]
+OF_CODE: dict[str, str] = {limit.code: limit.name for limit in LIMITS if _CODES.count(limit.code) == 1}
+"""Budgets by their reason code, where only one has it."""
+
+DIAL_TIMES = frozenset({"connect_timeout", "dns_timeout", "proxy_timeout"})
+"""Codes of dials that were not done within `connect_timeout`, whatever it was that took so long."""
+
+
+class OpenBreaker(NamedTuple):
+    """An upstream that failed so often in a row that it is left alone for a moment."""
+
+    site: str
+    """Host, port, and the proxy on the way, for a person."""
+    failures: int
+    cause: str
+    """Code of the last failure."""
+    since: float
+    """Seconds ago that it was first left alone."""
+    remaining: float
+    """Seconds until it is tried again; 0: as soon as somebody asks for it."""
+
+
+class Usage(NamedTuple):
+    """How far the budgets of a running proxy are used up."""
+
+    hits: dict[str, int]
+    """How often each was, and what else is counted, by name."""
+    levels: dict[str, int]
+    """How full those are that have a level."""
+    breakers: tuple[OpenBreaker, ...] = ()
+
 
 class Counters:
     """How often each budget was used up, and how full the live ones are. One per proxy."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.model.events import BreakerChanged, DialFailed, DialStarted, Notice
+from soth_mitm.model.limits import DIAL_TIMES, OpenBreaker
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.places import Places
 from soth_mitm.policy.breaker import Attempt, BreakerRules, Breakers, Change, Refusal
@@ -57,6 +58,15 @@ class Admission:
         self._breakers: Breakers[Site] = Breakers(capacity=shared.config.limits.breaker_hosts)
 
     @property
+    def open_breakers(self) -> tuple[OpenBreaker, ...]:
+        """The upstreams that are left alone at the moment."""
+        opened = self._breakers.open_ones(self._shared.loop.time())
+        return tuple(
+            OpenBreaker(str(each.key), each.failures, each.cause, each.since, each.remaining)
+            for each in opened
+        )
+
+    @property
     def _rules(self) -> BreakerRules:
         limits = self._shared.config.limits
         return BreakerRules(limits.breaker_failures, limits.breaker_window, limits.breaker_time)
@@ -70,6 +80,8 @@ class Admission:
         attempt = self._breakers.begin(site, self._shared.loop.time(), self._rules)
         if isinstance(attempt, Refusal):
             raise _told(life, self._held_back(site, attempt))
+        if attempt.probe:
+            self._shared.counters.hit("breaker_time")
         near, code = (site.host, site.port), "shutdown"
         clock = life.bus.clock.monotonic_ns
         began = clock() if self.places.full(near) else 0
@@ -98,6 +110,7 @@ class Admission:
         near = site.host, site.port
         if code == "upstream_host_full":
             self._shared.limit_reached("upstream_per_host", self.places.taken(near), "answered 503")
+            self._shared.counters.hit("upstream_queue")
             detail = f"{limits.upstream_per_host} connections to it are open"
             if limits.upstream_queue:
                 detail += f", and {limits.upstream_queue} more wait"
@@ -110,6 +123,10 @@ class Admission:
                 f"{limits.upstream_queue_time:g} s"
             )
         return DialError(site.host, site.port, stage="connect", code=code, detail=detail, via=site.via)
+
+    def late(self, limit: str) -> None:
+        """Count a dial, or a handshake, that was not done in its time."""
+        self._shared.counters.hit(limit)
 
     # --- how it went ----------------------------------------------------------------------------
 
@@ -173,10 +190,14 @@ class Admitted:
 
     def failed(self, error: DialError) -> None:
         """It could not be dialled."""
+        if error.code in DIAL_TIMES:
+            self._admission.late("connect_timeout")
         self._conclude(error.code if error.code in FAILING else None)
 
     def tls_failed(self, why: TlsFailure) -> None:
         """The handshake failed; the upstream is there unless it kept silent or hung up."""
+        if why.failure_class == "timeout":
+            self._admission.late("tls_timeout")
         self._conclude(why.reason if why.failure_class in TLS_FAILING else "")
 
     def _conclude(self, cause: str | None) -> None:

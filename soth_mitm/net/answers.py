@@ -66,6 +66,7 @@ def refused_by_policy(exchange: Answerable) -> bool:
 
 def request_refused(exchange: Answerable, error: Http1Error) -> None:
     """Refuse the rest of a request that breaks the rules."""
+    exchange.shared.refused(error.code)
     words = REASONS.get(error.code, Reason(error.detail, ""))
     exchange.flow.emit(GuardTripped(error.code, Direction.REQUEST, error.detail, error.status, words.advice))
     exchange.reply(
@@ -75,6 +76,7 @@ def request_refused(exchange: Answerable, error: Http1Error) -> None:
 
 def response_refused(exchange: Answerable, error: Http1Error) -> None:
     """Refuse a response that breaks the rules."""
+    exchange.shared.refused(error.code)
     words = REASONS.get(error.code, Reason(error.detail, ""))
     exchange.flow.emit(GuardTripped(error.code, Direction.RESPONSE, error.detail, error.status, words.advice))
     text = f"the response of {exchange.place.host} breaks HTTP: {words.text}"
@@ -122,6 +124,7 @@ def upstream_tls_failed(exchange: Answerable, why: TlsFailure) -> None:
 
 def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> None:
     """Refuse a request for its head: a row with what came, the guard, our answer; nothing goes upstream."""
+    session.shared.refused(error.code)
     words = REASONS.get(error.code, Reason(error.detail, ""))
     status = int(getattr(error, "status", 400))
     method, target = _start_line(raw)

@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.decisions import Abort, Block, Continue, Decision, Modify, Replace, Respond
+from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, OriginalChunk
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
+from soth_mitm.net.hold import BodyCutOff
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.text import printable
 
@@ -182,9 +184,17 @@ class Asking(ABC):
             told = piece if keep else b""
             self._asked.flow.emit(OriginalChunk(direction, offset + start, len(piece), told))
 
-    @staticmethod
-    async def _untimed(turn: Turn, body: Awaitable[bytes]) -> bytes:
+    async def _untimed(self, turn: Turn, body: Awaitable[bytes]) -> bytes:
         """Wait for a body without counting the peer's time as the handler's."""
+        try:
+            return await self._unhurried(turn, body)
+        except BodyTooLarge as error:
+            if not isinstance(error, BodyCutOff):
+                self._shared.counters.hit("hook_body_bytes")
+            raise
+
+    @staticmethod
+    async def _unhurried(turn: Turn, body: Awaitable[bytes]) -> bytes:
         timeout, loop = turn.timeout, asyncio.get_running_loop()
         if timeout is None:
             return await body

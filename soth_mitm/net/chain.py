@@ -173,6 +173,7 @@ class HandlerPart:
                 return decision
             raise TypeError(f"a {type(decision).__name__} is no decision")
         except TimeoutError:
+            self._shared.counters.hit("handler_timeout")
             return self.instead(turn, TimeoutError(f"no decision within {limit:g} s"))
         except Exception as error:
             return self.instead(turn, error)
@@ -195,6 +196,7 @@ class HandlerPart:
             if decision is not None and not isinstance(decision, MessageDecision):
                 raise TypeError(f"a {type(decision).__name__} is no decision about a message")
         except TimeoutError:
+            shared.counters.hit("handler_timeout")
             self._failed(flow, TimeoutError(f"no decision within {limit:g} s"))
         except Exception as error:
             self._failed(flow, error)

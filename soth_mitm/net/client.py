@@ -72,6 +72,7 @@ class ClientTransport(asyncio.BufferedProtocol):
         """Stop the upstream: the client can take no more."""
         self.client_full = True
         self._waiting = self.transport.get_write_buffer_size()
+        self.shared.counters.hit("write_buffer_bytes")
         self.shared.waiting(self._waiting)
         self.client_is_full(True)
 

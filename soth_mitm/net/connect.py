@@ -198,6 +198,7 @@ class Connect:
         try:
             first = await peek_until(self._sock, _sniff_needs, timeout=limits.peek_timeout, most=64)
         except PeekTimeout as error:
+            self._shared.counters.hit("peek_timeout")
             raise Tunnelled("first_bytes_incomplete", f"{len(error.data)} bytes") from error
         kind = sniff(first)
         if kind is Sniff.HTTP:
@@ -218,6 +219,8 @@ class Connect:
 
     def _handshake_failed(self, error: BaseException, sni: str) -> None:
         why = failure.classify_client(error, sni=sni or None, host=self._host)
+        if why.failure_class == "timeout":
+            self._shared.counters.hit("tls_timeout")
         self._life.emit(TlsFailed(Side.CLIENT, why))
         self._shared.learning.failed(self._life, sni or self._host, why)
         flow = self._open_failed()
@@ -251,6 +254,7 @@ class Connect:
             who = "client" if await readable(self._sock, wait) else "nobody"
         if who == "client" or peek_now(self._sock, 1) is not None:
             return
+        self._shared.counters.hit("server_first_wait")
         detail = "the server spoke first" if who == "server" else f"no byte from the client within {wait:g} s"
         raise Tunnelled("server_first" if who == "server" else "client_silent", detail)
 
@@ -263,6 +267,7 @@ class Connect:
         except ClientHelloError as error:
             raise Tunnelled(error.code, error.detail) from error
         except PeekTimeout as error:
+            self._shared.counters.hit("peek_timeout")
             raise Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
         self._life.emit(hello_event(hello))
         if self._named_by_client and differs(self._host, hello.sni):

@@ -67,6 +67,8 @@ class Drain:
             session.shut_when_idle()
         await self._until(lambda: not shared.flows and shared.slices.idle, end)
         cut = len(shared.flows)
+        if cut:
+            shared.counters.hit("drain_timeout")
         for session in list(shared.sessions):
             session.kill(CloseReason.SHUTDOWN)
         await shared.tasks.cancel()

@@ -75,6 +75,7 @@ class Entry:
         except PeerLeft as error:
             reason, detail = CloseReason.CLIENT_CLOSED, str(error)
         except PeekTimeout as error:
+            shared.counters.hit("head_timeout")
             reason, detail = CloseReason.STAGE_TIMEOUT, str(error)
         except OSError as error:
             reason, detail = CloseReason.CLIENT_CLOSED, error.strerror or str(error)

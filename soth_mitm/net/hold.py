@@ -16,6 +16,10 @@ WATCHED = 64 * 1024
 """Most bytes that are read on from a peer whose message is held, only to notice when it leaves."""
 
 
+class BodyCutOff(BodyTooLarge):
+    """The rest of the body will not come, whatever the budget."""
+
+
 class Hold:
     """Items of one direction, kept until the hook has decided.
 
@@ -60,7 +64,7 @@ class Hold:
     def fail(self) -> None:
         """The peer left: the body will not be complete."""
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(BodyTooLarge("the peer left before the body was complete"))
+            self._waiter.set_exception(BodyCutOff("the peer left before the body was complete"))
 
     def _settle(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -93,6 +93,7 @@ class TunnelWatch:
                 self._flow.emit(TunnelProgress(*counts))
         elif now - self._last_move > self._shared.config.limits.idle_timeout:
             limit = self._shared.config.limits.idle_timeout
+            self._shared.counters.hit("idle_timeout")
             tunnel.stop(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limit:g} s")
 
     def end(self) -> None:

@@ -113,7 +113,10 @@ class Pauses:
         try:
             pause = self.queue.add(flow.number, stage, stopped.title, now=self._now(), size=size)
         except QueueFullError as error:
-            self._shared.limit_reached("paused_messages", len(self.queue), "the message goes on")
+            if len(self.queue) >= self.queue.most:
+                self._shared.limit_reached("paused_messages", len(self.queue), "the message goes on")
+            else:
+                self._shared.limit_reached("paused_bytes", self.queue.held, "the message goes on")
             flow.emit(Noted("not_paused", f"{error}"))
             return Verdict("sent_as_it_was")
         self.breakpoints.hit(stopped)
@@ -169,6 +172,8 @@ class Pauses:
         flow = waiting.flow
         flow.pauses -= 1
         self._shared.counters.level("paused_messages", len(self.queue))
+        if how == "deadline":
+            self._shared.counters.hit("pause_seconds")
         if not flow.closed:
             waited = max(self._now() - pause.since_ns, 0)
             flow.emit(Resumed(pause.number, waiting.direction, how, waited))

@@ -83,6 +83,7 @@ class Pool:
         limit = self._shared.config.limits.pool_idle_timeout
         for conn in [conn for conn in self._order if now - conn.idle_since > limit]:
             self._remove(conn)
+            self._shared.counters.hit("pool_idle_timeout")
             conn.close(CloseReason.COMPLETED, "idle")
 
     def close(self) -> None:

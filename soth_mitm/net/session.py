@@ -421,6 +421,7 @@ class ClientSession(ClientTransport):
             self._last_move = now
         if self._closing or self._lingering:
             if now - self._last_move > limits.idle_timeout:
+                self.shared.counters.hit("idle_timeout")
                 self.transport.abort()  # the client does not take what it was to be sent
             return
         exchange = self.exchange
@@ -430,6 +431,7 @@ class ClientSession(ClientTransport):
         if exchange is None and self._head_since and now - self._head_since > limits.head_timeout:
             self._refuse(HeadTimeout(limits.head_timeout))
         elif now - self._last_move > limits.idle_timeout:
+            self.shared.counters.hit("idle_timeout")
             detail = f"nothing moved for {limits.idle_timeout:g} s"
             if exchange is not None and not exchange.finished:
                 self._end = (CloseReason.IDLE_TIMEOUT, detail)
@@ -444,6 +446,7 @@ class ClientSession(ClientTransport):
             and exchange.response_head is None
             and now - self._last_move > limits.response_timeout
         ):
+            self.shared.counters.hit("response_timeout")
             text = f"{exchange.place.host} did not answer within {limits.response_timeout:g} s"
             exchange.reply(504, "response_timeout", text=text, reason=CloseReason.STAGE_TIMEOUT)
 

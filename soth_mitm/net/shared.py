@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.handler import Handler, overrides
 from soth_mitm.model.events import HandlerFailed, LimitReached, Notice
-from soth_mitm.model.limits import Counters
+from soth_mitm.model.limits import OF_CODE
 from soth_mitm.net.breaking import Breaking
 from soth_mitm.net.chain import Chain, HandlerPart
 from soth_mitm.net.http2.known import HTTP2Only
@@ -123,7 +123,7 @@ class Shared:
         self.routes = Routes(config, os.environ)
         self.bus = bus
         self.hooks = HookSet(handler)
-        self.counters = Counters()
+        self.counters = bus.counters
         self.learning = Learning(self)
         self.tasks = TaskGroup(self._task_failed)
         self.slices = Slices(self)
@@ -214,6 +214,10 @@ class Shared:
         if now - self._limit_told.get(name, -10.0) >= 1.0:
             self._limit_told[name] = now
             self.bus.publish(LimitReached(name, value, action))
+
+    def refused(self, code: str) -> None:
+        """Count a refusal by its reason code: as the budget that it stands for, where it stands for one."""
+        self.counters.hit(OF_CODE.get(code, code))
 
     def call_hook(self, hook: str, *arguments: object, flow: FlowLife | None = None) -> object:
         """Call a plain hook; a failure is counted and shown, and None returned."""

@@ -201,6 +201,7 @@ class MessageTeller:
     def stop(self, code: str, detail: str = "") -> None:
         """Tell that no more messages are told; what is called later does nothing."""
         if not self.stopped:
+            self._shared.refused(code)
             self._emit(MessagesStopped(self._direction, code, printable(detail, NOTE_LIMIT)))
             self.stopped = True
         self._held.clear()

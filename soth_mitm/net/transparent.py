@@ -141,6 +141,7 @@ async def _first(accepted: Accepted) -> Sniff:
     try:
         return sniff(await peek_until(accepted.sock, _enough, timeout=wait, most=64))
     except PeekTimeout:
+        accepted.shared.counters.hit("server_first_wait")
         return Sniff.OTHER
 
 

@@ -224,6 +224,7 @@ class UpstreamConn(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Pass back-pressure on."""
         self._waiting = self.transport.get_write_buffer_size()
+        self.shared.counters.hit("write_buffer_bytes")
         self.shared.waiting(self._waiting)
         if self.user is not None:
             self.user.upstream_full(True)

@@ -54,16 +54,31 @@ class Change(NamedTuple):
     """It was open before: the probe failed."""
 
 
+class Open(NamedTuple, Generic[Key]):
+    """A breaker that is open."""
+
+    key: Key
+    failures: int
+    """In a row, so far."""
+    cause: str
+    """Code of the last failure."""
+    since: float
+    """Seconds ago that it opened for the first time."""
+    remaining: float
+    """Seconds until the next attempt may be made; 0 where one is being made, or may be."""
+
+
 class _Breaker:
     """One that has seen failures since the last success."""
 
-    __slots__ = ("cause", "count", "open_until", "probing", "times")
+    __slots__ = ("cause", "count", "open_until", "opened_at", "probing", "times")
 
     def __init__(self) -> None:
         self.times: deque[float] = deque()
         self.count = 0
         self.cause = ""
         self.open_until: float | None = None
+        self.opened_at = 0.0
         self.probing = False
 
 
@@ -78,6 +93,14 @@ class Breakers(Generic[Key]):
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def open_ones(self, now: float) -> tuple[Open[Key], ...]:
+        """Return the breakers that are open, the one that failed longest ago first."""
+        return tuple(
+            Open(key, each.count, each.cause, now - each.opened_at, max(each.open_until - now, 0.0))
+            for key, each in self._kept.items()
+            if each.open_until is not None
+        )
 
     def begin(self, key: Key, now: float, rules: BreakerRules) -> Attempt[Key] | Refusal:
         """Begin an attempt, or say why none may be made now.
@@ -123,7 +146,7 @@ class Breakers(Generic[Key]):
             return Change("open", breaker.count, cause, again=True)
         if len(breaker.times) < rules.failures or now - breaker.times[0] > rules.window:
             return None
-        breaker.open_until = now + rules.open_for
+        breaker.open_until, breaker.opened_at = now + rules.open_for, now
         return Change("open", breaker.count, cause)
 
     def abandoned(self, attempt: Attempt[Key]) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from soth_mitm.clock import Clock, SystemClock
 from soth_mitm.model.events import Body, BodyChunk, CaptureGap, Event, Notice, OriginalChunk, SessionEnded
+from soth_mitm.model.limits import Counters
 from soth_mitm.text import printable
 
 Sink = Callable[[Event], None]
@@ -36,6 +37,8 @@ class Bus:
         self._delivering = False
         self._backlog: deque[Event] = deque()
         self.seq = 0
+        self.counters = Counters()
+        """How often each budget of the run was used up."""
         self.congested = False
         """True while a subscriber asks the drivers to stop reading."""
 
@@ -129,6 +132,8 @@ class Cursor:
     def _sink(self, event: Event) -> None:
         if len(self._queue) >= self._capacity and not isinstance(event.body, SessionEnded):
             if not self._block:
+                if not self._missed:
+                    self._bus.counters.hit("cursor_queue_events")
                 self._missed += 1
                 if isinstance(event.body, (BodyChunk, OriginalChunk)):
                     self._missed_bytes += event.body.length

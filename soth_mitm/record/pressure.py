@@ -137,6 +137,7 @@ class Pressure:
         self._timer = None
         if self._level() > self._limit:
             self._begin_losing("recorder_full")
+            self._bus.counters.hit("recorder_queue_bytes")
             self._bus.publish(
                 LimitReached("recorder_queue_bytes", self._limit, "record sizes, leave out bodies")
             )

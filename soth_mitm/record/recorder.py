@@ -220,6 +220,7 @@ class Recorder:
             self._queue.put(Job(segment, drops=True))
             if self._on_drop is not None:
                 self._on_drop(self._layout.first_block)
+            self._bus.counters.hit(name)
             # This runs inside a delivery of the bus; what it publishes comes after that.
             self._loop.call_soon(self._bus.publish, LimitReached(name, most, "drop the oldest segment"))
 

@@ -66,6 +66,8 @@ class MessageView(msgspec.Struct):
 class Timing(msgspec.Struct, frozen=True):
     """How long each phase took, in nanoseconds; 0 where it did not happen or is not known."""
 
+    queue: int = 0
+    """In line, until there was room for another connection to the host."""
     dns: int = 0
     connect: int = 0
     tls: int = 0
@@ -76,9 +78,9 @@ class Timing(msgspec.Struct, frozen=True):
     receive: int = 0
     """From the response's head to its end, or to the last event so far."""
     total: int = 0
-    """From the start to the last event so far. The first three may lie before the start."""
+    """From the start to the last event so far. The first four may lie before the start."""
     reused: bool = False
-    """The upstream connection had carried a flow before, so that the first three are 0."""
+    """The upstream connection had carried a flow before, so that the first four are 0."""
 
 
 class ConnView(msgspec.Struct):
@@ -222,7 +224,9 @@ class FlowView(msgspec.Struct):
         """The phases so far."""
         bound = self.bound
         send, wait, receive = self._phases()
+        dial = self.upstream.dial if self.upstream is not None and bound and not bound.reused else None
         return Timing(
+            queue=dial.waited_ns if dial else 0,
             dns=bound.dns_ns if bound else 0,
             connect=bound.connect_ns if bound else 0,
             tls=bound.tls_ns if bound else 0,

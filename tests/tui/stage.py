@@ -15,6 +15,7 @@ from textual.widget import Widget
 from soth_mitm.config import Config
 from soth_mitm.model import events as e
 from soth_mitm.model.checks import Check, Health
+from soth_mitm.model.limits import Usage
 from soth_mitm.policy.learning import Learned
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
@@ -33,6 +34,7 @@ class Control:
     said: list[tuple[int, str | None, str | None, str | None]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     passed: tuple[tuple[Learned, float], ...] = ()
+    used: Usage = field(default_factory=lambda: Usage({}, {}))
     captures: list[bool] = field(default_factory=list)
     script: Script | None = None
     stuck: bool = False
@@ -56,6 +58,10 @@ class Control:
     async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
         """Return what the test has set."""
         return self.passed
+
+    async def usage(self) -> Usage:
+        """Return what the test has set."""
+        return self.used
 
     async def capture(self, on: bool, /) -> None:
         """Remember what was asked for, and tell it as the proxy does."""

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.model.checks import Check
+    from soth_mitm.model.limits import Usage
     from soth_mitm.policy.learning import Learned
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
@@ -111,6 +112,10 @@ class Control(Protocol):
 
     async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
         """Return the hosts that pass through because of refusals, with the seconds left for each."""
+        ...
+
+    async def usage(self) -> Usage:
+        """Return how often each budget was used up, and which upstreams are left alone."""
         ...
 
 

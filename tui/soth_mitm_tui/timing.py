@@ -34,6 +34,7 @@ def bar(start: float, length: float, width: int) -> str:
 
 def _phases(timing: Timing) -> list[tuple[str, int, str]]:
     return [
+        *([("queue", timing.queue, "warn")] if timing.queue else ()),
         ("dns", timing.dns, "muted"),
         ("connect", timing.connect, "muted"),
         ("tls", timing.tls, "muted"),
@@ -47,7 +48,7 @@ def timing_lines(view: FlowView, width: int) -> list[Line]:
     """Return the section of the timing bars; nothing where no phase is known."""
     timing = view.timing
     phases = _phases(timing)
-    before = timing.dns + timing.connect + timing.tls
+    before = timing.queue + timing.dns + timing.connect + timing.tls
     total = sum(length for _, length, _ in phases)
     if not total:
         return []

@@ -442,6 +442,7 @@ class StreamExchange(Relaying):
             self.last_move = now
         quiet = now - self.last_move
         if quiet > limits.idle_timeout:
+            self.shared.counters.hit("idle_timeout")
             self._engine.reset(self.stream, ErrorCode.CANCEL)
             self.session.pump.soon()
             self.finish(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limits.idle_timeout:g} s")
@@ -451,5 +452,6 @@ class StreamExchange(Relaying):
             and self.response_head is None
             and quiet > limits.response_timeout
         ):
+            self.shared.counters.hit("response_timeout")
             text = f"{self.place.host} did not answer within {limits.response_timeout:g} s"
             self.reply(504, "response_timeout", text=text, reason=CloseReason.STAGE_TIMEOUT)

@@ -148,6 +148,8 @@ class Group:
                     return leg
                 fresh = False
             else:
+                if not hurried:
+                    self._session.shared.counters.hit("h2_to_h1_connections")
                 hurried = not await self._turn()
 
     def _may_dial(self, *, hurried: bool) -> bool:
@@ -242,6 +244,7 @@ class Group:
         for conn in old:
             self._idle.remove(conn)
             if conn.alive:
+                self._session.shared.counters.hit("pool_idle_timeout")
                 conn.close(CloseReason.COMPLETED, "idle")
 
     def close(self) -> None:

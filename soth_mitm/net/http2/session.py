@@ -15,6 +15,7 @@ from soth_mitm.model.events import (
     RequestHead,
     Side,
 )
+from soth_mitm.model.limits import OF_CODE
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.client import ClientTransport
@@ -286,7 +287,7 @@ class StreamSession(ClientTransport):
 
     def _refused(self, event: events.Refused) -> None:
         """Say on its row, or on one of its own, that a stream broke the rules or a limit and was reset."""
-        self.shared.counters.hit(event.reason)
+        self.shared.refused(event.reason)
         hint = "this is a fault of the client, or a budget in docs/limits.md"
         tripped = GuardTripped(event.reason, Way.REQUEST, event.detail, 0, hint)
         detail = f"RST_STREAM {error_name(event.code)}: {event.reason}"
@@ -335,9 +336,9 @@ class StreamSession(ClientTransport):
         reason = CloseReason.LIMIT_REACHED if calm else CloseReason.HTTP_ERROR
         detail = f"GOAWAY {error_name(event.code)}: {event.reason} ({event.detail})"
         if calm:
-            self.shared.limit_reached(event.reason, 1, "closed the connection")
+            self.shared.limit_reached(OF_CODE.get(event.reason, event.reason), 1, "closed the connection")
         else:
-            self.shared.counters.hit(event.reason)
+            self.shared.refused(event.reason)
         self.life.emit(GoneAway("proxy", self.engine.highest, error_name(event.code), event.reason))
         tripped = GuardTripped(event.reason, Way.REQUEST, event.detail, 0, "this is a fault of the client")
         self._failed_row(None, tripped, reason=reason, detail=detail)
@@ -459,15 +460,18 @@ class StreamSession(ClientTransport):
         quiet = now - self._last_move
         if self._closing:
             if quiet > limits.idle_timeout:
+                self.shared.counters.hit("idle_timeout")
                 self.transport.abort()
             return
         for exchange in list(self._exchanges):
             exchange.tick(now)
         if self.engine.expecting and quiet > limits.head_timeout:
+            self.shared.counters.hit("head_timeout")
             self._part(
                 CloseReason.STAGE_TIMEOUT, f"the head was not complete within {limits.head_timeout:g} s"
             )
         elif not self._exchanges and quiet > limits.idle_timeout:
+            self.shared.counters.hit("idle_timeout")
             self._part(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limits.idle_timeout:g} s")
 
     def _part(self, reason: str, detail: str) -> None:

@@ -166,7 +166,7 @@ class Mux:
         self.close_when_idle()
 
     def _failed(self, event: events.Failed) -> None:
-        self.shared.counters.hit(event.reason)
+        self.shared.refused(event.reason)
         self.conn.life.emit(GoneAway("proxy", 0, error_name(event.code), f"{event.reason}: {event.detail}"))
         self.pump.send()
         self.close(CloseReason.HTTP_ERROR, code=event.reason, detail=event.detail)

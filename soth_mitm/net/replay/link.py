@@ -85,6 +85,7 @@ class Link:
             if flow.paused:
                 left = max(left, PATIENCE)
             if left <= 0:
+                self.session.shared.counters.hit("replay_timeout")
                 self.session.too_late(timeout)
                 return
             await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)

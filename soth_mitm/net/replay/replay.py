@@ -154,6 +154,8 @@ class Replay:
         try:
             while self._next < len(self._attempts):
                 number, self._next = self._next, self._next + 1
+                if places.locked():
+                    self._shared.counters.hit("replay_concurrency")
                 async with places:
                     if link is None or not link.usable:
                         if link is not None:

@@ -35,6 +35,7 @@ class Replays:
         shared, limits = self._shared, self._shared.config.limits
         resend = Resend(what) if isinstance(what, RequestDraft) else what
         if not 0 < times <= limits.replay_times:
+            shared.counters.hit("replay_times")
             raise ReplayError(f"a replay sends 1 to {limits.replay_times:,} times (limits.replay_times)")
         if concurrency < 1:
             raise ReplayError("a replay needs room for one request at a time")

@@ -18,6 +18,7 @@ from soth_mitm.net.tls.keylog import MOST_CONTEXTS
 from soth_mitm.net.tls.mirror import NOTHING, Mirror
 
 if TYPE_CHECKING:
+    from soth_mitm.model.limits import Counters
     from soth_mitm.net.tls.ca import CertificateAuthority
 
 RENEW_BEFORE = timedelta(days=1)
@@ -70,6 +71,8 @@ class LeafCache:
     ) -> None:
         if capacity < 1:
             raise ValueError("a leaf cache needs room for one context")
+        self.counters: Counters | None = None
+        """Where contexts that are thrown out are counted as well."""
         self._ca = ca
         self._capacity = capacity if secrets is None else min(capacity, MOST_CONTEXTS)
         self._secrets = secrets
@@ -132,6 +135,8 @@ class LeafCache:
         if len(self._cache) > self._capacity:
             self._cache.popitem(last=False)
             self.stats.evicted += 1
+            if self.counters is not None:
+                self.counters.hit("leaf_cache")
         return leaf
 
 

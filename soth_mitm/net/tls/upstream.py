@@ -24,6 +24,7 @@ from soth_mitm.net.tls.names import as_address
 from soth_mitm.net.tls.roots import RootsChoice, RootsReport, choice_of, load_roots
 
 if TYPE_CHECKING:
+    from soth_mitm.model.limits import Counters
     from soth_mitm.policy.tls import UpstreamRule
 
 
@@ -76,6 +77,8 @@ class SessionStore:
     """Keep one session per profile and peer, at most `capacity`, the least recently used thrown out."""
 
     def __init__(self, capacity: int) -> None:
+        self.counters: Counters | None = None
+        """Where sessions that are thrown out are counted."""
         self._capacity = capacity
         self._sessions: OrderedDict[tuple[Profile, PeerKey], tuple[ssl.SSLContext, ssl.SSLSession]]
         self._sessions = OrderedDict()
@@ -116,6 +119,8 @@ class SessionStore:
         self._sessions.move_to_end(key)
         if len(self._sessions) > self._capacity:
             self._sessions.popitem(last=False)
+            if self.counters is not None:
+                self.counters.hit("session_cache")
 
     def drop(self, peer: PeerKey) -> None:
         """Forget all sessions made with `peer`, whatever the profile."""

@@ -8,6 +8,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 from soth_mitm.model.events import FlowClosed, GoneAway, GuardTripped, LimitReached
+from soth_mitm.model.limits import OF_CODE
 from soth_mitm.model.reasons import CloseReason
 from tests.helpers.h2peer import GET, H2Link, Peer, get, h2_link
 from tests.helpers.net import Lab
@@ -99,8 +100,9 @@ async def calmed(lab: Lab, link: H2Link, reason: str) -> None:
     await link.client.wire.until((ErrorCodes.ENHANCE_YOUR_CALM).to_bytes(4, "big") + reason.encode())
     await link.client.wire.closed()
     await lab.settled()
-    assert lab.running.counters.hits[reason] == 1
-    assert (await lab.one(LimitReached)).name == reason
+    limit = OF_CODE.get(reason, reason)
+    assert lab.running.counters.hits[limit] == 1
+    assert (await lab.one(LimitReached)).name == limit
     assert reason in [tripped.code for tripped in lab.all(GuardTripped)]
     assert (await lab.one(GoneAway)).code == "ENHANCE_YOUR_CALM"
     assert lab.all(FlowClosed)[-1].reason == CloseReason.LIMIT_REACHED
@@ -161,4 +163,4 @@ async def test_an_upstream_that_floods_ends_its_streams_alone(lab: Lab) -> None:
     for _ in range(60):
         server.raw(0x6, 0, 0, b"12345678")
     assert dict((await link.client.message(stream)).head)[b":status"] == b"502"
-    assert lab.running.counters.hits["ping_flood"] == 1
+    assert lab.running.counters.hits["h2_pings"] == 1

@@ -8,7 +8,7 @@ from soth_mitm.text import printable
 from soth_mitm_tui.counting import Counting
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.pages.checks import check_entries
-from soth_mitm_tui.pages.limits import Kept, limit_entries
+from soth_mitm_tui.pages.limits import NOTHING_USED, Kept, limit_entries
 from soth_mitm_tui.pages.log import LEVELS, log_entries
 from soth_mitm_tui.pages.overview import ORDERS, overview_entries
 from soth_mitm_tui.screens.page import PageScreen
@@ -32,6 +32,7 @@ class Run(Desk):
         self._level, self._text = 0, ""
         self._order = next(iter(ORDERS))
         self._passed: tuple[tuple[Learned, float], ...] = ()
+        self._usage = NOTHING_USED
         self.deeds = {
             "app.overview": self._overview,
             "app.log": self._log,
@@ -140,8 +141,15 @@ class Run(Desk):
     # --- limits
 
     async def _limits(self) -> None:
-        self._passed = await self.app.control.passed_through()
-        self._show(PageScreen("Limits and drops", self._limit_entries, name="limits"))
+        await self._ask()
+        self._show(PageScreen("Limits and drops", self._limit_entries, name="limits", tick=self._ask_again))
+
+    async def _ask(self) -> None:
+        control = self.app.control
+        self._passed, self._usage = await control.passed_through(), await control.usage()
+
+    def _ask_again(self) -> None:
+        self.app.run_worker(self._ask(), group="limits", exclusive=True, exit_on_error=False)
 
     def _limit_entries(self, width: int) -> Iterator[Entry]:
         store = self.app.store
@@ -154,7 +162,9 @@ class Run(Desk):
             store.place,
             live=not self.app.read_only,
         )
-        return limit_entries(index.session, self.app.config, kept, width, passed=self._passed)
+        return limit_entries(
+            index.session, self.app.config, kept, width, passed=self._passed, usage=self._usage
+        )
 
     # --- doctor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from soth_mitm.model.limits import LIMITS, Limit
+from soth_mitm.model.limits import LIMITS, Limit, OpenBreaker, Usage
 from soth_mitm.text import human_duration, human_size, printable
 from soth_mitm_tui.lines import BLANK, heading, line
 from soth_mitm_tui.widgets.page import Entry
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from soth_mitm.policy.learning import Learned
     from soth_mitm.record.session import SessionFacts
     from soth_mitm_tui.lines import Span
+
+
+NOTHING_USED = Usage({}, {})
+
+COUNTED = {
+    "upstream_waits": "dials that waited in line for a place",
+    "breaker_open": "times that an upstream was left alone",
+    "breaker_closed": "times that one could be reached again",
+    "accept_errors": "connections that could not be accepted",
+    "handler_failures": "failures of the handler",
+    "process_unknown": "connections whose program was not found",
+    "internal_errors": "faults of soth-mitm itself; the event log has them",
+}
+"""What is counted beside the budgets, and worth a line once it has happened."""
 
 
 class Kept(NamedTuple):
@@ -39,6 +53,15 @@ class Kept(NamedTuple):
         known = {"max_connections": facts.open_connections, "list_rows": self.flows, recorded: self.bytes}
         return known.get(name)
 
+    def hits(self, facts: SessionFacts, usage: Usage) -> dict[str, int]:
+        """Return how often each budget was used up: by the run's counters, and by what its events tell."""
+        hits = dict(usage.hits)
+        for name, count in facts.limits.items():
+            hits[name] = max(hits.get(name, 0), count)
+        if self.dropped and self.live:
+            hits["list_rows"] = self.dropped
+        return hits
+
 
 def limit_entries(
     facts: SessionFacts,
@@ -47,11 +70,14 @@ def limit_entries(
     width: int,
     *,
     passed: tuple[tuple[Learned, float], ...] = (),
+    usage: Usage = NOTHING_USED,
 ) -> Iterator[Entry]:
     """Yield what is kept, what was dropped, and every budget: first those that were used up.
 
-    `passed` are the hosts that pass through because of refusals, with the seconds left for each.
+    `passed` are the hosts that pass through because of refusals, with the seconds left for each; `usage`
+    is what the running proxy has counted.
     """
+    hits = kept.hits(facts, usage)
     yield Entry(BLANK)
     yield Entry(heading("Kept"))
     yield from _facts(facts, kept)
@@ -60,17 +86,44 @@ def limit_entries(
         yield Entry(heading("Passed through", "clients refused the certificate; T on a flow ends it"))
         yield from (_passed(learned, left) for learned, left in passed)
         yield Entry(BLANK)
-    hit = [limit for limit in LIMITS if facts.limits.get(limit.name)]
+    if usage.breakers:
+        yield Entry(heading("Left alone", "upstreams that only fail; asking for one is answered with 503"))
+        yield from (_breaker(each) for each in usage.breakers)
+        yield Entry(BLANK)
+    hit = [limit for limit in LIMITS if hits.get(limit.name)]
     yield Entry(heading("Used up", "" if hit else "none so far"))
     for limit in hit:
-        yield from _limit(
-            limit, config, width, hits=facts.limits[limit.name], used=kept.used(limit.name, facts)
-        )
+        yield _limit(limit, config, width, hits=hits[limit.name], used=_used(limit, kept, facts, usage))
     yield Entry(BLANK)
+    counted = [(name, words) for name, words in COUNTED.items() if hits.get(name)]
+    if counted:
+        yield Entry(heading("Counted besides"))
+        for name, words in counted:
+            yield Entry(
+                line((f"  {name:<20} ", "text"), (f"{hits[name]:>18,}", "strong"), (f"  {words}", "muted"))
+            )
+        yield Entry(BLANK)
     yield Entry(heading("Limits", "set in config.toml under [limits]; docs/limits.md"))
     for limit in LIMITS:
-        if not facts.limits.get(limit.name):
-            yield from _limit(limit, config, width, hits=0, used=kept.used(limit.name, facts))
+        if not hits.get(limit.name):
+            yield _limit(limit, config, width, hits=0, used=_used(limit, kept, facts, usage))
+
+
+def _used(limit: Limit, kept: Kept, facts: SessionFacts, usage: Usage) -> int | None:
+    used = kept.used(limit.name, facts)
+    return usage.levels.get(limit.name) if used is None else used
+
+
+def _breaker(breaker: OpenBreaker) -> Entry:
+    since = human_duration(round(breaker.since) * 1_000_000_000)
+    again = (
+        f"tried again in {breaker.remaining:.0f} s"
+        if breaker.remaining >= 0.5
+        else "tried again when asked for"
+    )
+    cause = printable(breaker.cause.replace("_", " "), 60)
+    said = f"for {since} · {breaker.failures:,} failures in a row, the last: {cause} · {again}"
+    return Entry(line((f"  {printable(breaker.site, 60)}  ", "bad"), (said, "muted")))
 
 
 def _passed(learned: Learned, left: float) -> Entry:
@@ -99,7 +152,7 @@ def _facts(facts: SessionFacts, kept: Kept) -> Iterator[Entry]:
     yield fact("connections", f"{facts.connections:,}", f"{facts.open_connections:,} open now")
 
 
-def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | None) -> Iterator[Entry]:
+def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | None) -> Entry:
     value = getattr(config.limits, limit.name, limit.default)
     times = (f"{hits:>6,}×" if hits else " " * 7, "warn")  # noqa: RUF001 - the sign is meant
     amount = human_size(int(value)) if limit.unit == "bytes" else f"{value:,.10g}"
@@ -116,4 +169,4 @@ def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | N
     if used is not None:
         now = human_size(used) if limit.unit == "bytes" else f"{used:,}"
         text = printable(f"{now} in use · {text}")
-    yield Entry(line(*spans, (text if len(text) <= room else text[: room - 1] + "…", "muted")))
+    return Entry(line(*spans, (text if len(text) <= room else text[: room - 1] + "…", "muted")))
