@@ -201,6 +201,8 @@ async def test_an_upstream_that_only_fails_is_left_alone_and_then_tried_once(lab
     assert lab.all(BreakerChanged) == [BreakerChanged("down.test", 80, "open", 3, "connect_refused", 0.05)]
     assert (await lab.one(LimitReached)).name == "breaker_failures"
     assert proxy.counters.hits["breaker_open"] == 1
+    (alone,) = (await proxy.control.usage()).breakers
+    assert (alone.site, alone.failures, alone.cause) == ("down.test:80", 3, "connect_refused")
     assert b"connect_refused" in await answers(lab, b"other.test"), "another host is tried all the same"
 
     origin = await lab.origin(tls=False)

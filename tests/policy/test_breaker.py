@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.policy.breaker import Attempt, BreakerRules, Breakers, Change, Refusal
+from soth_mitm.policy.breaker import Attempt, BreakerRules, Breakers, Change, Open, Refusal
 
 RULES = BreakerRules(failures=3, window=10.0, open_for=5.0)
 OFF = BreakerRules(failures=0, window=10.0, open_for=5.0)
@@ -31,6 +31,16 @@ def opened(capacity: int = 10) -> Breakers[str]:
     assert [fail(breakers, at) for at in (0.0, 1.0)] == [None, None]
     assert fail(breakers, 2.0) == Change("open", 3, "refused")
     return breakers
+
+
+def test_those_that_are_open_say_since_when_and_until_when() -> None:
+    breakers = opened()
+    fail(breakers, 2.0, key="b")
+    assert breakers.open_ones(4.0) == (Open("a", 3, "refused", since=2.0, remaining=3.0),)
+    fail(breakers, 7.5)
+    assert breakers.open_ones(8.0) == (Open("a", 4, "refused", since=6.0, remaining=4.5),)
+    breakers.succeeded(begun(breakers, 13.0))
+    assert breakers.open_ones(13.0) == ()
 
 
 def test_failures_in_a_row_open_it_and_it_says_for_how_long() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +77,19 @@ def test_the_phases_of_a_first_exchange_and_of_one_on_a_reused_connection() -> N
     for timing in (fresh, reused):
         assert (timing.send, timing.wait, timing.receive) == (100_000, 20_000_000, 100_000)
         assert timing.total == 20_300_000
+
+
+def test_the_wait_in_line_is_a_phase_of_the_exchange_that_the_connection_was_made_for() -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    first, second = streams.exchange(pair), streams.exchange(pair)
+    late = [
+        msgspec.structs.replace(event, body=msgspec.structs.replace(event.body, waited_ns=7_000_000))
+        if isinstance(event.body, e.DialStarted)
+        else event
+        for event in stream.events
+    ]
+    assert (fold(late, first).timing.queue, fold(late, second).timing.queue) == (7_000_000, 0)
 
 
 def test_an_early_answer_ends_the_sending_and_the_waiting() -> None:

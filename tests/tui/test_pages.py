@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from soth_mitm.config import Config
 from soth_mitm.model import events as e
+from soth_mitm.model.limits import OpenBreaker, Usage
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.index import Index
 from soth_mitm.record.session import SessionFacts
@@ -139,3 +140,21 @@ def test_a_recording_in_a_hostile_place_does_no_harm_and_a_file_uses_no_budget()
     ]
     assert any("in /tmp/\\x1b[2J.soth" in text for text in lines)
     assert not any("in use" in text or "\x1b" in text for text in lines)
+
+
+def test_the_limits_tell_what_is_counted_and_which_upstreams_are_left_alone() -> None:
+    alone = OpenBreaker("down.test\x1b[2J:443", 12, "connect_refused", 90.0, 3.2)
+    usage = Usage({"idle_timeout": 3, "upstream_waits": 2}, {"upstream_queue": 5}, (alone,))
+    entries = limit_entries(SessionFacts(), Config(), Kept(3, 7, 1000, 1), 140, usage=usage)
+    lines = ["".join(text for text, _ in each.line.spans) for each in entries]
+
+    def one(name: str) -> str:
+        (found,) = (text for text in lines if text.split()[:1] == [name])
+        return " ".join(found.split())
+
+    assert one("idle_timeout") == "idle_timeout 600 s 3\N{MULTIPLICATION SIGN} close both sides"
+    assert one("list_rows").startswith("list_rows 1,000,000 rows 7\N{MULTIPLICATION SIGN} 3 in use")
+    assert "5 in use" in one("upstream_queue")
+    assert one("upstream_waits") == "upstream_waits 2 dials that waited in line for a place"
+    told = one("down.test\\x1b[2J:443")
+    assert "for 90s · 12 failures in a row, the last: connect refused · tried again in 3 s" in told
