@@ -201,7 +201,8 @@ class MessageTeller:
     def stop(self, code: str, detail: str = "") -> None:
         """Tell that no more messages are told; what is called later does nothing."""
         if not self.stopped:
-            self._shared.refused(code)
+            if code == "inflate_limit":
+                self._shared.counters.hit("message_inflate_bytes")
             self._emit(MessagesStopped(self._direction, code, printable(detail, NOTE_LIMIT)))
             self.stopped = True
         self._held.clear()
