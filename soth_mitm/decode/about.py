@@ -32,6 +32,11 @@ class About(NamedTuple):
         return essence(self.content_type)
 
 
+def is_call(form: str, label: str) -> bool:
+    """Return whether a message is one of a call's own, and not what ends the stream of them."""
+    return form == MessageForm.GRPC and label not in (TRAILERS, END_OF_STREAM)
+
+
 def message_type(form: str, label: str, media_type: bytes) -> bytes:
     """Return the media type of one message; empty where its looks must say it.
 

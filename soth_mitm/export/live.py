@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.decode.about import is_call
 from soth_mitm.decode.preview import preview
 from soth_mitm.export import redact as masking
 from soth_mitm.export.details import INDENT
@@ -110,7 +111,7 @@ class LiveMessages:
         if not data and seen.offset >= 0:
             recent = self._recent.get((row.flow, seen.direction))
             data = recent.read(seen.offset, min(seen.size, 4 * SHOWN)) if recent is not None else b""
-        shown = preview(data, SHOWN, whole=len(data) >= seen.size)
+        shown = preview(data, SHOWN, whole=len(data) >= seen.size, call=is_call(row.form, seen.label))
         text: str = shown.text
         if self._redact and shown.kind != "bytes":
             text = masking.body(text, "json")

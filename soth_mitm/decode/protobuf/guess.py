@@ -30,7 +30,7 @@ def reading_of(data: bytes) -> Generator[None, None, Reading]:
     """
     if not data:
         return "text"
-    text = _is_text(data)
+    text = is_text(data)
     if text and data[0] >= 0x20:
         return "text"
     if (yield from reads_as_message(data)):
@@ -38,7 +38,8 @@ def reading_of(data: bytes) -> Generator[None, None, Reading]:
     return "text" if text else "bytes"
 
 
-def _is_text(data: bytes) -> bool:
+def is_text(data: bytes) -> bool:
+    """Return whether bytes are text without control characters."""
     try:
         return _CONTROL.search(data.decode("utf-8")) is None
     except UnicodeDecodeError:

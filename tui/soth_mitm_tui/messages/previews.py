@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.cache import LRUCache
 
+from soth_mitm.decode.about import is_call
 from soth_mitm.decode.preview import Preview, preview
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Previews:
         finally:
             self.busy = False
 
-    @staticmethod
-    def glance(detail: Detail) -> Glance:
+    def glance(self, detail: Detail) -> Glance:
         """Return what is shown of a message whose beginning was read."""
         whole = len(detail.beginning) == detail.captured
-        return Glance(detail, preview(detail.beginning, CHARS, whole=whole))
+        call = is_call(self._log.facts.form, detail.head.label)
+        return Glance(detail, preview(detail.beginning, CHARS, whole=whole, call=call))

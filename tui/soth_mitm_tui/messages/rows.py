@@ -148,7 +148,7 @@ def payload_spans(
             text = _without_common(shown.text, above.preview.text) or text
         spans += json_tint(text)
     elif shown.kind != "empty":
-        spans.append((shown.text, "text" if shown.kind == "text" else "muted"))
+        spans.append((shown.text, "muted" if shown.kind == "bytes" else "text"))
     elif entry.size and not glance.detail.captured:
         spans.append(("not recorded", "muted"))
     if head.note and (entry.label == "close" or not shown.text):
