@@ -39,7 +39,7 @@ def preview(data: bytes, limit: int, *, whole: bool = True, call: bool = False) 
         return Preview("empty", SafeText(""))
     is_text = looks_like_text(head)
     if call and not (is_text and JSON_START.match(head)):
-        fields = one_line(head, whole=whole)
+        fields = one_line(head, limit, whole=whole)
         if fields:
             return Preview("protobuf", printable(fields, limit))
     if not is_text:

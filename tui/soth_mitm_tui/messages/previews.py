@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.cache import LRUCache
@@ -19,6 +21,9 @@ KEPT: Final = 2048
 
 AT_ONCE: Final = 256
 """Most that are read at once; far more than a page has."""
+
+SLICE_SECONDS: Final = 0.002
+"""How long the loop is kept at a time."""
 
 CHARS: Final = 400
 """Characters of a line: more than any screen shows of it."""
@@ -62,8 +67,13 @@ class Previews:
         try:
             while self._wanted:
                 wanted, self._wanted = sorted(self._wanted), set()
-                for detail in await self._log.details(wanted):
+                details = await self._log.details(wanted)
+                since = perf_counter()
+                for detail in details:
                     self._kept[detail.position] = self.glance(detail)
+                    if perf_counter() - since > SLICE_SECONDS:
+                        await asyncio.sleep(0)
+                        since = perf_counter()
                 self._changed()
         finally:
             self.busy = False
