@@ -94,7 +94,7 @@ async def resend_of(store: Store, flow: int) -> Resend:
         raise ReplayError(f"cannot replay flow {flow}: a CONNECT asks for a tunnel, not for an answer")
     draft = draft_of(view, request)
     if websocket:
-        return Resend(_upgrade_of(draft, request), flow, script=await _script(store, flow))
+        return Resend(_upgrade_of(draft, view), flow, script=await _script(store, flow))
     length = 0 if view.upgraded else request.body_bytes
     _check_whole(flow, request, length)
     body: bytes | None = b""
@@ -164,17 +164,21 @@ def _is_websocket(view: FlowView) -> bool:
     return any(started.form == MessageForm.WEBSOCKET for started in view.framing.values())
 
 
-def _upgrade_of(draft: RequestDraft, request: MessageView) -> RequestDraft:
-    """Return a handshake over HTTP/1.1, of one over HTTP/2 (RFC 8441) as well."""
-    if request.method != b"CONNECT":
+def _upgrade_of(draft: RequestDraft, view: FlowView) -> RequestDraft:
+    """Return a handshake as HTTP/1.1 has it, of one over HTTP/2 (RFC 8441) as well.
+
+    The server is offered HTTP/2 where the original went over that.
+    """
+    if draft.method != b"CONNECT":
         return draft
+    version = "HTTP/2.0" if view.bound is not None and view.bound.stream else "HTTP/1.1"
     fields = (
         *draft.fields,
         (b"Connection", b"Upgrade"),
         (b"Upgrade", b"websocket"),
         (b"Sec-WebSocket-Key", b"c290aC1taXRtIHJlcGxheQ=="),
     )
-    return msgspec.structs.replace(draft, method=b"GET", fields=fields, version="HTTP/1.1")
+    return msgspec.structs.replace(draft, method=b"GET", fields=fields, version=version)
 
 
 async def _script(store: Store, flow: int) -> Script:

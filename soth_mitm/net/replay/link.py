@@ -57,6 +57,7 @@ class Link:
             ReplayError: there is nothing that can be sent.
         """
         head, chunked = self._framed()
+        self.session.expect()
         if not await self.line.send(head) or self.session.flow is None:
             raise ReplayError("the proxy is stopping")
         flow = self.session.flow

@@ -41,7 +41,6 @@ class WatchedFlow(FlowLife):
 
     def __init__(self, *args: object, **more: object) -> None:
         super().__init__(*args, **more)  # type: ignore[arg-type]
-        self.told = True  # a person has asked for it, whether or not the traffic of others is recorded
         self._fold = RowFold()
         loop = asyncio.get_running_loop()
         self.row: Row | None = None
@@ -105,18 +104,22 @@ class ReplaySession(ClientSession):
         self.scheme = draft.scheme
         self.replay_of = of
         self.flow: WatchedFlow | None = None
-        """The latest one."""
+        """That of the request that was sent last."""
 
     def new_flow(self) -> FlowLife:
         """Return the next flow, which is watched, and told in any case."""
         shared = self.shared
         flow = shared.new_flow(self.life.number, WatchedFlow)
-        if not shared.capturing:
+        if not shared.capturing:  # a person has asked for this one, whatever passes untold
             flow.told = True
             shared.passed_untold -= 1
         assert isinstance(flow, WatchedFlow)
         self.flow = flow
         return flow
+
+    def expect(self) -> None:
+        """Forget the flow before: another request is about to come."""
+        self.flow = None
 
     @property
     def idle(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from h2.settings import SettingCodes
 
 from soth_mitm.model.events import Direction, FlowClosed, FlowOpened, MessageSeen
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.record.resending import Script, ScriptedMessage
+from tests.helpers.h2peer import Peer
 from tests.helpers.net import SITE
-from tests.helpers.upgrade import END, REQUEST, SWITCH, upgraded
+from tests.helpers.upgrade import END, REQUEST, SWITCH, agreed, upgraded
 from tests.helpers.wire import Wire, eventually
 from tests.proto.websocket.framing import BINARY, CLOSE, PING, PONG, TEXT, frame
 
@@ -73,6 +75,33 @@ async def test_the_clients_messages_are_sent_again_and_the_answers_are_a_new_flo
     assert [data for _, label, data in heard if label == "text"] == [b"one", b"third", b"fourth"]
     assert recorded.lab.all(FlowOpened)[-1].replay_of == 1
     assert recorded.lab.all(FlowClosed, flow=2)[0].reason == CloseReason.WEBSOCKET_COMPLETED
+
+
+async def test_one_over_http2_is_replayed_over_http2(recorded: Recorded) -> None:
+    await recorded.start()
+    ws = await agreed(recorded.lab)
+    await ws.up(frame(TEXT, b"one"))
+    await ws.down(frame(TEXT, b"first", mask=False))
+    await ws.up(frame(CLOSE, b"\x03\xe8"))
+    await ws.down(frame(CLOSE, b"\x03\xe8", mask=False))
+    ws.server.peer.data(ws.server.stream, b"", end=True)
+    ws.client.peer.data(ws.client.stream, b"", end=True)
+    await ws.ended()
+    replay = await recorded.lab.running.control.replay(await recorded.resend())
+    settings = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+    server = Peer(await recorded.lab.origins[0].accept(), client=False, settings=settings)
+    asked = await server.head(1)
+    assert dict(asked.head)[b":protocol"] == b"websocket"
+    assert dict(asked.head)[b":path"] == b"/chat"
+    server.head_out(1, [(b":status", b"200")])
+    await server.until(lambda: len(asked.body) >= 6 + 3, "the message")
+    server.data(1, frame(TEXT, b"second", mask=False))
+    await server.until(lambda: ("request", "close", b"\x03\xe8") in said(recorded, 2), "our close")
+    server.data(1, frame(CLOSE, b"\x03\xe8", mask=False), end=True)
+    (attempt,) = await replay.wait()
+    assert (attempt.error, attempt.flow) == ("", 2)
+    assert ("request", "text", b"one") in said(recorded, 2)
+    assert ("response", "text", b"second") in said(recorded, 2)
 
 
 async def test_a_server_that_closes_first_ends_it(recorded: Recorded) -> None:
