@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import Direction
-from soth_mitm.model.fields import start_line
+from soth_mitm.model.fields import Fields, start_line
 from soth_mitm.policy.diff import MOST_BYTES, Sample
 
 if TYPE_CHECKING:
@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 async def sample_of(store: Store, view: FlowView, direction: Direction) -> Sample | None:
     """Return the request or the response of a flow to be compared; None where there is none.
 
-    Of the body comes at most as much as is compared line by line.
+    A request is taken without what was meant for a proxy alone: the form of its target, fields of its
+    own. Of the body comes at most as much as is compared line by line.
     """
     message = view.request if direction == Direction.REQUEST else view.response
     if message is None or not message.raw:
         return None
     body = await store.body(view.flow, direction, 0, MOST_BYTES + 1) if message.body_bytes else b""
+    start, fields = start_line(message.raw), message.fields
+    if direction == Direction.REQUEST:
+        start = message.method + b" " + message.path
+        fields = Fields.of_head(message.forwarded) if message.forwarded else fields
     return Sample(
-        start=start_line(message.raw),
-        fields=tuple(pair for pair in message.fields if pair[0][:1] != b":"),
+        start=start,
+        fields=tuple(pair for pair in fields.in_http1 if pair[0][:1] != b":"),
         body=body,
         body_bytes=message.body_bytes,
         trailers=tuple(message.trailers),

@@ -11,6 +11,7 @@ from soth_mitm.policy.diff.comparing import MOST_BYTES as MOST_BYTES
 from soth_mitm.policy.diff.comparing import Sample as Sample
 from soth_mitm.policy.diff.comparing import compare as compare
 from soth_mitm.policy.diff.comparing import compare_exchanges as compare_exchanges
+from soth_mitm.policy.diff.drafts import sample_of_draft as sample_of_draft
 from soth_mitm.policy.diff.ignoring import DEFAULTS as DEFAULTS
 from soth_mitm.policy.diff.ignoring import NOTHING as NOTHING
 from soth_mitm.policy.diff.ignoring import Ignore as Ignore

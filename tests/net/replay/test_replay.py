@@ -27,8 +27,10 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.replay.replay import CANCELLED, DONE, Attempt
 from soth_mitm.policy.breakpoints.breakpoint import Breakpoint
+from soth_mitm.policy.diff import DiffLine, Kind, compare_exchanges
 from soth_mitm.policy.editing.draft import RequestDraft
 from soth_mitm.policy.retargeting import Site, parse_site, redirected
+from soth_mitm.record.comparing import exchange_of
 from soth_mitm.record.resending import HELD_BYTES
 from tests.helpers.h2peer import OK as OK2
 from tests.helpers.h2peer import Peer, h2_link, post
@@ -412,3 +414,21 @@ async def test_one_that_is_paused_at_a_breakpoint_waits_for_its_person(lab: Lab)
     assert (await server.head()).startswith(b"GET /edited ")
     server.send(OK)
     assert (await replay.wait())[0].status == 200
+
+
+async def test_original_and_replay_are_compared_message_by_message(recorded: Recorded) -> None:
+    await recorded.start()
+    kind = b"Content-Type: application/json\r\n"
+    first = b"HTTP/1.1 200 OK\r\n" + kind + b"Content-Length: 8\r\n\r\n" + b'{"a": 1}'
+    raw = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+    _, server = await exchanged(recorded, "plain", raw, first)
+    replay = await recorded.lab.running.control.replay(await recorded.resend())
+    await answered(replay, server, raw, first.replace(b": 1}", b": 2}"))
+    store = recorded.store
+    report = compare_exchanges(await exchange_of(store, 1), await exchange_of(store, 2))
+    different = [line for section in report.sections for line in section.lines if line.kind != "same"]
+    assert different == [DiffLine(Kind.CHANGED, "1", "2", "$.a")]
+    assert [section.title for section in report.sections] == [
+        "Request line", "Request fields", "Request body", "Response line", "Response fields", "Response body",
+    ]  # fmt: skip
+    assert await exchange_of(store, 9) == (None, None)

@@ -6,10 +6,12 @@ import gzip
 import json
 import pickle
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soth_mitm.model.terms import Direction, MessageForm
 from soth_mitm.policy.diff import (
     DEFAULTS,
     DiffLine,
@@ -20,12 +22,14 @@ from soth_mitm.policy.diff import (
     Sample,
     compare,
     compare_exchanges,
+    sample_of_draft,
 )
 from soth_mitm.policy.diff.heads import fields
 from soth_mitm.policy.diff.ignoring import NOTHING
 from soth_mitm.policy.diff.lines import spans_of, texts
 from soth_mitm.policy.diff.octets import octets
 from soth_mitm.policy.diff.trees import read, trees
+from soth_mitm.policy.editing.draft import MessageDraft, RequestDraft, ResponseDraft
 
 JSON = b"application/json"
 VALUES = st.recursive(
@@ -252,3 +256,25 @@ def test_a_message_that_only_one_side_has_is_a_difference() -> None:
     report = compare_exchanges((sample, sample), (sample, None))
     assert report.differences == 1
     assert report.sections[-1].lines == (DiffLine(Kind.REMOVED, "there is one", "there is no response"),)
+
+
+def test_what_a_person_has_changed_in_a_draft_is_compared_before_it_is_sent() -> None:
+    request = RequestDraft(
+        scheme="http",
+        host="a",
+        port=80,
+        method=b"GET",
+        target=b"/",
+        fields=((b"Content-Type", JSON),),
+        body=b"[1]",
+    )
+    edited = msgspec.structs.replace(request, method=b"PUT", body=b"[2]")
+    report = compare(sample_of_draft(request), sample_of_draft(edited))
+    assert [told(section) for section in report.sections] == [
+        [("changed", "", "GET /", "PUT /")],
+        [],
+        [("changed", "$[0]", "1", "2")],
+    ]
+    assert sample_of_draft(ResponseDraft(status=204)).start == b"204"
+    message = MessageDraft(form=MessageForm.WEBSOCKET, direction=Direction.REQUEST, data=b"hi")
+    assert compare(sample_of_draft(message), sample_of_draft(message)).equal
