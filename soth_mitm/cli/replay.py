@@ -80,6 +80,7 @@ async def _main(arguments: argparse.Namespace, config: Config, *, wanted: Filter
     results.finish()
     sys.stdout.flush()
     if interrupted:
+        say("interrupted before every request had its answer")
         return EXIT_INTERRUPTED
     return EXIT_NO_ANSWER if results.failed else EXIT_DIFFERENT if results.different else 0
 

@@ -171,7 +171,7 @@ class TextResults(Results):
             "skipped": "not sent",
         }
         parts = [f"{count:,} {words[name]}" for name, count in self.counts.items() if count]
-        self._line(", ".join(parts) or "nothing was sent", self._tones.strong)
+        self._line(", ".join(parts) or "no result", self._tones.strong)
 
 
 class JsonResults(Results):
