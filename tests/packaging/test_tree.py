@@ -75,6 +75,10 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
     assert found == set()
 
 
+TOO_LARGE = {"chromium"}
+"""Programs that are not installed for a run; their tests run where they are there already."""
+
+
 def test_ci_installs_every_program_that_a_test_asks_for() -> None:
     asked = {
         program
@@ -84,4 +88,5 @@ def test_ci_installs_every_program_that_a_test_asks_for() -> None:
         for program in re.findall(r'"([^"]+)"', names)
     }
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert asked <= set(re.findall(r"^  ([a-z0-9-]+)=[a-z0-9-]+$", script, re.MULTILINE))
+    installed = set(re.findall(r"^  ([a-z0-9-]+)=[a-z0-9-]+$", script, re.MULTILINE))
+    assert asked - TOO_LARGE <= installed
