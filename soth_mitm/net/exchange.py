@@ -12,11 +12,8 @@ from soth_mitm.model.events import (
     Anomaly,
     Direction,
     FlowBound,
-    FlowKind,
-    FlowOpened,
     Noted,
     RequestEnd,
-    RequestHead,
     ResponseEnd,
     ResponseHead,
     ResponseInfo,
@@ -91,33 +88,10 @@ class Exchange:
 
     def open(self) -> None:
         """Publish the flow and its request head."""
-        place, head, session = self.place, self.head, self.session
-        flow = self.flow
-        session.shared.flows[flow.number] = session
-        flow.emit(
-            FlowOpened(
-                FlowKind.HTTP,
-                place.scheme,
-                place.host,
-                place.port,
-                session.client,
-                session.decrypted,
-                not self.capture,
-                session.replay_of,
-            )
-        )
-        forwarded = b"" if place.raw is head.raw else place.raw
-        flow.emit(
-            RequestHead(
-                head.method,
-                head.target,
-                heads.VERSIONS[head.minor],
-                head.raw,
-                place.path,
-                head.content_type,
-                forwarded,
-            )
-        )
+        place, head, flow = self.place, self.head, self.flow
+        self.shared.flows[flow.number] = self.session
+        flow.emit(heads.opened(self.session, place, capture=self.capture))
+        flow.emit(heads.request(head, place))
         for code in head.anomalies:
             flow.emit(Anomaly(code, Direction.REQUEST))
         self._request.wire = len(head.raw)

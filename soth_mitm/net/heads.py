@@ -1,17 +1,46 @@
-"""Heads of HTTP/1.1 as events."""
+"""Heads of HTTP/1.1 as events, and the flow that a request opens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.events import ResponseHead
+from soth_mitm.model.events import FlowKind, FlowOpened, RequestHead, ResponseHead
 
 if TYPE_CHECKING:
+    from soth_mitm.net.origin import Place
+    from soth_mitm.net.session import ClientSession
     from soth_mitm.proto import http1
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 HTTP2 = "HTTP/2.0"
 SWITCHING = 101
+
+
+def opened(session: ClientSession, place: Place, *, capture: bool) -> FlowOpened:
+    """Return the event of a flow to a place."""
+    return FlowOpened(
+        FlowKind.HTTP,
+        place.scheme,
+        place.host,
+        place.port,
+        session.client,
+        session.decrypted,
+        not capture,
+        session.replay_of,
+    )
+
+
+def request(head: http1.RequestHead, place: Place) -> RequestHead:
+    """Return the event of a request's head, and of what goes to the place instead of it."""
+    return RequestHead(
+        head.method,
+        head.target,
+        VERSIONS[head.minor],
+        head.raw,
+        place.path,
+        head.content_type,
+        b"" if place.raw is head.raw else place.raw,
+    )
 
 
 def response(head: http1.ResponseHead) -> ResponseHead:
