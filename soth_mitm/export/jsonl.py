@@ -97,6 +97,7 @@ class FlowRecord(msgspec.Struct):
     process: str | msgspec.UnsetType = msgspec.UNSET
     form: str | msgspec.UnsetType = msgspec.UNSET
     messages: int | msgspec.UnsetType = msgspec.UNSET
+    messages_skipped: int | msgspec.UnsetType = msgspec.UNSET
     grpc_status: int | msgspec.UnsetType = msgspec.UNSET
     replay_of: int | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
@@ -183,6 +184,7 @@ class JsonPrinter:
         record.process = row.process or msgspec.UNSET
         if row.form:
             record.form, record.messages = row.form, row.messages
+            record.messages_skipped = row.messages_skipped or msgspec.UNSET
         if row.grpc_status >= 0:
             record.grpc_status = row.grpc_status
         record.replay_of = row.replay_of or msgspec.UNSET

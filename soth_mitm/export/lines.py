@@ -236,6 +236,8 @@ class TextPrinter:
 
     def _note(self, row: FlowRow) -> str:
         parts = [count_words(row.form, row.messages)] if row.messages else []
+        if row.messages_skipped:
+            parts.append(f"{row.messages_skipped:,} of them passed untold")
         cause = self._causes.get(row.flow, "") if self._causes else ""
         if row.outcome and not cause.endswith(row.outcome):
             parts.append(row.outcome)

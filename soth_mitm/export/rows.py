@@ -48,6 +48,7 @@ class FlowRow(Protocol):
     hint: str
     form: str
     messages: int
+    messages_skipped: int
     last_message_ns: int
     grpc_status: int
     process: str

@@ -99,6 +99,7 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.MessagesStarted: (_MOVING, None),
     e.MessageChunk: (_MOVING, None),
     e.MessageSeen: (_MOVING, None),
+    e.MessagesSkipped: (_MOVING, None),
     e.MessagesStopped: (_MOVING, None),
     e.StreamReset: (_ANY, None),
     e.Paused: (_MOVING, None),

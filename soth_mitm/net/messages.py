@@ -7,6 +7,7 @@ Whatever goes wrong ends in one `MessagesStopped`, and the bytes go on.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.redoing import redoing, redoing_all
@@ -20,6 +21,7 @@ from soth_mitm.net.telling import MessageTeller, numbers_of
 from soth_mitm.proto.grpc import Base64, ToBase64
 from soth_mitm.proto.http1 import Framing
 from soth_mitm.proto.reframing import REFRAMING
+from soth_mitm.proto.skipping import Pace, Skipper, skipper_of
 from soth_mitm.proto.splitting import Item, Part, SplitError
 from soth_mitm.proto.streams import splitter_of, stream_of
 
@@ -110,8 +112,13 @@ def _follow(
         )
         return
     keep = tap.capture and decoder is not None
-    splitter = splitter_of(stream, content_type, keep=keep, decompressor=decompressor)
-    tap.messages = MessageTap(tap.shared, tap.flow, teller, splitter, decoder=decoder)
+    tap.messages = MessageTap(
+        tap.shared,
+        tap.flow,
+        teller,
+        lambda: splitter_of(stream, content_type, keep=keep, decompressor=decompressor),
+        decoder=decoder,
+    )
     tap.messages.begin(stream, how)
 
 
@@ -161,8 +168,8 @@ class MessageTap:
     """Finds and tells the messages of one direction's body."""
 
     __slots__ = (
-        "_decoder", "_flow", "_form", "_how", "_over", "_placed", "_private", "_shared", "_splitter",
-        "_started", "_teller",
+        "_at", "_base", "_border", "_decoder", "_flow", "_form", "_how", "_hurried", "_make", "_over",
+        "_pace", "_placed", "_private", "_shared", "_skipped", "_skipper", "_splitter", "_started", "_teller",
     )  # fmt: skip
 
     def __init__(
@@ -170,14 +177,27 @@ class MessageTap:
         shared: Shared,
         flow: FlowLife,
         teller: MessageTeller,
-        splitter: Splitter,
+        make: Callable[[], Splitter],
         *,
         decoder: Undoing | None,
     ) -> None:
         self._shared = shared
         self._flow = flow
         self._teller = teller
-        self._splitter = splitter
+        self._make = make
+        self._splitter = make()
+        self._at = 0
+        """Where the next piece begins, in the body with its coding undone."""
+        self._base = 0
+        """Where what the splitter was fed begins."""
+        self._hurried = False
+        self._skipper: Skipper | None = None
+        """Counts what passes untold, while more comes than can be told."""
+        self._skipped = 0
+        """Bytes that it was fed."""
+        self._border = False
+        """They ended where a message does."""
+        self._pace = Pace()
         self._decoder = decoder
         self._placed = decoder is None
         """Payload lies in the body as it is told."""
@@ -196,13 +216,14 @@ class MessageTap:
     def passed(self, data: bytes) -> None:
         """Look through payload that has just gone on."""
         if not self._over:
-            work = Work(self._look(data), size=len(data), drop=self._behind)
+            work = Work(self._look(data), size=len(data), drop=self._behind, hurry=self._hurry)
             self._shared.slices.do(self._flow, work)
 
     def ended(self) -> None:
         """The body is complete."""
         if not self._over:
-            self._shared.slices.do(self._flow, Work(self._last(), size=0, drop=self._behind))
+            work = Work(self._last(), size=0, drop=self._behind, hurry=self._hurry)
+            self._shared.slices.do(self._flow, work)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -211,10 +232,16 @@ class MessageTap:
             for piece in self._pieces(data):
                 if self._over:
                     return
-                for item in self._splitter.feed(piece):
+                left = piece
+                if self._skipper is not None or (self._hurried and self._begin_skipping()):
+                    left = self._skip(piece)
+                for item in self._splitter.feed(left) if left else ():
                     self._tell(item)
                     yield
+                self._at += len(piece)
                 yield
+            if self._skipper is not None:
+                return
             for item in self._splitter.pause():
                 self._tell(item)
                 yield
@@ -233,13 +260,62 @@ class MessageTap:
 
     def _last(self) -> Iterator[None]:
         try:
-            if not self._over:
+            if self._skipper is not None:
+                self._skipper.finish()
+                self._tell_skipped(self._skipper.count)
+            elif not self._over:
                 for item in self._splitter.finish():
                     self._tell(item)
                     yield
         except Exception as error:
             self._fault(error)
         self._over = True
+
+    # --- what there is no time for -----------------------------------------------------------------
+
+    def _hurry(self) -> None:
+        """Pass over messages, where they can be, from the next piece on until nothing waits any more."""
+        self._hurried = True
+
+    def _begin_skipping(self) -> bool:
+        self._hurried = False
+        late, teller = self._flow.late, self._teller
+        if late is None or late.caught_up or not self._started:
+            return False
+        skipper = skipper_of(self._form, inside=self._base + self._splitter.begun < self._at)
+        if skipper is None:
+            return False
+        if teller.told_in_part:
+            skipper.count = -1  # for it is told, if not all of it
+        teller.give_up(skipper.label)
+        limits = self._shared.config.limits
+        self._shared.limit_reached(
+            "message_backlog_bytes", limits.message_backlog_bytes, "messages of a flow are passed over"
+        )
+        self._skipper, self._skipped, self._border = skipper, 0, False
+        self._pace.begin(perf_counter())
+        return True
+
+    def _skip(self, piece: bytes) -> bytes:
+        """Count what passes; return what is told of a piece again, from where a message begins."""
+        skipper, late = self._skipper, self._flow.late
+        assert skipper is not None
+        may = self._pace.allows(perf_counter(), len(piece)) and (late is None or late.caught_up)
+        place = 0 if may and self._border else skipper.feed(piece)
+        if place < 0 or not may:
+            self._skipped += len(piece)
+            self._border = place == len(piece)
+            return b""
+        self._skipped += place
+        self._pace.end(perf_counter())
+        self._tell_skipped(skipper.count)
+        self._splitter, self._base = self._make(), self._at + place
+        return piece[place:]
+
+    def _tell_skipped(self, count: int) -> None:
+        self._skipper = None
+        if count > 0:
+            self._teller.skip(count, self._skipped)
 
     def _start(self) -> None:
         self._started = True
@@ -261,7 +337,7 @@ class MessageTap:
         elif self._private or (self._placed and item.offset >= 0):
             teller.lies(
                 label,
-                offset=item.offset,
+                offset=self._base + item.offset if item.offset >= 0 else -1,
                 size=item.size,
                 wire=wire,
                 compressed=item.compressed,
@@ -284,4 +360,6 @@ class MessageTap:
 
     def _behind(self) -> None:
         self._over = True
+        if self._skipper is not None:
+            self._tell_skipped(self._skipper.count)
         self._teller.stop("messages_behind", "more came than could be told beside everything else")

@@ -29,11 +29,17 @@ SLICE: Final = 0.002
 
 
 class Work:
-    """One piece of work on a flow: `steps` does a little at each step; `drop` says that it never will."""
+    """One piece of work on a flow: `steps` does a little at each step; `drop` says that it never will.
 
-    __slots__ = ("drop", "size", "steps")
+    `hurry` is called where too much waits: all that waits should then be done in less time.
+    """
 
-    def __init__(self, steps: Iterator[None], *, size: int, drop: Callable[[], None]) -> None:
+    __slots__ = ("drop", "hurry", "size", "steps")
+
+    def __init__(
+        self, steps: Iterator[None], *, size: int, drop: Callable[[], None], hurry: Callable[[], None]
+    ) -> None:
+        self.hurry = hurry
         self.steps = steps
         self.size = size
         """Bytes that wait with it."""
@@ -60,6 +66,11 @@ class Backlog:
     def clock(self) -> Clock:
         """What the events' times are taken from."""
         return self._bus.clock
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether nothing waits behind the work that is being done."""
+        return len(self._queue) <= 1
 
     def end(self) -> None:
         """Let the flow publish by itself again; nothing waits any more."""
@@ -158,13 +169,15 @@ class Slices:
             self._flows.append(flow)
             self._schedule()
         late.add(work)
-        self._watch_size()
+        self._watch_size(work)
 
-    def _watch_size(self) -> None:
-        """Give up on the flow that is furthest behind, where too many bytes wait."""
-        waiting = self.waiting
+    def _watch_size(self, work: Work) -> None:
+        """Have a flow hurry where half of what may wait does; beyond all of it, give up on one."""
+        waiting, limit = self.waiting, self._shared.config.limits.message_backlog_bytes
         self._shared.counters.level("message_backlog_bytes", waiting)
-        if waiting <= self._shared.config.limits.message_backlog_bytes:
+        if waiting * 2 > limit:
+            work.hurry()
+        if waiting <= limit:
             return
         flow = max(self._flows, key=lambda each: each.late.size if each.late is not None else 0)
         self._shared.limit_reached("message_backlog_bytes", waiting, "messages of a flow are no longer told")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import (
     CHUNK_LIMIT,
+    Body,
     Direction,
     MessageChunk,
     MessageForm,
     MessageSeen,
+    MessagesSkipped,
     MessagesStarted,
     MessagesStopped,
 )
@@ -86,6 +88,11 @@ class MessageTeller:
     def arriving(self) -> int:
         """Payload bytes so far of the message that is arriving."""
         return self._size
+
+    @property
+    def told_in_part(self) -> bool:
+        """Whether chunks of the message that is arriving are told."""
+        return self._offset > 0
 
     def start(self, form: MessageForm, detail: str = "") -> None:
         """Tell that messages follow."""
@@ -198,6 +205,20 @@ class MessageTeller:
             origin=origin,
         )
 
+    def give_up(self, label: str) -> None:
+        """End the message that is arriving, cut: the rest of it is not told. Does nothing where none is."""
+        if self._offset:
+            self._tell_held(whole_chunks=False)
+            number, size = self._number, self._size
+            self._seen(label, number=number, size=size, cut=True)
+        self._number = self._size = self._offset = 0
+        self._held.clear()
+
+    def skip(self, count: int, size: int) -> None:
+        """Tell that so many messages have passed untold, in so many bytes."""
+        self._numbers.last += count
+        self._emit(MessagesSkipped(self._direction, count, size))
+
     def stop(self, code: str, detail: str = "") -> None:
         """Tell that no more messages are told; what is called later does nothing."""
         if not self.stopped:
@@ -265,6 +286,6 @@ class MessageTeller:
         self._budget = 0
         return b""
 
-    def _emit(self, body: MessagesStarted | MessageChunk | MessageSeen | MessagesStopped) -> None:
+    def _emit(self, body: Body) -> None:
         if not self.stopped:
             self._flow.tell(body)

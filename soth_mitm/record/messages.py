@@ -20,6 +20,7 @@ from soth_mitm.model.events import (
     MessageChunk,
     MessageForm,
     MessageSeen,
+    MessagesSkipped,
     MessagesStarted,
     MessagesStopped,
 )
@@ -54,7 +55,9 @@ _LARGEST: Final = 2**63 - 1
 _MOST_START: Final = 2**32 - 1
 _NOWHERE: Final = Slice(0, 0)
 
-KINDS: Final = frozenset((MessageChunk.KIND, MessagesStarted.KIND, MessagesStopped.KIND))
+KINDS: Final = frozenset(
+    (MessageChunk.KIND, MessagesStarted.KIND, MessagesSkipped.KIND, MessagesStopped.KIND)
+)
 
 
 class SeenHead(msgspec.Struct, omit_defaults=True):
@@ -304,6 +307,8 @@ class MessageFacts(msgspec.Struct):
     started: dict[str, MessagesStarted] = {}
     """How the messages of each direction are framed."""
     stopped: dict[str, MessagesStopped] = {}
+    skipped: int = 0
+    """Messages that passed untold, because more came than could be told."""
     from_client: int = 0
     """Messages so far, those that are not kept any more included."""
     from_server: int = 0
@@ -374,6 +379,8 @@ class MessageFold:
             if isinstance(body, MessagesStarted):
                 self.facts.started[body.direction] = body
                 self._bodies[body.direction] = Chunks()
+            elif isinstance(body, MessagesSkipped):
+                self.facts.skipped += body.count
             elif isinstance(body, MessagesStopped):
                 self.facts.stopped[body.direction] = body
                 self._bodies.pop(body.direction, None)

@@ -125,6 +125,7 @@ class Page:
             row.guard,
             row.hint,
             row.form,
+            row.messages_skipped,
             row.grpc_status,
         )
         if row.grpc_status > 0 and len(self._results) >= _VARIED:
@@ -228,6 +229,7 @@ class Page:
             guard,
             hint,
             form,
+            messages_skipped,
             grpc_status,
         ) = self._results[result]
         return Row(
@@ -268,6 +270,7 @@ class Page:
             hint=hint,
             form=form,
             messages=messages,
+            messages_skipped=messages_skipped,
             last_message_ns=last_message,
             grpc_status=grpc_status,
             process=process,

@@ -107,6 +107,8 @@ class Row(msgspec.Struct, gc=False):
     """What its messages are framed by, a `MessageForm`; empty where none are told."""
     messages: int = 0
     """Messages so far, both directions together."""
+    messages_skipped: int = 0
+    """How many of them passed untold."""
     last_message_ns: int = 0
     """From the start to the latest message; 0 while there is none."""
     grpc_status: int = -1
@@ -212,6 +214,11 @@ def _grpc_ended(row: Row, status: Status | None) -> None:
 
 def _messages_started(row: Row, event: e.Event, body: e.MessagesStarted) -> None:
     row.form = str(body.form)
+
+
+def _messages_skipped(row: Row, event: e.Event, body: e.MessagesSkipped) -> None:
+    row.messages += body.count
+    row.messages_skipped += body.count
 
 
 def _message(row: Row, event: e.Event, body: e.MessageSeen) -> None:
@@ -345,6 +352,7 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.ResponseEnd: _response_end,
     e.MessagesStarted: _messages_started,
     e.MessageSeen: _message,
+    e.MessagesSkipped: _messages_skipped,
     e.Upgraded: _upgraded,
     e.TunnelProgress: _progress,
     e.HandlerActed: _acted,

@@ -43,6 +43,7 @@ def test_the_tables_name_every_key_in_order() -> None:
         "process",
         "form",
         "messages",
+        "messages_skipped",
         "grpc_status",
         "replay_of",
         "tls",

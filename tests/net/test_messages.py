@@ -18,11 +18,14 @@ from soth_mitm.model.events import (
     MessageChunk,
     MessageForm,
     MessageSeen,
+    MessagesSkipped,
     MessagesStarted,
     MessagesStopped,
     ResponseEnd,
 )
 from soth_mitm.net import slices
+from soth_mitm.proto import skipping
+from soth_mitm.record.rows import RowFold
 from tests.helpers.net import Lab, Link
 from tests.helpers.wire import Wire, eventually
 
@@ -273,6 +276,41 @@ async def test_a_flow_too_far_behind_is_told_no_more_and_its_bytes_pass(
     assert [stopped.code for stopped in lab.all(MessagesStopped)] == ["messages_behind"]
     assert lab.running.counters.hits["message_backlog_bytes"] == 1
     assert sum(c.length for c in lab.all(BodyChunk)) == 10_000
+
+
+@pytest.mark.parametrize(("coding", "limit"), [("", 300_000), ("gzip", 60_000)])
+async def test_what_is_too_fast_to_be_told_is_counted_and_what_follows_is_told_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, coding: str, limit: int
+) -> None:
+    monkeypatch.setattr(slices, "AT_ONCE", 0.0)
+    monkeypatch.setattr(skipping, "WAIT", 0.0)
+    await lab.start(limits={"message_backlog_bytes": limit})
+    waits = lab.running._shared.slices
+    waits._scheduled = True  # no turn comes while the bytes do
+    fields = b"Content-Encoding: gzip\r\n\r\n" if coding else b"\r\n"
+    link, server = await opened(lab, "plain", CLOSE[:-2] % b"application/x-ndjson" + fields)
+    lines = [b'{"n": %d}\n' % number for number in range(8100)]
+    send = flusher("gzip") if coding else bytes
+    for start in range(0, 8000, 100):
+        await link.pass_response(send(b"".join(lines[start : start + 100])))
+    assert limit // 2 < waits.waiting < limit
+    waits._scheduled = False
+    waits._schedule()
+    await eventually(lambda: waits.idle, "the end of the backlog")
+    await link.pass_response(send(b"".join(lines[8000:])))
+    server.finish()
+    await lab.settled()
+    (skipped,) = lab.all(MessagesSkipped)
+    seen, told = lab.all(MessageSeen), [] if coding else payloads(lab)
+    assert 7000 < skipped.count == 8100 - len(seen)
+    assert all(data == lines[body.number - 1][:-1] for body, data in zip(seen, told, strict=False))
+    assert [body.number for body in seen][-100:] == list(range(8001, 8101))
+    if coding:
+        assert [body.data for body in seen][-100:] == [line[:-1] for line in lines[8000:]]
+    assert not lab.all(MessagesStopped)
+    fold = RowFold()
+    row = [found for event in lab.events if (found := fold.apply(event)) is not None][-1]
+    assert (row.messages, row.messages_skipped) == (8100, skipped.count)
 
 
 async def test_what_waits_when_the_proxy_stops_is_told_before_the_end(

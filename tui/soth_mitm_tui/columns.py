@@ -142,9 +142,10 @@ def target(row: Row, *, counts: bool = True) -> tuple[Span, ...]:
 
 def _talk(row: Row) -> tuple[Span, ...]:
     """Return how many messages there were, with a sign while there may be more."""
+    untold = ((f" ({row.messages_skipped:,} untold)", "warn"),) if row.messages_skipped else ()
     if not row.open:
-        return ((f"  {counted(row.form, row.messages)}", "muted"),)
-    return ((f"  {state_of(row).glyph} {counted(row.form, row.messages)}", "accent"),)
+        return ((f"  {counted(row.form, row.messages)}", "muted"), *untold)
+    return ((f"  {state_of(row).glyph} {counted(row.form, row.messages)}", "accent"), *untold)
 
 
 def _path(row: Row) -> tuple[Span, ...]:

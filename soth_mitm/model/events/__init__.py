@@ -64,6 +64,7 @@ from soth_mitm.model.events.flow import TunnelProgress as TunnelProgress
 from soth_mitm.model.events.flow import Upgraded as Upgraded
 from soth_mitm.model.events.messages import MessageChunk as MessageChunk
 from soth_mitm.model.events.messages import MessageSeen as MessageSeen
+from soth_mitm.model.events.messages import MessagesSkipped as MessagesSkipped
 from soth_mitm.model.events.messages import MessagesStarted as MessagesStarted
 from soth_mitm.model.events.messages import MessagesStopped as MessagesStopped
 from soth_mitm.model.events.session import BreakerChanged as BreakerChanged

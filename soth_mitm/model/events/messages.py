@@ -55,6 +55,19 @@ class MessageSeen(Body, frozen=True):
     """A limit left payload out: what is told of it is its beginning, or nothing."""
 
 
+class MessagesSkipped(Body, frozen=True):
+    """Messages of a direction passed untold, because more came than could be told beside everything else.
+
+    They have numbers as others do. A message of which chunks were told before ends, cut, before this.
+    """
+
+    KIND = 0x0350
+    direction: Direction
+    count: int
+    size: int
+    """Bytes of the body in which they lay."""
+
+
 class MessagesStopped(Body, frozen=True):
     """Messages of a direction are no longer told, for a defect or a limit; its bytes still go on."""
 

@@ -85,6 +85,8 @@ def _troubles(log: MessageLog) -> list[list[Span]]:
     parts: list[list[Span]] = []
     for origin, count in facts.origins.items():
         parts.append([(f"{count:,} {printable(origin, 20)}", "bad" if origin == "dropped" else "accent")])
+    if facts.skipped:
+        parts.append([(f"▲ {facts.skipped:,} passed untold: more came than could be told", "warn")])
     for stop in facts.stopped.values():
         why = printable(stop.detail or stop.code.replace("_", " "), 100)
         parts.append([("▲ told no further: ", "warn"), (why, "warn")])
