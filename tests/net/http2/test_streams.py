@@ -18,7 +18,7 @@ from soth_mitm.model.events import (
     StreamReset,
 )
 from soth_mitm.model.reasons import CloseReason
-from tests.helpers.h2peer import GET, get, h2_link, post
+from tests.helpers.h2peer import GET, Peer, get, h2_link, post
 from tests.helpers.net import Lab
 
 
@@ -63,6 +63,20 @@ async def test_a_hundred_streams_share_one_upstream_connection(lab: Lab) -> None
     upstreams = [conn for conn in lab.all(ConnOpened) if conn.side is Side.UPSTREAM]
     assert len(upstreams) == 1
     assert [bound.reused for bound in lab.all(FlowBound)] == [False] + [True] * 99
+
+
+async def test_each_client_has_an_upstream_connection_of_its_own(lab: Lab) -> None:
+    await lab.start()
+    origin = await lab.origin(tls=True, context=lab.world.server_context("site.test", alpn=("h2",)))
+    for _ in range(2):
+        wire = await lab.inside(await lab.connect(origin.port), context=lab.client_context(alpn=("h2",)))
+        client, server = Peer(wire, client=True), Peer(await origin.accept(), client=False)
+        for number in (1, 3):
+            stream = client.ask(get())
+            await server.message(number)
+            server.answer(number)
+            assert (await client.message(stream)).body == b"ok"
+    assert len(origin.wires) == 2
 
 
 async def test_an_upload_and_its_trailers_arrive_and_so_do_those_of_the_response(lab: Lab) -> None:
