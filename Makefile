@@ -56,10 +56,11 @@ types: $(DEV_STAMP)  ## mypy --strict
 contracts: $(DEV_STAMP)  ## which layer may import which (`make unit` holds it too)
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-# The workers are named in full because they would not inherit -bb.
+# The workers are named in full because they would not inherit -bb. They take whole files, in the order
+# of conftest.py: by itself the plugin begins with the files of most tests, and ends with long ones.
 .PHONY: unit
 unit: $(DEV_STAMP)  ## tests, snapshots, contracts and the built wheel; JOBS=2 workers
-	@$(PYTEST) --dist loadfile --tx '$(JOBS)*popen//python=$(BIN)/python -bb'
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder --tx '$(JOBS)*popen//python=$(BIN)/python -bb'
 
 # ARGS="--deflate --limits" runs the cases of compression and of long messages too.
 .PHONY: websocket-cases

@@ -25,6 +25,25 @@ OUTSIDE_PROGRAMS = (
 )  # fmt: skip
 """What `@pytest.mark.outside(...)` asks for somewhere; each run says which are missing."""
 
+LONGEST = (
+    "tests/tui/test_actions.py",
+    "snapshots/test_every_screen.py",
+    "tests/cli/test_dump.py",
+    "tests/tui/test_viewers.py",
+    "snapshots/test_screens.py",
+    "tests/cli/test_commands.py",
+    "tests/net/test_guards.py",
+    "tests/net/test_relay.py",
+    "tests/tui/test_messages.py",
+    "tests/net/test_conversations.py",
+    "tests/hooks/test_handler.py",
+    "tests/e2e/test_stream_delay.py",
+    "tests/e2e/test_hostile_output.py",
+    "tests/e2e/test_crash.py",
+    "tests/record/test_document.py",
+)
+"""The files that take longest, longest first: workers begin with them, and end together."""
+
 SCRUBBED = (
     "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TMUX", "STY", "SSH_TTY",
     "SSH_CONNECTION", "SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -106,8 +125,11 @@ def pytest_report_header() -> str:
     return f"outside programs: {', '.join(OUTSIDE_PROGRAMS)} found"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests whose outside programs are not installed, with the reason."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with `LONGEST`; skip tests whose outside programs are missing, with the reason."""
+    if hasattr(config, "workerinput"):
+        ranks = {config.rootpath / name: rank for rank, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     for item in items:
         wanted = [str(program) for mark in item.iter_markers("outside") for program in mark.args]
         missing = [program for program in wanted if shutil.which(program) is None]

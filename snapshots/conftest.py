@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import textual._wait
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import Input
+
+from tests.tui.conftest import GLANCE
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +21,8 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("TMUX", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
+    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", GLANCE)
+    monkeypatch.setattr(textual._wait, "SLEEP_IDLE", GLANCE / 20)
     time.tzset()
     yield
     monkeypatch.undo()

@@ -41,3 +41,8 @@ def test_comparing_bytes_with_text_is_an_error() -> None:
     wire: object = b"GET"
     with pytest.raises(BytesWarning):
         assert wire != "GET"
+
+
+def test_the_files_that_workers_begin_with_are_there(pytestconfig: pytest.Config) -> None:
+    (surroundings,) = (each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "LONGEST"))
+    assert [name for name in surroundings.LONGEST if not (pytestconfig.rootpath / name).is_file()] == []
