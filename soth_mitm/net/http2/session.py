@@ -23,6 +23,7 @@ from soth_mitm.net.gate import Why
 from soth_mitm.net.http2.exchange import StreamExchange
 from soth_mitm.net.http2.pump import Pump
 from soth_mitm.net.http2.reach import Reach
+from soth_mitm.net.origin import PooledOrigin
 from soth_mitm.net.upstream import established
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError
@@ -148,6 +149,8 @@ class StreamSession(ClientTransport):
             return
         group = self.reach.group(place)
         group.warm()
+        if place.scheme == "http" and isinstance(self.origin, PooledOrigin) and "h2c" not in self.origin.alpn:
+            self.offer_connect()  # at once: what can be asked of HTTP/1.1 is known without a connection
         if self.fixed and not self.intercepted and self.decision.action is not Action.BLOCK:
             group.dial_ahead()
 
