@@ -147,6 +147,22 @@ async def test_secrets_are_masked_until_they_are_asked_for() -> None:
             await staged.press("U")
 
 
+async def test_secrets_of_an_address_are_masked_in_the_list_and_in_the_titles_as_well() -> None:
+    def scene(script: Script) -> None:
+        script.exchange("api.test", "GET", "/v1/items?page=2&access_token=s3cr3t&q=" + "x" * 90, 200, "OK")
+
+    async with stage(scene, size=(140, 40)) as staged:
+        assert "/v1/items?page=2&access_token=••••••••&q=xx" in staged.shown()
+        for tab in ("1", "2", "4"):
+            await staged.press("enter", tab)
+            assert "s3cr3t" not in staged.shown()
+        await staged.press("1", "U")
+        assert "access_token=s3cr3t" in staged.shown(staged.main.list)
+        assert "access_token=s3cr3t" in staged.shown(staged.main.detail)
+        await staged.press("U")
+        assert "s3cr3t" not in staged.shown()
+
+
 async def test_the_value_of_a_masked_line_is_the_true_one() -> None:
     fields = (("Authorization", "Bearer s3cr3t"),)
     async with stage(one_answer(b"{}", "application/json", fields=fields)) as staged:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
+from soth_mitm.export import redact
 from soth_mitm.model.annotation import MARK
 from soth_mitm.policy.filters import term_for
 from soth_mitm.policy.filters.quoting import quoted
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 NOTHING: Final = "–"  # noqa: RUF001 - a dash is what a table says for nothing
 TIMES: Final = "×"  # noqa: RUF001 - the sign is meant
+DOTS: Final = "••••••••"
+"""What stands for a secret; its length says nothing."""
 NEVER: Final = 100_000
 """The width of a list that shows a column only when it is asked to."""
 
@@ -131,12 +134,16 @@ def host(row: Row) -> str:
     return name if row.port in (usual, 0) else f"{name}:{row.port}"
 
 
-def target(row: Row, *, counts: bool = True) -> tuple[Span, ...]:
+def target(row: Row, *, counts: bool = True, secrets: bool = False) -> tuple[Span, ...]:
     """Return the wide column: the path, or the outcome in words where it needs any, and the comment.
 
-    Without `counts`, another column says how many messages there were.
+    Without `counts`, another column says how many messages there were. Secret parameters are masked
+    unless `secrets`.
     """
-    spans = (*_path(row), *_talk(row)) if counts and row.form and not row.error else _path(row)
+    path = row.path if secrets else masked(row.path)
+    spans = _path(row, path)
+    if counts and row.form and not row.error:
+        spans += _talk(row)
     return (*spans, (f"  ; {row.comment}", "accent")) if row.comment else spans
 
 
@@ -148,16 +155,22 @@ def _talk(row: Row) -> tuple[Span, ...]:
     return ((f"  {state_of(row).glyph} {counted(row.form, row.messages)}", "accent"), *untold)
 
 
-def _path(row: Row) -> tuple[Span, ...]:
+def masked(address: str) -> str:
+    """Return an address, or a path, with dots for the values of its secret parameters."""
+    kept = redact.url(address)
+    return address if kept == address else kept.replace(redact.MASK, DOTS)
+
+
+def _path(row: Row, path: str) -> tuple[Span, ...]:
     if not row.outcome:
         note = f"  {TIMES}{row.repeats + 1}" if row.repeats else ""
-        spans: tuple[Span, ...] = ((row.path, "text"),)
+        spans: tuple[Span, ...] = ((path, "text"),)
         if row.modified or row.generated:
             spans += (("  changed here" if row.modified else "  answered here", "accent"),)
         return (*spans, (note, "muted")) if note else spans
     tone = "bad" if row.error else "warn" if row.guard else "muted"
     outcome = f"{row.outcome} {TIMES}{row.repeats + 1}" if row.repeats else row.outcome
-    return ((outcome, tone), (f"  {row.path}" if row.path else "", "muted"))
+    return ((outcome, tone), (f"  {path}" if path else "", "muted"))
 
 
 def fit(spans: tuple[Span, ...], width: int, *, right: bool = False, cut: str = "…") -> list[Span]:

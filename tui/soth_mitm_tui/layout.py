@@ -170,6 +170,8 @@ class Around(NamedTuple):
     """Whether the path says how many messages there were, as no column does."""
     now_ns: int = 0
     """The monotonic time."""
+    secrets: bool = False
+    """Whether secrets in the path are in the open."""
 
 
 ALONE: Final = Around()
@@ -183,7 +185,7 @@ def cell_spans(row: Row, place: Place, around: Around = ALONE) -> list[Span]:
     elif column.id == "last":
         spans = _since(row, around.now_ns)
     elif column.id == "path":
-        spans = target(row, counts=around.counts)
+        spans = target(row, counts=around.counts, secrets=around.secrets)
     else:
         spans = column.spans(row)
     return fit(spans, place.width, right=column.right)

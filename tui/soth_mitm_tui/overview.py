@@ -33,9 +33,9 @@ def url(row: Row, view: FlowView | None = None) -> str:
     return f"{row.scheme or 'https'}://{authority}{path if path.startswith('/') else ''}"
 
 
-def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int) -> list[Line]:
-    """Return the overview; `width` is for the timing bars."""
-    lines = [BLANK, *_outcome(view, row, width), BLANK]
+def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int, secrets: bool = False) -> list[Line]:
+    """Return the overview; `width` is for the timing bars; the address has its `secrets` masked without."""
+    lines = [BLANK, *_outcome(view, row, width, secrets=secrets), BLANK]
     lines += _remarks(view)
     lines += _sizes(view, row)
     lines += timing_lines(view, width)
@@ -74,13 +74,14 @@ def verdict(view: FlowView, row: Row) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _outcome(view: FlowView, row: Row, width: int) -> list[Line]:
+def _outcome(view: FlowView, row: Row, width: int, *, secrets: bool) -> list[Line]:
     name, address = columns.method(row), url(row, view)
     state = verdict(view, row)
     said = "".join(text for text, _ in state)
     lines = [line("  ", *state, indent=2)._replace(subject=Subject("Outcome", said))]
     if len(name) + len(address) > width - TITLE_ROOM:
-        whole = line((f"  {name} ", "strong"), (address, "text"), indent=len(name) + 3)
+        shown = address if secrets else columns.masked(address)
+        whole = line((f"  {name} ", "strong"), (shown, "text"), indent=len(name) + 3)
         lines.insert(0, whole._replace(subject=Subject("URL", address)))
     why = _why(view)
     if why:

@@ -88,7 +88,7 @@ class Viewing(Desk):
             return "Open a message first: enter does"
         if action_id == "detail.mode" and detail.tab not in WITH_BODY:
             return f"This tab has one view only; bodies have {len(MODES)}"
-        if action_id in ("detail.sort", "detail.secrets") and detail.tab not in WITH_BODY:
+        if action_id == "detail.sort" and detail.tab not in WITH_BODY:
             return "There are no headers in this tab"
         if action_id in ("detail.left", "detail.right") and self.text.wrap:
             return WRAPPED
@@ -130,6 +130,9 @@ class Viewing(Desk):
         choices = self.detail.pages.choices
         choices.secrets = not choices.secrets
         self.detail.refresh_page()
+        flows = self.main.list
+        flows.secrets = choices.secrets
+        flows.refresh()
 
     def _foldable(self) -> str:
         line = self.detail.current_line

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.export import redact
 from soth_mitm.text import printable
-from soth_mitm_tui.columns import TIMES
+from soth_mitm_tui.columns import DOTS, TIMES
 from soth_mitm_tui.lines import Line, Span, Subject, heading
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ NAME_LIMIT: Final = 28
 
 MOST_FIELDS: Final = 1000
 """Most fields of a head that are laid out; a head of 64 KiB can hold 16,000."""
-
-DOTS: Final = "••••••••"
-"""What stands for a secret; its length says nothing."""
 
 SHUT, OPEN, NONE = "▸ ", "▾ ", "  "
 

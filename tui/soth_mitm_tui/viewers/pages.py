@@ -66,7 +66,7 @@ class Pages:
         now = self._clock.wall_ns()
         self._begin()
         if wanted.tab == OVERVIEW:
-            return Joined(overview(view, row, now_wall_ns=now, width=width))
+            return Joined(overview(view, row, now_wall_ns=now, width=width, secrets=self.choices.secrets))
         if wanted.tab == TIMING:
             return Joined(timing_page(view, row, width))
         if wanted.tab == RAW:

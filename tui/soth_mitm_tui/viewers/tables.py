@@ -9,8 +9,9 @@ from urllib.parse import unquote_to_bytes
 
 from soth_mitm.export import redact
 from soth_mitm.text import printable
+from soth_mitm_tui.columns import DOTS
 from soth_mitm_tui.lines import Line, Span, Subject
-from soth_mitm_tui.viewers.fields import DOTS, NAME_LIMIT, section
+from soth_mitm_tui.viewers.fields import NAME_LIMIT, section
 
 if TYPE_CHECKING:
     from soth_mitm.model.fields import Fields

@@ -308,8 +308,10 @@ class Detail(DetailLines):
     # --- title
 
     def _set_title(self, row: Row, view: FlowView | None = None) -> None:
-        name = columns.method(row)
-        title: tuple[Span, ...] = ((f"{name} {url(row, view)}", "heading"),)
+        name, address = columns.method(row), url(row, view)
+        if not self.pages.choices.secrets:
+            address = columns.masked(address)
+        title: tuple[Span, ...] = ((f"{name} {address}", "heading"),)
         self.heading.set(title, self._state(row))
         sizes = f"{human_size(row.request_bytes)} ↑ {human_size(row.response_bytes)} ↓"
         self._sizes = ((f"{sizes} {human_duration(row.duration_ns)}", "muted"),)

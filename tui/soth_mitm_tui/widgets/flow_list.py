@@ -73,6 +73,8 @@ class FlowList(CursorList):
         self._scale_for: tuple[int, int, int, int] | None = None
         self._scale: Scale = NO_SCALE
         self._now_ns = 0
+        self.secrets = False
+        """Whether secrets in paths are in the open."""
         self.talks = False
         """Whether a flow with messages was in sight, so that its columns have something to say."""
         self.columns = load_layout(state)
@@ -191,6 +193,7 @@ class FlowList(CursorList):
             self._scale if "waterfall" in names else NO_SCALE,
             "messages" not in names,
             self._now_ns if "last" in names and row.open and row.messages else 0,
+            self.secrets,
         )
 
     def tell_time(self, now_ns: int) -> None:
