@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from soth_mitm.decode.coding import coding_names
 
@@ -96,3 +96,6 @@ _STEPS: dict[str, Callable[[], Redoing]] = {
     "br": _Brotli,
     "zstd": _Zstd,
 }
+
+KNOWN: Final = frozenset(_STEPS)
+"""The codings that can be applied here."""
