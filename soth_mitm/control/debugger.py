@@ -9,7 +9,8 @@ from soth_mitm.control.calls import call
 from soth_mitm.errors import SothError
 from soth_mitm.net import amend
 from soth_mitm.net.pausing import Pauses, Verdict, Waiting
-from soth_mitm.policy.editing import Draft, MessageDraft, RequestDraft, ResponseDraft
+from soth_mitm.policy.editing import Draft, MessageDraft, ResponseDraft
+from soth_mitm.policy.editing.checks import faults
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Direction
@@ -150,6 +151,7 @@ class Debugger:
             return False
         if isinstance(waiting.original, MessageDraft):
             raise DecisionError("a message of a stream cannot be answered with a response")
+        _check(answer)
         try:
             amend.check_response(answer.status, reason=answer.reason, fields=answer.fields)
         except ValueError as error:
@@ -162,7 +164,8 @@ class Debugger:
         """Keep an edit of a paused message, for when it is sent on; False where it is not paused any more.
 
         Raises:
-            DecisionError: it is no draft of such a message, or would break it. The edit before stays.
+            DecisionError: it is no draft of such a message, or would break it; its text names the place.
+                The edit before stays.
         """
         return await call(self._shared, self._edit, number, draft)
 
@@ -172,7 +175,7 @@ class Debugger:
             return False
         if type(draft) is not type(waiting.original):
             raise DecisionError("this is a draft of another kind of message")
-        _check(draft)
+        _check(draft, waiting.original)
         waiting.draft = draft
         self._pauses.edits += 1
         return True
@@ -223,14 +226,7 @@ def _shown(waiting: Waiting) -> PausedMessage:
     )
 
 
-def _check(draft: Draft) -> None:
-    if isinstance(draft, MessageDraft):
-        return
-    try:
-        amend.check_fields(draft.fields)
-        if isinstance(draft, RequestDraft):
-            amend.check_request_line(draft.method, draft.target)
-        else:
-            amend.check_response(draft.status, reason=draft.reason, fields=())
-    except ValueError as error:
-        raise DecisionError(f"this cannot be sent: {error}") from error
+def _check(draft: Draft, original: Draft | None = None) -> None:
+    wrong = faults(draft, original=original)
+    if wrong:
+        raise DecisionError("this cannot be sent: " + "; ".join(str(fault) for fault in wrong[:3]))
