@@ -9,9 +9,10 @@ import pytest
 import textual._wait
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
+from textual.css.stylesheet import Stylesheet
 from textual.widgets import Input
 
-from tests.tui.conftest import GLANCE
+from tests.tui.conftest import GLANCE, parse_once
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("TMUX", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)
     monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", GLANCE)
     monkeypatch.setattr(textual._wait, "SLEEP_IDLE", GLANCE / 20)
     time.tzset()

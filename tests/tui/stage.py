@@ -112,9 +112,12 @@ class Stage:
         return self.app.screen
 
     async def settle(self) -> None:
-        """Wait until the app shows what the store holds."""
+        """Wait until the app shows what the store holds, its bars included, without waiting for its tick."""
         self.store.catch_up()
+        self.app._tick()
         await self.until(self._settled)
+        self.app._tick()
+        await self.pilot.pause()
 
     def _settled(self) -> bool:
         main, detail = self.main, self.main.detail
