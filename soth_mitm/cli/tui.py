@@ -144,6 +144,8 @@ async def _file(path: Path, config: Config, *, remember: bool) -> int:
 class NoProxy:
     """The control of a dump that is only looked at. What is said about flows is kept with the store."""
 
+    debugger = None
+
     def __init__(self, store: DumpStore) -> None:
         self._store = store
 

@@ -14,6 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 PANES = {
     "list": "The flow list",
     "flow": "A flow, in the list and in its detail",
+    "paused": "The paused messages",
     "filter": "The filter",
     "detail": "The detail of a flow",
     "search": "The search in a flow",
@@ -29,6 +30,8 @@ PANES = {
     "columns": "The columns",
     "picker": "A list of choices",
     "prompt": "A line of text",
+    "breakpoints": "The breakpoints",
+    "breakpoint": "A breakpoint",
     "app": "Everywhere",
 }
 HEAD = """\

@@ -22,6 +22,7 @@ from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.screens.main import MainScreen
 from soth_mitm_tui.state import State
+from tests.tui.debugging import Debugging
 from tests.tui.script import Script
 
 
@@ -38,6 +39,7 @@ class Control:
     captures: list[bool] = field(default_factory=list)
     script: Script | None = None
     stuck: bool = False
+    debugger: Debugging = field(default_factory=Debugging)
 
     async def drain(self, deadline: float, /) -> None:
         """Remember the deadline; there is nothing to wait for, unless it is `stuck`."""

@@ -20,6 +20,7 @@ from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
 from soth_mitm_tui.desks.copying import Copying
+from soth_mitm_tui.desks.debugging import Debugging
 from soth_mitm_tui.desks.decoding import Decoding
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
+    from soth_mitm_tui.debugging import Debugger
     from soth_mitm_tui.desks.desk import Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
@@ -87,6 +89,11 @@ _log = logging.getLogger("soth_mitm.app")
 
 class Control(Protocol):
     """What the app may do to the proxy."""
+
+    @property
+    def debugger(self) -> Debugger | None:
+        """Breakpoints, and what they have stopped; None where no proxy runs."""
+        ...
 
     async def drain(self, deadline: float, /) -> object:
         """Accept nothing new, let open flows end, and close what is left after `deadline` seconds."""
@@ -199,6 +206,7 @@ class SothApp(App[None]):
         self.copying = Copying(self)
         self.saving = Saving(self)
         self.messages = Messages(self)
+        self.debugging = Debugging(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -211,6 +219,7 @@ class SothApp(App[None]):
             Viewing(self),
             Decoding(self),
             self.messages,
+            self.debugging,
             Marking(self),
             Cells(self),
             General(self),
@@ -272,6 +281,7 @@ class SothApp(App[None]):
         """Begin to look at the record."""
         self._last_notice = next(reversed(self.store.index.session.notices), None)
         self.set_interval(TICK, self._tick)
+        self.run_worker(self.debugging.begin(), exit_on_error=False)
         if self.keymap.changed:
             self.set_keymap(self.keymap.changed)
         if self.keymap.problems:

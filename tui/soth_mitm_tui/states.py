@@ -30,12 +30,16 @@ CHANGED: Final = RowState("✎", "changed here", "accent", 1, "changed")
 GUARD: Final = RowState("▲", "refused by a guard", "warn", 5, "blocked")
 FAILED: Final = RowState("✕", "failed", "bad", 6, "error")
 
-STATES: Final = (FAILED, GUARD, OPEN, STREAMING, WEBSOCKET, TUNNEL, ANSWERED, CHANGED, PLAIN)
+PAUSED: Final = RowState("‖", "paused at a breakpoint", "warn", 7, "paused")
+
+STATES: Final = (PAUSED, FAILED, GUARD, OPEN, STREAMING, WEBSOCKET, TUNNEL, ANSWERED, CHANGED, PLAIN)
 """All of them, for the help."""
 
 
 def state_of(row: Row) -> RowState:
     """Return the state of a row; of several that apply, the one that deserves a look first."""
+    if row.paused:
+        return PAUSED
     if row.error:
         return FAILED
     if row.guard:

@@ -43,6 +43,7 @@ def status_parts(
     dropped: int,
     rate: float,
     draining: str,
+    pausing: tuple[int, bool],
     reading: Span | None,
 ) -> tuple[Part, ...]:
     """Return the parts, the most important ones first; `reading` where there is a file and no proxy."""
@@ -60,6 +61,12 @@ def status_parts(
     parts.append(Part(count, "app.overview"))
     if rate >= 0.05 and reading is None:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
+    paused, everything = pausing
+    if paused or everything:
+        words = f"{paused:,} paused" if paused else "pausing everything"
+        more = " · pausing everything" if paused and everything else ""
+        action = "app.paused" if paused else "app.pause-everything"
+        parts.append(Part((("‖ ", "warn"), (words, "warn"), (more, "warn")), action))
     if not facts.capturing and reading is None:
         parts.append(Part((("‖ ", "warn"), ("capture paused", "warn")), "app.capture"))
     parts += _troubles(facts, dropped)

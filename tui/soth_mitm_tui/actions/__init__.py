@@ -14,6 +14,13 @@ from textual.binding import Binding, BindingType
 
 from soth_mitm_tui.actions.action import Action
 from soth_mitm_tui.actions.copying import COPY_ACTIONS
+from soth_mitm_tui.actions.debugger import (
+    BREAKPOINT_ACTIONS,
+    BREAKPOINTS_ACTIONS,
+    DEBUG_APP_ACTIONS,
+    DEBUG_FLOW_ACTIONS,
+    PAUSED_ACTIONS,
+)
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS, SAVED_ACTIONS
 from soth_mitm_tui.actions.flows import (
@@ -33,6 +40,8 @@ __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "nam
 ACTIONS: Final[tuple[Action, ...]] = (
     *LIST_ACTIONS,
     *FLOW_ACTIONS,
+    *DEBUG_FLOW_ACTIONS,
+    *PAUSED_ACTIONS,
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
     *SEARCH_ACTIONS,
@@ -48,12 +57,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *COLUMNS_ACTIONS,
     *PICKER_ACTIONS,
     *PROMPT_ACTIONS,
+    *BREAKPOINTS_ACTIONS,
+    *BREAKPOINT_ACTIONS,
     *APP_ACTIONS,
+    *DEBUG_APP_ACTIONS,
 )
 
 PANES: Final = {
     "list": "Flows",
     "flow": "A flow, in the list and in the detail",
+    "paused": "Paused messages",
     "filter": "Filter",
     "detail": "Flow",
     "search": "Search",
@@ -69,6 +82,8 @@ PANES: Final = {
     "columns": "Columns",
     "picker": "Choices",
     "prompt": "A line of text",
+    "breakpoints": "Breakpoints",
+    "breakpoint": "A breakpoint",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

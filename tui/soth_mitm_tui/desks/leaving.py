@@ -28,6 +28,12 @@ class Leaving(Desk):
         if self._until or app.read_only:
             app.exit()
             return
+        if app.debugging.ask_before_leaving(self._begin):
+            return
+        self._begin()
+
+    def _begin(self) -> None:
+        app = self.app
         self._until = app.clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
         app.main.draining = self.words
         app.main.refresh_bars()

@@ -18,6 +18,7 @@ from soth_mitm_tui.widgets.detail import Detail
 from soth_mitm_tui.widgets.filter_bar import FilterBar
 from soth_mitm_tui.widgets.flow_list import FlowList
 from soth_mitm_tui.widgets.pane_title import PaneTitle
+from soth_mitm_tui.widgets.paused_queue import PausedQueue
 from soth_mitm_tui.widgets.setup_card import SetupCard
 
 IN_DETAIL = ("detail", "search", "messages", "message", "sift")
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.clock import Clock
     from soth_mitm.config import Config
+    from soth_mitm.control import PausedMessage
     from soth_mitm.record.document import Documents
     from soth_mitm.record.index import Index
     from soth_mitm.record.worker import Worker
@@ -75,6 +77,8 @@ class MainScreen(Screen[None]):
         self._rate = Rate()
         self.status = Bar(id="status")
         self.filter = FilterBar(id="filter")
+        self.paused_title = PaneTitle("Paused", id="paused-title")
+        self.paused = PausedQueue(id="paused")
         self.list_title = PaneTitle("Flows", id="list-title")
         self.list = FlowList(self.model, state, id="list")
         self.heads = ColumnHeads(self.list, id="heads")
@@ -86,6 +90,7 @@ class MainScreen(Screen[None]):
         self.key_bar = KeyBar(id="keys")
         self.panes: dict[str, Widget] = {
             "list": self.list,
+            "paused": self.paused,
             "filter": self.filter,
             "detail": self.detail,
             "search": self.detail.search,
@@ -107,6 +112,8 @@ class MainScreen(Screen[None]):
         yield self.filter
         with Container(id="panes"):
             with self.left:
+                yield self.paused_title
+                yield self.paused
                 yield self.list_title
                 yield self.heads
                 yield self.list
@@ -116,6 +123,7 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is."""
+        self.paused.display = self.paused_title.display = False
         self.detail.show_tab(self.soth.state.get("detail", "tab", 0))
         self.tick()
         self.soth.filtering.restore()
@@ -143,7 +151,23 @@ class MainScreen(Screen[None]):
         else:
             with self.detail.guard():
                 self.detail.tick()
+        self.soth.debugging.refresh()
         self.refresh_bars()
+
+    def show_paused(self, paused: tuple[PausedMessage, ...], now: int, hosts: dict[int, str]) -> None:
+        """Show what is paused above the list, while anything is."""
+        queue = self.paused
+        if bool(paused) != bool(queue.display):
+            queue.display = self.paused_title.display = bool(paused)
+            if not paused and queue.has_focus:
+                self.list.focus()
+        if paused:
+            with queue.guard():
+                queue.show_paused(paused, now, hosts)
+            note = (("a", "accent"), (" resume  ", "muted"), ("A", "accent"), (" all  ", "muted"))
+            note = (*note, *((("p", "accent"), (" go there", "muted")) if not queue.has_focus else ()))
+            self.paused_title.set((("‖ ", "warn"), (f"Paused {len(paused):,}", "heading")), note)
+            self.paused_title.set_bright(queue.has_focus)
 
     def refresh_bars(self) -> None:
         """Say in the bars what has changed."""
@@ -158,6 +182,7 @@ class MainScreen(Screen[None]):
                 dropped=index.dropped,
                 rate=self._rate.update(self._clock.monotonic_ns(), total),
                 draining=self.draining,
+                pausing=self.soth.debugging.pausing,
                 reading=self._reading.state if self._reading is not None else None,
             ),
         )

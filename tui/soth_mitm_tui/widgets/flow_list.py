@@ -380,6 +380,14 @@ class FlowList(CursorList):
         if flows and self.model.position_of(flows[0]) is not None:
             self.select_position(self.model.position_of(flows[0]) or 0)
 
+    def go_to_flow(self, flow: int) -> bool:
+        """Select a flow; return False where it is not shown."""
+        position = self.model.position_of(flow)
+        if position is None:
+            return False
+        self.select_position(position)
+        return True
+
     def go_to_marked(self, step: int) -> bool:
         """Select the next marked flow, or the one before, round the end; return False where there is none."""
         model, here = self.model, self.position

@@ -1,0 +1,132 @@
+"""A debugger that does what it is told, over messages that a test has paused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from soth_mitm.control import PausedMessage
+from soth_mitm.model.terms import Direction
+from soth_mitm.policy.breakpoints import Breakpoint, BreakpointSet, BreakpointState, Stage
+from soth_mitm.policy.editing import Draft, RequestDraft, ResponseDraft
+
+SECOND = 1_000_000_000
+
+
+class Debugging:
+    """Keeps paused messages, and remembers how each one ended."""
+
+    def __init__(self) -> None:
+        self._set = BreakpointSet()
+        self.paused: tuple[PausedMessage, ...] = ()
+        self.ended: list[tuple[int, str]] = []
+        self.attached = 0
+        self.time = 100 * SECOND
+
+    def now(self) -> int:
+        return self.time
+
+    @property
+    def revision(self) -> int:
+        return self._set.revision
+
+    @property
+    def breakpoints(self) -> tuple[BreakpointState, ...]:
+        return self._set.states
+
+    @property
+    def pauses_everything(self) -> bool:
+        return self._set.everything
+
+    def pause(
+        self,
+        flow: int,
+        draft: Draft | None = None,
+        *,
+        stage: Stage = Stage.REQUEST_BODY,
+        waited: float = 8.0,
+        left: float | None = 52.0,
+        name: str = "orders",
+        edited: Draft | None = None,
+    ) -> PausedMessage:
+        """Pause a message of a flow."""
+        number = len(self.ended) + len(self.paused) + 1
+        draft = draft or RequestDraft(
+            scheme="https",
+            host="api.shop.test",
+            port=443,
+            method=b"POST",
+            target=b"/orders?dry_run=1",
+            fields=((b"content-type", b"application/json"),),
+            body=b'{"sku": "A-7", "qty": 3}',
+        )
+        response = stage in (Stage.RESPONSE, Stage.RESPONSE_BODY, Stage.MESSAGE_DOWN)
+        paused = PausedMessage(
+            number,
+            flow,
+            Direction.RESPONSE if response else Direction.REQUEST,
+            stage,
+            name,
+            self.time - int(waited * SECOND),
+            None if left is None else self.time + int(left * SECOND),
+            False,
+            draft,
+            edited or draft,
+            False,
+        )
+        self.paused = (*self.paused, paused)
+        return paused
+
+    def _end(self, number: int, how: str) -> bool:
+        found = [each for each in self.paused if each.number == number]
+        self.paused = tuple(each for each in self.paused if each.number != number)
+        self.ended += [(each.number, how) for each in found]
+        return bool(found)
+
+    def _change(self, number: int, **changes: object) -> bool:
+        self.paused = tuple(
+            each._replace(**changes) if each.number == number else each  # type: ignore[arg-type]
+            for each in self.paused
+        )
+        return True
+
+    async def attach(self) -> None:
+        self.attached += 1
+
+    async def detach(self) -> None:
+        self.attached -= 1
+
+    async def set_breakpoints(self, breakpoints: Sequence[Breakpoint], /) -> tuple[BreakpointState, ...]:
+        self._set.set(breakpoints)
+        return self._set.states
+
+    async def pause_everything(self, on: bool, /) -> None:
+        self._set.pause_everything(on)
+
+    async def resume(self, number: int, /) -> bool:
+        return self._end(number, "resumed")
+
+    async def resume_original(self, number: int, /) -> bool:
+        return self._end(number, "original")
+
+    async def resume_all(self) -> int:
+        return sum(self._end(each.number, "resumed") for each in self.paused)
+
+    async def drop(self, number: int, /) -> bool:
+        return self._end(number, "dropped")
+
+    async def respond(self, number: int, answer: ResponseDraft, /) -> bool:
+        return self._end(number, f"answered {answer.status}")
+
+    async def edit(self, number: int, draft: Draft, /) -> bool:
+        return self._change(number, draft=draft)
+
+    async def undo(self, number: int, /) -> bool:
+        original = next(each.original for each in self.paused if each.number == number)
+        return self._change(number, draft=original)
+
+    async def editing(self, number: int, on: bool, /) -> None:
+        self._change(number, editing=on)
+
+    async def more_time(self, number: int, seconds: float = 60.0, /) -> None:
+        deadline = next(each.deadline_ns for each in self.paused if each.number == number) or self.time
+        self._change(number, deadline_ns=deadline + int(seconds * SECOND))

@@ -1,0 +1,346 @@
+"""Breakpoints, and what they have stopped: set, kept from run to run, resumed, dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from soth_mitm.policy.breakpoints import Breakpoint, BreakpointState, Stage
+from soth_mitm.policy.editing import RequestDraft
+from soth_mitm.policy.filters.quoting import term_for
+from soth_mitm.text import printable
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.desks.flows import NO_PROXY
+from soth_mitm_tui.screens.breakpoint import BreakpointScreen
+from soth_mitm_tui.screens.breakpoints import BreakpointsScreen
+from soth_mitm_tui.screens.picker import Choice, PickerScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soth_mitm.control import PausedMessage
+    from soth_mitm.record.rows import Row
+    from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.debugging import Debugger
+
+MORE_TIME: Final = 60.0
+_OF_PAUSED: Final = ("flow.resume", "flow.more-time")
+
+
+class Debugging(Desk):
+    """Acts on breakpoints and on paused messages."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self._given: frozenset[int] = frozenset()
+        """Ids of the breakpoints of the command line and the settings, which are not kept again."""
+        self._deleted: list[tuple[int, Breakpoint]] = []
+        self.deeds = {
+            "flow.resume": self._resume,
+            "flow.more-time": self._more_time,
+            "flow.break": self._break_on_this,
+            "paused.resume": self._resume,
+            "paused.original": self._resume_original,
+            "paused.drop": self._drop,
+            "paused.undo": self._undo_edits,
+            "paused.more-time": self._more_time,
+            "paused.open": self._open,
+            "paused.close": self._back,
+            "app.resume-all": self._resume_all,
+            "app.pause-everything": self._pause_everything,
+            "app.breakpoints": self._show,
+            "app.paused": self._go_to_paused,
+            "breakpoints.switch": self._switch,
+            "breakpoints.add": self._add,
+            "breakpoints.edit": self._edit,
+            "breakpoints.delete": self._delete,
+            "breakpoints.undo": self._put_back,
+            "breakpoints.later": lambda: self._move(1),
+            "breakpoints.earlier": lambda: self._move(-1),
+        }
+
+    # --- what there is
+
+    @property
+    def debugger(self) -> Debugger | None:
+        """The debugger of the proxy; None where there is a file and no proxy."""
+        return self.app.control.debugger
+
+    @property
+    def _debugger(self) -> Debugger:
+        debugger = self.debugger
+        assert debugger is not None, "there is one, or the action would not have come this far"
+        return debugger
+
+    @property
+    def states(self) -> tuple[BreakpointState, ...]:
+        """The breakpoints with their hits."""
+        return self.debugger.breakpoints if self.debugger is not None else ()
+
+    @property
+    def paused(self) -> tuple[PausedMessage, ...]:
+        """What is paused."""
+        return self.debugger.paused if self.debugger is not None else ()
+
+    @property
+    def current(self) -> PausedMessage | None:
+        """The paused message that an action is about: the one in the queue, or the oldest of the flow."""
+        queue = self.main.paused
+        if queue.has_focus:
+            return queue.current
+        flow = self.main.current_flow
+        return next((each for each in self.paused if each.flow == flow), None)
+
+    @property
+    def pausing(self) -> tuple[int, bool]:
+        """How many messages are paused, and whether everything is."""
+        debugger = self.debugger
+        return (len(debugger.paused), debugger.pauses_everything) if debugger is not None else (0, False)
+
+    def refresh(self) -> None:
+        """Show in the main screen what is paused now."""
+        debugger = self.debugger
+        if debugger is None:
+            return
+        paused = debugger.paused
+        hosts: dict[int, str] = {}
+        for each in paused:
+            row = None if isinstance(each.draft, RequestDraft) else self.main.model.row_of(each.flow)
+            if row is not None:
+                hosts[each.flow] = f"{row.method} {row.host}{row.path}"
+        self.main.show_paused(paused, debugger.now(), hosts)
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why an action does not work now."""
+        if self.debugger is None:
+            return NO_PROXY
+        if action_id in _OF_PAUSED or (action_id.startswith("paused.") and action_id != "paused.close"):
+            if self.current is None:
+                return "Nothing of this flow is paused"
+            if action_id == "paused.undo" and self.current.draft == self.current.original:
+                return "The message has not been edited"
+        if action_id in ("app.resume-all", "app.paused") and not self.paused:
+            return "Nothing is paused"
+        if action_id == "flow.break" and self._row is None:
+            return "No flow is selected"
+        if action_id == "breakpoints.undo" and not self._deleted:
+            return "No breakpoint was deleted"
+        if action_id in (
+            "breakpoints.switch",
+            "breakpoints.edit",
+            "breakpoints.delete",
+            "breakpoints.later",
+            "breakpoints.earlier",
+        ):
+            return "" if self.states else "No breakpoint is set"
+        return ""
+
+    @property
+    def _row(self) -> Row | None:
+        flow = self.main.current_flow
+        return self.main.model.row_of(flow) if flow else None
+
+    # --- from run to run
+
+    async def begin(self) -> None:
+        """Let messages be paused, and set what was kept."""
+        debugger = self.debugger
+        if debugger is None:
+            return
+        given = [state.breakpoint for state in debugger.breakpoints]
+        kept: list[Breakpoint] = self.app.state.get_as("breakpoints", "list", list[Breakpoint], [])
+        fresh = [msgspec.structs.replace(each, id=0) for each in kept]
+        try:
+            states = await debugger.set_breakpoints((*given, *fresh))
+        except Exception as error:
+            self.app.notify(
+                printable(f"The kept breakpoints are not set: {error}", 300), severity="warning", markup=False
+            )
+            states = await debugger.set_breakpoints(given)
+        self._given = frozenset(state.breakpoint.id for state in states[: len(given)])
+        await debugger.attach()
+
+    async def _set(self, breakpoints: Sequence[Breakpoint]) -> None:
+        states = await self._debugger.set_breakpoints(tuple(breakpoints))
+        kept = [state.breakpoint for state in states if state.breakpoint.id not in self._given]
+        self.app.state.set("breakpoints", "list", kept or None)
+        screen = self._screen
+        if screen is not None:
+            screen.show_states(states)
+
+    # --- what is paused
+
+    async def _resume(self) -> None:
+        if self.current is not None and not await self._debugger.resume(self.current.number):
+            self._over()
+        self.refresh()
+
+    async def _resume_original(self) -> None:
+        if self.current is not None and not await self._debugger.resume_original(self.current.number):
+            self._over()
+        self.refresh()
+
+    async def _drop(self) -> None:
+        if self.current is not None and not await self._debugger.drop(self.current.number):
+            self._over()
+        self.refresh()
+
+    async def _undo_edits(self) -> None:
+        if self.current is not None:
+            await self._debugger.undo(self.current.number)
+        self.refresh()
+
+    async def _more_time(self) -> None:
+        if self.current is not None:
+            await self._debugger.more_time(self.current.number, MORE_TIME)
+        self.refresh()
+
+    def _over(self) -> None:
+        self.app.notify("The message is not paused any more", severity="warning", markup=False, timeout=3)
+
+    async def _resume_all(self) -> None:
+        count = await self._debugger.resume_all()
+        self.app.notify(
+            "1 message goes on" if count == 1 else f"{count:,} messages go on", markup=False, timeout=3
+        )
+        self.refresh()
+
+    async def _pause_everything(self) -> None:
+        on = not self._debugger.pauses_everything
+        await self._debugger.pause_everything(on)
+        said = (
+            "Every request and response is paused from now on: i stops that, A lets all go on"
+            if on
+            else "Only breakpoints pause messages now; what is paused stays so"
+        )
+        self.app.notify(said, markup=False, timeout=5)
+        self.main.refresh_bars()
+
+    def _go_to_paused(self) -> None:
+        queue = self.main.paused
+        if queue.has_focus:
+            self._back()
+        else:
+            self.main.show_list()
+            queue.focus()
+
+    def _open(self) -> None:
+        paused = self.current
+        if paused is None:
+            return
+        if self.main.list.go_to_flow(paused.flow):
+            self.main.open()
+        else:
+            self.app.notify("The filter hides this flow: esc in the list clears it", markup=False, timeout=4)
+
+    def _back(self) -> None:
+        self.main.show_list()
+
+    # --- breakpoints
+
+    @property
+    def _screen(self) -> BreakpointsScreen | None:
+        return next((each for each in self.app.screen_stack if isinstance(each, BreakpointsScreen)), None)
+
+    def _show(self) -> None:
+        self.app.push_screen(BreakpointsScreen())
+
+    def _break_on_this(self) -> None:
+        row = self._row
+        assert row is not None, "there is one, or the action would not have come this far"
+        self._ask("Break on messages like this", breakpoint_for(row), add=True)
+
+    def _add(self) -> None:
+        self._ask("New breakpoint", Breakpoint(stages=(Stage.REQUEST_BODY,)), add=True)
+
+    def _ask(self, title: str, made: Breakpoint, *, add: bool) -> None:
+        async def take(kept: Breakpoint) -> None:
+            before = [state.breakpoint for state in self.states]
+            if add:
+                await self._set((*before, kept))
+                self.app.notify("Breakpoint set: B lists them all", markup=False, timeout=3)
+            else:
+                await self._set([kept if each.id == kept.id else each for each in before])
+
+        self.app.push_screen(BreakpointScreen(title, made, take))
+
+    @property
+    def _chosen(self) -> Breakpoint | None:
+        screen, states = self._screen, self.states
+        if screen is None or not states:
+            return None
+        return states[min(screen.at, len(states) - 1)].breakpoint
+
+    def _edit(self) -> None:
+        if self._chosen is not None:
+            self._ask("Breakpoint", self._chosen, add=False)
+
+    async def _switch(self) -> None:
+        chosen = self._chosen
+        if chosen is None:
+            return
+        changed = msgspec.structs.replace(chosen, enabled=not chosen.enabled)
+        await self._set([changed if each.breakpoint is chosen else each.breakpoint for each in self.states])
+
+    async def _delete(self) -> None:
+        chosen = self._chosen
+        if chosen is None:
+            return
+        at = next(at for at, state in enumerate(self.states) if state.breakpoint is chosen)
+        self._deleted.append((at, chosen))
+        await self._set([state.breakpoint for state in self.states if state.breakpoint is not chosen])
+        self.app.notify(f"Breakpoint {printable(chosen.title, 60)} deleted · u puts it back", markup=False)
+
+    async def _put_back(self) -> None:
+        at, made = self._deleted.pop()
+        before = [state.breakpoint for state in self.states]
+        await self._set((*before[:at], made, *before[at:]))
+
+    async def _move(self, step: int) -> None:
+        screen, chosen = self._screen, self._chosen
+        if screen is None or chosen is None:
+            return
+        order = [state.breakpoint for state in self.states]
+        at = order.index(chosen)
+        to = max(0, min(at + step, len(order) - 1))
+        order.insert(to, order.pop(at))
+        await self._set(order)
+        screen.menu.go(to)
+
+    # --- leaving
+
+    def ask_before_leaving(self, leave: Callable[[], object]) -> bool:
+        """Ask what becomes of paused messages before the app ends; False where nothing is paused."""
+        paused = self.paused
+        if not paused:
+            return False
+        count = "1 message is paused" if len(paused) == 1 else f"{len(paused):,} messages are paused"
+
+        async def chosen(name: str) -> None:
+            if name == "stay":
+                return
+            if name == "resume":
+                await self._debugger.resume_all()
+            else:
+                for each in self.paused:
+                    await self._debugger.drop(each.number)
+            leave()
+
+        choices = [
+            Choice("resume", "r", "let all go on, then quit"),
+            Choice("drop", "d", "drop all, then quit", tone="warn"),
+            Choice("stay", "s", "stay"),
+        ]
+        self.app.push_screen(PickerScreen(count, choices, chosen))
+        return True
+
+
+def breakpoint_for(row: Row) -> Breakpoint:
+    """Return a breakpoint for messages like those of a flow."""
+    path = row.path.partition("?")[0]
+    terms = [term_for("method", row.method)] if row.method else []
+    terms += [term_for("host", row.host)] if row.host else []
+    terms += [term_for("path", path)] if path and path != "/" else []
+    stages = (Stage.MESSAGE_UP, Stage.MESSAGE_DOWN) if row.form else (Stage.REQUEST_BODY,)
+    return Breakpoint(expression=" ".join(terms), stages=stages)

@@ -1,0 +1,100 @@
+"""The breakpoints: which there are, what they have stopped, and which of them are on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from soth_mitm.text import printable
+from soth_mitm_tui.actions import bindings
+from soth_mitm_tui.debugging import stages_text
+from soth_mitm_tui.widgets.menu import Entry, Menu
+from soth_mitm_tui.widgets.pane_title import PaneTitle
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from soth_mitm.policy.breakpoints import BreakpointState
+    from soth_mitm_tui.app import SothApp
+
+
+class BreakpointsScreen(ModalScreen[None]):
+    """Lists the breakpoints in the order in which they are asked."""
+
+    PANE: ClassVar[str] = "breakpoints"
+    BINDINGS = bindings("breakpoints")
+    AUTO_FOCUS = "Menu"
+    app: SothApp
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.menu = Menu()
+        self.menu.when_empty = (
+            ("No breakpoint is set: ", "muted"),
+            ("n", "accent"),
+            (" sets one, ", "muted"),
+            ("b", "accent"),
+            (" on a flow one for messages like it", "muted"),
+        )
+
+    def compose(self) -> ComposeResult:
+        """Lay out the title and the breakpoints."""
+        with Vertical(id="breakpoints", classes="menu-box"):
+            title = PaneTitle("Breakpoints")
+            keys = (("space", " on, off  "), ("n", " new  "), ("enter", " change  "), ("d", " delete  "))
+            note = [span for key, words in keys for span in ((key, "accent"), (words, "muted"))]
+            title.set(note=(*note, ("esc", "accent"), (" back", "muted")))
+            title.set_bright(True)
+            yield title
+            yield self.menu
+
+    def on_mount(self) -> None:
+        """Show them, and their hits as they rise."""
+        self.show_states(self.app.debugging.states)
+        self.set_interval(0.5, lambda: self.show_states(self.app.debugging.states))
+
+    def show_states(self, states: tuple[BreakpointState, ...]) -> None:
+        """Show breakpoints with their hits."""
+        entries = [_entry(state) for state in states]
+        if entries != self.menu.entries or not entries:
+            self.menu.styles.height = max(1, min(len(entries), 16))
+            self.menu.set_entries(entries)
+
+    @property
+    def at(self) -> int:
+        """Where the cursor is."""
+        return self.menu.cursor
+
+    def on_menu_chosen(self, event: Menu.Chosen) -> None:
+        """A click switches a breakpoint on or off."""
+        event.stop()
+        self.app.perform("breakpoints.switch")
+
+    def action_down(self) -> None:
+        """Go to the next one."""
+        self.menu.go(self.menu.cursor + 1)
+
+    def action_up(self) -> None:
+        """Go to the one before."""
+        self.menu.go(self.menu.cursor - 1)
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.dismiss()
+
+
+def _entry(state: BreakpointState) -> Entry:
+    made = state.breakpoint
+    expression = printable(made.expression) or "everything"
+    label = printable(made.name) or expression
+    once = "once · " if made.once else ""
+    hits = "no hit yet" if not state.hits else "1 hit" if state.hits == 1 else f"{state.hits:,} hits"
+    shown = f"  {expression}" if made.name else ""
+    return Entry(
+        str(made.id),
+        "●" if made.enabled else "○",
+        label,
+        f"{stages_text(made.stages)} · {once}{hits}{shown}",
+    )
