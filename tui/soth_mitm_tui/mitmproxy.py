@@ -46,6 +46,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("d", "delete", SAME),
     Key("w", "save", SAME),
     Key("X", "kill", SAME),
+    Key("a", "resume a flow", SAME),
+    Key("A", "resume all flows", SAME),
     Key("slash", "search in a flow", SAME),
     Key("N", "go to the match before, in a flow", SAME),
     Key("f", "set the view filter", "{list.filter} filters"),
