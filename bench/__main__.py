@@ -16,7 +16,7 @@ from bench.lane import DIRECT, OURS, PEER, Lane, Rounds, Unavailable, Verdict
 from bench.lanes import LANES
 from bench.origin.start import running_origin
 from bench.peer import Peer, find_peer
-from bench.processes import BenchError
+from bench.processes import BenchError, allow_many_files
 from bench.setting import Bench
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list:
         print(listing())
         return 0
+    allow_many_files()
     given = sys.argv[1:] if argv is None else argv
     try:
         return measure(options, shlex.join(["python", "-m", "bench", *given]))

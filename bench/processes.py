@@ -27,6 +27,17 @@ class BenchError(Exception):
     """Something the bench needs did not work; the text says what, and what the program said."""
 
 
+def allow_many_files() -> None:
+    """Raise how many files this process, and those that it starts, may have open, as far as it is allowed."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def free_ports(count: int) -> list[int]:
     """Return that many different loopback ports that nobody listens on now."""
     with contextlib.ExitStack() as held:

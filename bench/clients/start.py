@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bench.clients import echo, kept, stream
+from bench.clients import echo, kept, stream, streams
 from bench.processes import ROOT, BenchError, clean_environment
 from bench.stats import tails
 
@@ -71,7 +71,11 @@ def _say(argv: list[str], seconds: float) -> str:
 
 
 def own_client(
-    module: str, task: echo.Task | kept.Task | stream.Task, report: type[R], *, seconds: float
+    module: str,
+    task: echo.Task | kept.Task | stream.Task | streams.Task,
+    report: type[R],
+    *,
+    seconds: float,
 ) -> R:
     """Run a client of ours as a process."""
     argument = msgspec.json.encode(task).decode()

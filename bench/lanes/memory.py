@@ -22,6 +22,9 @@ STEP = 0.01
 """Seconds between two looks at the memory."""
 WARM_PAIRS = 20
 PAIRS = 200
+MANY = 1000
+STALLED = 8
+STALL_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
 
 
@@ -77,18 +80,32 @@ def _download(bench: Bench, side: str) -> Sample:
     return Sample(figures, {}, OWN)
 
 
-def _get(sock: socket.socket, route: Route) -> None:
-    """Ask for 1 KiB and read it."""
+def _get(sock: socket.socket, route: Route, size: int = 1024) -> None:
+    """Ask for a body of `size` bytes and read it."""
     sock.sendall(route.head())
     data = b""
-    while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < 1024:
+    while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < size:
         piece = sock.recv(65_536)
         if not piece:
             raise BenchError("the proxy closed a connection that should stay idle")
         data += piece
 
 
-def _idle(bench: Bench, side: str) -> Sample:
+def _stalled(bench: Bench, side: str) -> Sample:
+    context = client_context()
+    with bench.running(side) as target, contextlib.ExitStack() as stack:
+        for _ in range(STALLED):
+            with dial(bench.route(target, "/64k"), context) as sock:
+                _get(sock, bench.route(target, "/64k"), 65_536)
+        with Watch(target) as watch:
+            for _ in range(STALLED):
+                sock = stack.enter_context(dial(bench.route(target, "/100m"), context))
+                sock.sendall(bench.route(target, "/100m").head())
+            time.sleep(STALL_SECONDS)
+    return Sample({"growth MB": (watch.peak - watch.before) / 1e6}, {}, OWN)
+
+
+def _idle(bench: Bench, side: str, count: int = PAIRS) -> Sample:
     context = client_context()
     with bench.running(side) as target, contextlib.ExitStack() as stack:
         route = bench.route(target, "/1k")
@@ -100,8 +117,12 @@ def _idle(bench: Bench, side: str) -> Sample:
             return _settled(target)
 
         before = pairs(WARM_PAIRS)
-        after = pairs(PAIRS)
-    return Sample({"KiB a pair": (after - before) / PAIRS / 1024}, {}, OWN)
+        after = pairs(count)
+    return Sample({"KiB a pair": (after - before) / count / 1024}, {}, OWN)
+
+
+def _many_idle(bench: Bench, side: str) -> Sample:
+    return _idle(bench, side, MANY)
 
 
 LANES = (
@@ -121,6 +142,24 @@ LANES = (
         "growth of the resident memory, divided. Kernel buffers are not in it.",
         _idle,
         (Goal("KiB a pair", Relation.ALONE, 80, 60, less=True),),
+        sides=(OURS, PEER),
+    ),
+    Lane(
+        "idle-1000",
+        f"Memory of an idle pair, of {MANY:,} that are open",
+        f"The same with {MANY:,} connections.",
+        _many_idle,
+        (Goal("KiB a pair", Relation.ALONE, 80, 60, less=True),),
+        sides=(OURS, PEER),
+    ),
+    Lane(
+        "h1-stalled",
+        "Memory while the readers of HTTP/1.1 responses stall",
+        f"{STALLED} intercepted connections ask for 100 MB each and take nothing of it for "
+        f"{STALL_SECONDS:g} s. Growth is the peak of the proxy's resident memory minus what it was after as "
+        "many responses of 64 KiB.",
+        _stalled,
+        (Goal("growth MB", Relation.ALONE, 16, 4, less=True),),
         sides=(OURS, PEER),
     ),
 )

@@ -2,8 +2,8 @@
 
 GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/sse`
 is an event stream: `EVENTS` events, one each `INTERVAL` seconds, each holding the monotonic time at
-which it was written, in nanoseconds. `/echo` is a WebSocket that sends back each message: unfragmented
-ones, each of less than 64 KiB.
+which it was written, in nanoseconds; `/sse-slow` is one of `SLOW_EVENTS`, one each second. `/echo` is a
+WebSocket that sends back each message: unfragmented ones, each of less than 64 KiB.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from soth_mitm.net.loops import run
 
 EVENTS = 50
 INTERVAL = 0.1
+SLOW_EVENTS = 600
 BULK = b"/bulk"
 SIZES = {b"/1k": 1024, b"/64k": 65_536, b"/100m": 100_000_000, BULK: 1_073_741_824}
 _PIECE = os.urandom(262_144)
@@ -108,9 +109,9 @@ class _Connection(asyncio.Protocol):
             self._transport.set_protocol(_Echo(self._transport))
             return
         self._closing = b"\r\nconnection: close" in head.lower()
-        if path == b"/sse":
+        if path in (b"/sse", b"/sse-slow"):
             self._transport.write(_SSE_HEAD)
-            self._event(0)
+            self._event(1, *((EVENTS, INTERVAL) if path == b"/sse" else (SLOW_EVENTS, 1.0)))
             return
         self._transport.write(_RESPONSES.get(path, _NOT_FOUND))
         size = SIZES.get(path, 0)
@@ -133,13 +134,13 @@ class _Connection(asyncio.Protocol):
         if self._closing and not self._left:
             self._transport.close()
 
-    def _event(self, number: int) -> None:
+    def _event(self, number: int, most: int, interval: float) -> None:
         self._transport.write(b"data: %d\n\n" % time.monotonic_ns())
         loop = asyncio.get_running_loop()
-        if number + 1 == EVENTS:
+        if number == most:
             self._transport.close()
         else:
-            self._timer = loop.call_later(INTERVAL, self._event, number + 1)
+            self._timer = loop.call_later(interval, self._event, number + 1, most, interval)
 
 
 async def serve(chain: str, key: str, http_port: int, https_port: int) -> None:
