@@ -21,6 +21,10 @@ class Modify(msgspec.Struct, frozen=True):
 
     method: bytes | None = None
     target: bytes | None = None
+    scheme: str | None = None
+    """With `host` and `port`: the request goes there. What its Host field says stays as it is."""
+    host: str | None = None
+    port: int | None = None
     status: int | None = None
     reason: bytes | None = None
     set_fields: tuple[tuple[bytes, bytes], ...] = ()

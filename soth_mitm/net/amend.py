@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from soth_mitm.hooks.decisions import Modify
+    from soth_mitm.net.origin import Place, Site
     from soth_mitm.policy.editing.draft import FieldLine, RequestDraft, ResponseDraft
 
 
@@ -58,6 +59,29 @@ def _with_method(raw: bytes, method: bytes) -> bytes:
     if not _TOKEN.fullmatch(method):
         raise ValueError(f"{method!r} is no method")
     return method + raw[len(old) :]
+
+
+def site(place: Place, change: Modify | RequestDraft) -> Site:
+    """Return where a changed request goes.
+
+    Raises:
+        ValueError: there can be no such place.
+    """
+    scheme = place.scheme if change.scheme is None else change.scheme
+    host = place.host if change.host is None else change.host
+    port = place.port if change.port is None else change.port
+    check_site(scheme, host, port=port)
+    return scheme, host, port
+
+
+def check_site(scheme: str, host: str, *, port: int) -> None:
+    """Raise ValueError where there can be no such place."""
+    if scheme not in ("http", "https"):
+        raise ValueError(f"the scheme {scheme!r} is neither http nor https")
+    if not host or not host.isprintable() or re.search(r"[\s/?#@]", host):
+        raise ValueError(f"{host!r} is no host")
+    if not 0 < port < 65536:
+        raise ValueError(f"{port} is no port from 1 to 65535")
 
 
 def check_request_line(method: bytes, target: bytes) -> None:

@@ -16,6 +16,7 @@ from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, Message
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
 from soth_mitm.net.hold import BodyCutOff
+from soth_mitm.net.sockets import format_address
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.text import printable
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.chain import Part, Turn
     from soth_mitm.net.hold import Hold
     from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.origin import Place
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject
 
@@ -34,6 +36,7 @@ class Asked(Protocol):
 
     shared: Shared
     flow: FlowLife
+    place: Place
     finished: bool
     capture: bool
 
@@ -158,6 +161,7 @@ class Asking(ABC):
         return False
 
     def _take(self, part: Part, turn: Turn, change: Modify | RequestDraft | ResponseDraft) -> None:
+        place = self._asked.place
         if turn.direction is Direction.REQUEST:
             if isinstance(change, ResponseDraft):
                 raise ValueError("a response cannot go in the place of a request: use Respond")
@@ -166,11 +170,12 @@ class Asking(ABC):
             if isinstance(change, RequestDraft):
                 raise ValueError("a request cannot go in the place of a response")
             head, body = self._change_response(change)
-        flow = self._asked.flow
+        flow, to = self._asked.flow, self._asked.place
         if part.name == "handler":
             flow.emit(HandlerActed(turn.hook, "modify"))
         detail = "" if body is None else f"a body of {len(body):,} bytes"
-        flow.emit(MessageChanged(turn.direction, part.name, detail, head))
+        target = f"{to.scheme}://{format_address((to.host, to.port))}" if to[:3] != place[:3] else ""
+        flow.emit(MessageChanged(turn.direction, part.name, detail, head, printable(target, 300)))
 
     def _original(self, direction: Direction, data: bytes) -> None:
         """Tell bytes of a body that do not go on, within the budget of what is recorded."""

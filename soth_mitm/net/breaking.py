@@ -131,6 +131,6 @@ def _decision(verdict: Verdict, body: bytes | None) -> Decision | None:
     if verdict.draft is None or isinstance(verdict.draft, MessageDraft):
         return None
     draft = verdict.draft
-    if draft.body == body and not draft.as_typed:  # then it goes on as it came, in its own framing
+    if draft.body == body:  # then it goes on as it came, in its own framing
         draft = msgspec.structs.replace(draft, body=None)
     return Replace(draft)

@@ -265,8 +265,14 @@ def conversation_of(
     url: str,
     asked: Callable[[], Subject],
 ) -> Conversation:
-    """Return what relays a WebSocket's messages: past those who decide, where somebody wants to by now."""
-    if not any(shared.chain.wants_messages(asked, direction) for direction in Direction):
+    """Return what relays a WebSocket's messages: past those who decide, where somebody may want to.
+
+    A person at the breakpoints may want to later; then each message is asked about as it begins.
+    """
+    wanted = shared.pauses.attached or any(
+        shared.chain.wants_messages(asked, direction) for direction in Direction
+    )
+    if not wanted:
         return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
     from soth_mitm.net.interposing import Interposed
 

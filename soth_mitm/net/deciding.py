@@ -287,10 +287,10 @@ class Deciding(Asking):
         exchange, raw = self._exchange, self._exchange.place.raw
         if isinstance(change, Modify):
             raw, body = amend.request(raw, change), change.body
-            exchange.changed(raw, None)
         else:
             raw, body = amend.replaced_request(raw, self._request_draft(None), change)
-            exchange.changed(raw, change)
+            exchange.as_typed = exchange.as_typed or change.as_typed
+        exchange.changed(raw, amend.site(exchange.place, change))
         if body is not None:
             self._bodies[Direction.REQUEST] = body
         return raw, body
@@ -305,6 +305,7 @@ class Deciding(Asking):
             raw, body = amend.response(head, raw, change), change.body
         else:
             raw, body = amend.replaced_response(head, raw, self._response_draft(None), change)
+            self._exchange.as_typed = self._exchange.as_typed or change.as_typed
         self._response_raw = raw
         if body is not None:
             self._bodies[Direction.RESPONSE] = body

@@ -36,10 +36,9 @@ from soth_mitm.proto.http1 import Framing, Http1Error, rewrite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soth_mitm.net.origin import Place, Supply
+    from soth_mitm.net.origin import Place, Site, Supply
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
-    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.proto.websocket.handshake import Handshake
 
 
@@ -55,6 +54,8 @@ class Exchange:
         """Where its connection comes from: the session's, unless the request is sent elsewhere."""
         self.request_changed = False
         """The request goes on otherwise than it came."""
+        self.as_typed = False
+        """A head went on whose framing nobody has checked: its connections carry nothing after it."""
         self._subject: Subject | None = None
         self.flow = session.new_flow()
         self.conn: UpstreamConn | None = None
@@ -133,8 +134,8 @@ class Exchange:
         """Return `subject`, for whoever may not need it."""
         return self.subject
 
-    def changed(self, raw: bytes, draft: RequestDraft | None) -> None:
-        """Send this head instead, and where a draft says so to another place.
+    def changed(self, raw: bytes, site: Site) -> None:
+        """Send this head instead, and where that is another site to that.
 
         Raises:
             ValueError: that would be this proxy itself.
@@ -144,8 +145,8 @@ class Exchange:
         if place.via is not None and path[:1] != b"/":
             path = parse_absolute(path).path
         self.place = place._replace(raw=raw, path=path)
-        if draft is not None and (draft.scheme, draft.host, draft.port) != place[:3]:
-            self.origin, self.place = elsewhere(self.shared, self.place, draft)
+        if site != place[:3]:
+            self.origin, self.place = elsewhere(self.shared, self.place, site)
         self.request_changed = True
         self._subject = None
 
@@ -409,7 +410,7 @@ class Exchange:
         assert head is not None
         self.finished = True
         self.shared.flows.pop(self.flow.number, None)
-        clean = head.keep_alive and head.framing is not Framing.CLOSE
+        clean = head.keep_alive and head.framing is not Framing.CLOSE and not self.as_typed
         if conn is not None:
             self.conn = None
             self.gate.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soth_mitm.errors import InjectionError
@@ -51,6 +52,7 @@ class Interposed(Conversation):
                 handshake.agreed,
                 from_client=direction is Direction.REQUEST,
                 limit=shared.config.limits.message_bytes,
+                asks=partial(shared.chain.wants_messages, asked, direction),
             )
             for direction in Direction
         }

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from soth_mitm.model.tls import TlsFailure
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.decision import Decision
-    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.policy.routes import Hop
     from soth_mitm.proto.http2.heads import RequestHead as StreamHead
 
@@ -38,6 +37,10 @@ class Place(NamedTuple):
     """What a stream's `:authority` is to say, where not what the client sent."""
     address: str = ""
     """Where to connect, in place of what the host resolves to."""
+
+
+Site = tuple[str, str, int]
+"""Scheme, host and port of a server."""
 
 
 class Supply(Protocol):
@@ -330,18 +333,18 @@ class OwnOrigin(PooledOrigin):
         return Place("http", host, 80, path, raw, self._shared.policy.decide(host, 80), own=True)
 
 
-def elsewhere(shared: Shared, place: Place, draft: RequestDraft) -> tuple[PooledOrigin, Place]:
-    """Return where a request goes that is sent to another place than its client asked for.
+def elsewhere(shared: Shared, place: Place, site: Site) -> tuple[PooledOrigin, Place]:
+    """Return where a request goes that is sent to another site than its client asked for.
 
     Raises:
         ValueError: that would be this proxy itself.
     """
-    host, port = draft.host, draft.port
+    scheme, host, port = site
     if shared.is_self(host, port):
         raise ValueError(f"{host} port {port} is this proxy itself")
     via = shared.routes.choose(host, port, None)
     raw = place.raw
-    if raw and via is not None and via.speaks_http and draft.scheme == "http":
+    if raw and via is not None and via.speaks_http and scheme == "http":
         raw = rewrite.to_absolute_form(raw, place.path, f"{host}:{port}".encode())
     decision = shared.policy.decide(host, port)
-    return PooledOrigin(shared), Place(draft.scheme, host, port, place.path, raw, decision, via=via)
+    return PooledOrigin(shared), Place(scheme, host, port, place.path, raw, decision, via=via)

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 _ENDS: Final[dict[str, Outcome]] = {
     CloseReason.CLIENT_CLOSED: "client_gone",
     CloseReason.UPSTREAM_CLOSED: "upstream_gone",
-    CloseReason.KILLED: "killed",
+    CloseReason.RELAY_EOF: "upstream_gone",
+    CloseReason.RELAY_ERROR: "upstream_gone",
+    CloseReason.WEBSOCKET_COMPLETED: "upstream_gone",
+    CloseReason.WEBSOCKET_ERROR: "upstream_gone",
+    CloseReason.HTTP_ERROR: "upstream_gone",
 }
-"""What the end of a flow means to its pauses; any other is `killed` too."""
+"""What the end of a flow means to its pauses; any other is `killed`. A client's end is told before."""
 
 
 class Verdict:

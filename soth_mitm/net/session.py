@@ -13,6 +13,7 @@ from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
+from soth_mitm.net.sockets import peer_left
 from soth_mitm.net.upstream import established
 from soth_mitm.proto import proxy_auth
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
@@ -161,9 +162,7 @@ class ClientSession(ClientTransport):
         if exchange is None or self.tls:
             return False
         if exchange.flow.pauses:
-            # Nobody waits for the other half of a connection while a person decides: it has left.
-            exchange.finish(CloseReason.CLIENT_CLOSED, "the client left while its message was paused")
-            self.close_when_sent()
+            self._left_paused(exchange)
             return False
         self._ended = True
         return not self.reader.message_open
@@ -408,6 +407,14 @@ class ClientSession(ClientTransport):
             self.stream.finish(reason)
         self.abort()
 
+    def _left_paused(self, exchange: Exchange) -> None:
+        """End a flow whose client left while a person decides: it waits for nothing, not even half-closed."""
+        if exchange.switched is not None:
+            exchange.switched.client_lost(None)
+        else:
+            exchange.finish(CloseReason.CLIENT_CLOSED, "the client left while its message was paused")
+        self.close_when_sent()
+
     def shut_when_idle(self) -> None:
         """Close now where no flow is open; otherwise after it."""
         if not self.busy:
@@ -427,6 +434,9 @@ class ClientSession(ClientTransport):
         exchange = self.exchange
         if exchange is not None and exchange.flow.pauses:
             self._last_move = now
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None and peer_left(sock):  # which nobody tells while reading is shut
+                self._left_paused(exchange)
             return
         if exchange is None and self._head_since and now - self._head_since > limits.head_timeout:
             self._refuse(HeadTimeout(limits.head_timeout))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import url_of
 from soth_mitm.model.events import Direction
+from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.conversation import conversation_of
 from soth_mitm.net.gate import Why
 from soth_mitm.net.switched import Switched
@@ -81,6 +82,9 @@ class WebSocket(Switched):
 
     def client_ended(self) -> bool:
         """The client will send no more; return whether its connection is kept for the other direction."""
+        if self._ended_paused():
+            super().client_lost(None)
+            return False
         if self._conversation.end(Direction.REQUEST):
             return super().client_ended()
         return not self._exchange.session.tls  # which is lost next
@@ -94,8 +98,17 @@ class WebSocket(Switched):
 
     def client_lost(self, error: BaseException | None) -> None:
         """The client's connection is gone: nothing of it can wait any longer."""
-        self._conversation.let_go(Direction.REQUEST)
+        if not self._ended_paused():
+            self._conversation.let_go(Direction.REQUEST)
         super().client_lost(error)
+
+    def _ended_paused(self) -> bool:
+        """End the pauses, where there are any: what nobody has let go does not go on without its client."""
+        flow = self._exchange.flow
+        if not flow.pauses:
+            return False
+        self._exchange.shared.pauses.flow_ends(flow, CloseReason.CLIENT_CLOSED)
+        return True
 
     def drained(self, direction: Direction) -> None:
         """Do what the end of a direction's sender would have done, had nothing been held."""

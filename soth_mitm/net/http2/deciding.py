@@ -9,6 +9,7 @@ from soth_mitm.hooks.messages import BodySource, Request, Response, url_of
 from soth_mitm.model.events import Direction, HandlerActed, ResponseInfo
 from soth_mitm.model.fields import Fields
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.amend import site
 from soth_mitm.net.asking import Asking
 from soth_mitm.net.asking_message import HOOK
 from soth_mitm.net.chain import Turn
@@ -407,10 +408,9 @@ class StreamDeciding(Asking):
         exchange, head = self._exchange, self._exchange.sent_head
         if isinstance(change, Modify):
             head, body = amend.request(head, change), change.body
-            exchange.changed(head, None)
         else:
             head, body = amend.replaced_request(head, self._request_draft(None), change)
-            exchange.changed(head, change)
+        exchange.changed(head, site(exchange.place, change))
         if body is not None:
             self._bodies[Direction.REQUEST] = body
         return head.raw, body

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.reach import Group
     from soth_mitm.net.http2.session import StreamSession
-    from soth_mitm.net.origin import Place, PooledOrigin
-    from soth_mitm.policy.editing import RequestDraft
+    from soth_mitm.net.origin import Place, PooledOrigin, Site
     from soth_mitm.proto.http2 import Stream
     from soth_mitm.proto.http2.hpack import Fields
     from soth_mitm.proto.websocket.handshake import Handshake
@@ -187,16 +186,16 @@ class StreamExchange(Relaying):
                 self._request.passed(body)
         self.begin()
 
-    def changed(self, head: heads.RequestHead, draft: RequestDraft | None) -> None:
-        """Send this head instead, and where a draft says so to another place.
+    def changed(self, head: heads.RequestHead, site: Site) -> None:
+        """Send this head instead, and where that is another site to that.
 
         Raises:
             ValueError: that would be this proxy itself.
         """
         place = self.place._replace(path=head.path)
-        if draft is not None and (draft.scheme, draft.host, draft.port) != place[:3]:
-            self._origin, place = elsewhere(self.shared, place, draft)
-            self._origin.alpn = ("h2", "http/1.1") if draft.scheme == "https" else ("http/1.1",)
+        if site != place[:3]:
+            self._origin, place = elsewhere(self.shared, place, site)
+            self._origin.alpn = ("h2", "http/1.1") if place.scheme == "https" else ("http/1.1",)
         self.place, self.sent_head, self.request_changed = place, head, True
         self._subject = None
 
@@ -236,7 +235,10 @@ class StreamExchange(Relaying):
         """Return how the flow ends: a switched stream has its own words for it."""
         if self.follower is None:
             return reason, detail
-        if whose is Direction.REQUEST:
+        if whose is Direction.REQUEST and self.flow.pauses:
+            # What a person has not let go does not go on without its client.
+            self.shared.pauses.flow_ends(self.flow, CloseReason.CLIENT_CLOSED)
+        elif whose is Direction.REQUEST:
             self.follower.let_go(whose)
         return self.follower.outcome(whose, detail)
 

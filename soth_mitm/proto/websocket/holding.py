@@ -16,6 +16,8 @@ from soth_mitm.proto.websocket.reading import Item, Odd, Reading
 from soth_mitm.proto.websocket.writing import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.proto.websocket.extensions import Agreed
     from soth_mitm.proto.websocket.frames import Piece
 
@@ -63,13 +65,24 @@ class _Passing(NamedTuple):
 class Holder:
     """Feed it what a side sends; `next` gives what goes on now, or the message to be decided about.
 
+    `asks` says, when a message begins, whether to hold it at all; one that is not held passes as it comes.
+
     `reading` has to keep the raw bytes. At most `limit` bytes of payload and as many on the wire are
     held of a message; a longer one passes, and `too_long` counts it. `full` says that reading should
     stop, because as much waits behind the message that is asked about.
     """
 
-    def __init__(self, reading: Reading, agreed: Agreed, *, from_client: bool, limit: int) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        agreed: Agreed,
+        *,
+        from_client: bool,
+        limit: int,
+        asks: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._reading = reading
+        self._asks = asks
         self.asked: Held | None = None
         """The message that is being decided about."""
         self.too_long = 0
@@ -90,7 +103,7 @@ class Holder:
         """Of the message that is arriving, while it may still be held."""
         self._arriving = 0
         self._passing = False
-        """The message that is arriving is too long to be held."""
+        """The message that is arriving is too long to be held, or nobody asks about it."""
         self._diverged = False
         """A compressed message was changed or dropped: what refers to it has to be written anew."""
         self._message_open = self._frame_open = False
@@ -140,6 +153,9 @@ class Holder:
             self._put(_Passing(piece.raw, items))
         elif self._passing:
             self._put(_Passing(piece.raw, items, piece))
+            self._passing = not piece.ended
+        elif not self._parts and not self._asks():
+            self._put(_Passing(piece.raw, items, piece, first=True))
             self._passing = not piece.ended
         else:
             self._hold(piece, items)

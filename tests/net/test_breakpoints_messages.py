@@ -1,0 +1,214 @@
+"""Breakpoints at messages within streams, over HTTP/1.1: one is stopped, and what need not wait does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from soth_mitm.control import DecisionError
+from soth_mitm.model.events import Direction, FlowClosed, MessageSeen, Paused, Resumed
+from soth_mitm.model.reasons import CloseReason
+from soth_mitm.policy.breakpoints import Breakpoint, Stage
+from soth_mitm.policy.editing import MessageDraft, ResponseDraft
+from tests.helpers.debugging import at, debugging, edit, stopped
+from tests.helpers.net import Lab
+from tests.helpers.upgrade import upgraded
+from tests.helpers.wire import eventually
+from tests.hooks.test_messages import SSE, chunk, opened
+from tests.proto.websocket.framing import DEFLATE, PING, TEXT, Sender, frame, said, story
+
+UP, DOWN = Stage.MESSAGE_UP, Stage.MESSAGE_DOWN
+BODY = b"POST /up HTTP/1.1\r\nHost: site.test\r\nContent-Type: application/x-ndjson\r\n"
+
+
+async def test_one_message_of_many_is_stopped_while_pings_and_the_other_way_go_on(
+    lab: Lab, route: str
+) -> None:
+    debugger = await debugging(lab, at(UP, expression="body:held"))
+    ws = await upgraded(lab, route)
+    await ws.up(frame(TEXT, b"first"))
+    ws.client.send(frame(TEXT, b"held") + frame(PING, b"?") + frame(TEXT, b"next"))
+    await ws.server.same(frame(PING, b"?"))
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, MessageDraft)
+    assert (draft.data, draft.label, paused.stage) == (b"held", "text", UP)
+    await ws.down(frame(TEXT, b"free", mask=False))
+    await edit(debugger, paused, data=b"edited")
+    await eventually(lambda: ws.server.unread.endswith(frame(TEXT, b"next")), "what came after it")
+    assert [entry[1] for entry in story(said(ws.server.unread))] == [b"edited", b"next"]  # type: ignore[call-overload]
+    assert [(seen.data, seen.origin) for seen in lab.all(MessageSeen) if seen.origin] == [
+        (b"edited", "changed")
+    ]
+    assert (await lab.one(Paused)).message == 3
+    assert (await lab.one(Resumed)).how == "edited"
+
+
+async def test_a_compressed_message_is_edited_and_those_after_it_can_be_read(lab: Lab) -> None:
+    debugger = await debugging(lab, at(DOWN, expression="body:world", once=True))
+    fields = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    ws = await upgraded(lab, "plain", fields=fields, answer=fields)
+    sender = Sender(mask=False)
+    ws.server.send(sender.text(b"hello world " * 9) + sender.text(b"hello world " * 9))
+    await edit(debugger, await stopped(debugger), data=b"bye")
+    await eventually(
+        lambda: len(story(said(ws.client.unread, DEFLATE, direction=Direction.RESPONSE))) == 2,
+        "both messages",
+    )
+    assert [
+        bytes(entry[1]) for entry in story(said(ws.client.unread, DEFLATE, direction=Direction.RESPONSE))
+    ] == [  # type: ignore[call-overload]
+        b"bye",
+        b"hello world " * 9,
+    ]
+
+
+async def test_a_dropped_message_is_left_out_and_its_stream_goes_on(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP, expression="body:no"))
+    ws = await upgraded(lab, "plain")
+    ws.client.send(frame(TEXT, b"no") + frame(TEXT, b"yes"))
+    paused = await stopped(debugger)
+    with pytest.raises(DecisionError, match="cannot be answered"):
+        await debugger.respond(paused.number, ResponseDraft(status=200))
+    assert await debugger.drop(paused.number)
+    await ws.server.same(frame(TEXT, b"yes"))
+    assert (await lab.one(Resumed)).how == "dropped"
+
+
+@pytest.mark.parametrize("stage", [UP, DOWN], ids=["up", "down"])
+async def test_a_client_that_leaves_ends_a_websocket_whose_message_is_paused(
+    lab: Lab, route: str, stage: Stage
+) -> None:
+    debugger = await debugging(lab, at(stage))
+    ws = await upgraded(lab, route)
+    if stage is UP:
+        ws.client.send(frame(TEXT, b"held"))
+    else:
+        ws.server.send(frame(TEXT, b"held", mask=False))
+    await stopped(debugger)
+    ws.client.close()
+    assert (await lab.one(Resumed)).how == "client_gone"
+    assert (await lab.one(FlowClosed)).reason == CloseReason.WEBSOCKET_COMPLETED
+    await ws.server.closed()
+    assert not ws.server.unread, "nobody has let go of what was paused"
+    assert not debugger.paused
+
+
+async def test_an_upstream_that_leaves_ends_a_websocket_whose_message_up_is_paused(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP))
+    ws = await upgraded(lab, "tls")
+    ws.client.send(frame(TEXT, b"held"))
+    await stopped(debugger)
+    ws.server.close()
+    assert (await lab.one(Resumed)).how == "upstream_gone"
+    assert (await lab.one(FlowClosed)).reason == CloseReason.WEBSOCKET_ERROR
+
+
+async def test_a_killed_websocket_is_not_paused_any_more(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP))
+    ws = await upgraded(lab, "plain")
+    ws.client.send(frame(TEXT, b"held"))
+    paused = await stopped(debugger)
+    assert await lab.running.control.kill(paused.flow)
+    await ws.client.closed()
+    await ws.server.closed()
+    assert (await lab.one(Resumed)).how == "killed"
+
+
+async def test_an_event_is_stopped_and_edited_and_never_the_whole_body(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.RESPONSE_BODY, expression="body:two"))
+    link, server = await opened(lab, route, SSE + b"\r\n")
+    server.send(chunk(b"data: one\n\n"))
+    await link.client.until(b"data: one\n\n")
+    server.send(chunk(b"event: a\nid: 7\ndata: two\n\ndata: three\n\n"))
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, MessageDraft)
+    assert (paused.stage, draft.label, draft.data, draft.note) == (DOWN, "a", b"two", "7")
+    await edit(debugger, paused, data=b"edited", label="b")
+    came = await link.client.until(b"data: three\n\n")
+    assert b"event: b" in came
+    assert b"data: edited" in came
+    server.send(b"0\r\n\r\n")
+    await lab.settled()
+    assert (await lab.one(FlowClosed)).reason == CloseReason.COMPLETED
+
+
+async def test_a_client_that_leaves_while_its_event_is_paused_ends_the_flow(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(DOWN))
+    link, server = await opened(lab, route, SSE + b"\r\n")
+    server.send(chunk(b"data: one\n\n"))
+    await stopped(debugger)
+    link.client.close()
+    assert (await lab.one(Resumed)).how == "client_gone"
+    assert (await lab.one(FlowClosed)).reason == CloseReason.CLIENT_CLOSED
+
+
+async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_noticed_at_the_next_look(
+    lab: Lab, route: str
+) -> None:
+    debugger = await debugging(lab, at(UP))
+    link = await lab.link(route)
+    link.ask(BODY + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"1\n"))
+    await stopped(debugger)
+    link.client.abort()
+    await eventually(lambda: link.client.lost, "the client's end")
+
+    def noticed() -> bool:
+        lab.pass_time(1.0)
+        return bool(lab.all(FlowClosed))
+
+    await eventually(noticed, "the end of the flow")
+    assert (await lab.one(Resumed)).how == "client_gone"
+    assert (await lab.one(FlowClosed)).reason == CloseReason.CLIENT_CLOSED
+
+
+async def test_lines_of_an_upload_are_stopped_one_by_one(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP, expression='body:"2"'))
+    link = await lab.link("plain")
+    link.ask(BODY + b"Content-Length: 6\r\n\r\n1\n2\n3\n")
+    paused = await stopped(debugger)
+    await edit(debugger, paused, data=b'"changed"')
+    server = await link.server()
+    head = await server.head()
+    assert b"chunked" in head
+    came = await server.until(b"0\r\n\r\n")
+    assert b"1\n" in came
+    assert b'"changed"' in came
+    assert b"3\n" in came
+    server.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await link.client.head()
+
+
+async def test_after_the_deadline_a_message_goes_on_as_it_was(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP), pause_seconds=0.05)
+    ws = await upgraded(lab, "plain")
+    ws.client.send(frame(TEXT, b"late"))
+    await ws.server.same(frame(TEXT, b"late"))
+    assert (await lab.one(Resumed)).how == "deadline"
+    assert not debugger.paused
+
+
+async def test_timeouts_do_not_cut_a_stream_whose_message_is_paused(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP), idle_timeout=5.0)
+    ws = await upgraded(lab, "plain")
+    ws.client.send(frame(TEXT, b"held"))
+    await stopped(debugger)
+    lab.pass_time(100.0)
+    await debugger.resume_all()
+    await ws.server.same(frame(TEXT, b"held"))
+
+
+async def test_a_breakpoint_set_later_stops_messages_of_a_websocket_that_is_open(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    ws = await upgraded(lab, "plain")
+    await ws.up(frame(TEXT, b"before"))
+    await debugger.set_breakpoints([Breakpoint(stages=(UP,))])
+    ws.client.send(frame(TEXT, b"after"))
+    paused = await stopped(debugger)
+    await debugger.resume(paused.number)
+    await ws.server.same(frame(TEXT, b"after"))
+    await debugger.set_breakpoints([])
+    wire = frame(TEXT, b"x" * 100)
+    ws.client.send(wire[:50])
+    await ws.server.same(wire[:50])
+    await ws.up(wire[50:])
