@@ -378,3 +378,70 @@ async def test_stopping_the_proxy_lets_go_of_what_is_paused(lab: Lab) -> None:
     await link.client.closed()
     assert (await lab.one(Resumed)).how == "killed"
     assert not debugger.paused
+
+
+async def test_a_head_as_typed_goes_as_it_stands_and_its_connections_carry_nothing_after_it(
+    lab: Lab, route: str
+) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    link = await lab.link(route)
+    link.ask(POST)
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    fields = ((b"Host", b"site.test"), (b"Content-Length", b"2"), (b"Content-Length", b"9"))
+    typed = msgspec.structs.replace(draft, fields=fields, body=b"four", as_typed=True)
+    await debugger.edit(paused.number, typed)
+    await debugger.resume(paused.number)
+    server = await link.server()
+    await server.same(
+        b"POST /in HTTP/1.1\r\nHost:site.test\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\nfour"
+    )
+    await link.pass_response(OK)
+    await link.client.closed()
+    await server.closed()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"method": b"GE T"}, "no method"),
+        ({"target": b"/a b"}, "no target"),
+        ({"fields": ((b"X", b"1\r\nY: 2"),)}, "cannot send the field"),
+        ({"scheme": "ftp"}, "neither http nor https"),
+        ({"host": "a b"}, "no host"),
+        ({"port": 0}, "no port"),
+    ],
+)
+async def test_an_edit_that_would_break_the_message_is_refused_and_the_one_before_stays(
+    lab: Lab, changes: dict[str, object], why: str
+) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    good = msgspec.structs.replace(draft, target=b"/good")
+    await debugger.edit(paused.number, good)
+    with pytest.raises(DecisionError, match=why):
+        await debugger.edit(paused.number, msgspec.structs.replace(good, **changes))
+    assert debugger.paused[0].draft == good
+    await debugger.resume(paused.number)
+    assert (await (await link.server()).head()).startswith(b"GET /good ")
+    await link.pass_response(OK)
+
+
+async def test_a_request_that_would_go_to_this_proxy_itself_goes_on_as_it_was(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    own = msgspec.structs.replace(draft, scheme="http", host=HOST, port=lab.port)
+    await debugger.edit(paused.number, own)
+    await debugger.resume(paused.number)
+    await (await link.server()).same(link.get())
+    await link.pass_response(OK)
+    assert "this proxy itself" in next(note.detail for note in lab.all(Noted) if note.code == "edit_refused")
