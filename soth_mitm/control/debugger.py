@@ -9,7 +9,7 @@ from soth_mitm.control.calls import call
 from soth_mitm.errors import SothError
 from soth_mitm.net import amend
 from soth_mitm.net.pausing import Pauses, Verdict, Waiting
-from soth_mitm.policy.editing import Draft, MessageDraft, ResponseDraft
+from soth_mitm.policy.editing import Draft, MessageDraft, RequestDraft, ResponseDraft
 from soth_mitm.policy.editing.checks import faults
 
 if TYPE_CHECKING:
@@ -230,3 +230,8 @@ def _check(draft: Draft, original: Draft | None = None) -> None:
     wrong = faults(draft, original=original)
     if wrong:
         raise DecisionError("this cannot be sent: " + "; ".join(str(fault) for fault in wrong[:3]))
+    if isinstance(draft, RequestDraft):
+        try:
+            amend.check_site(draft.scheme, draft.host, port=draft.port)
+        except ValueError as error:
+            raise DecisionError(f"this cannot be sent: {error}") from error
