@@ -71,6 +71,7 @@ def test_an_empty_body_has_no_coding() -> None:
         (gzip.compress(_PLAIN)[:-9], b"gzip", "the gzip data is cut off"),
         (gzip.compress(bytes(_MOST + 1)), b"gzip", "decoded it is larger than 1,048,576 bytes"),
     ],
+    ids=["unknown", "other", "cut", "bomb"],
 )
 def test_a_body_that_cannot_be_decoded_is_edited_and_sent_as_it_is(
     body: bytes, encoding: bytes, why: str
