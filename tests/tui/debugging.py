@@ -17,7 +17,8 @@ class Debugging:
 
     def __init__(self) -> None:
         self._set = BreakpointSet()
-        self.paused: tuple[PausedMessage, ...] = ()
+        self._paused: tuple[PausedMessage, ...] = ()
+        self._changes = 0
         self.ended: list[tuple[int, str]] = []
         self.attached = 0
         self.time = 100 * SECOND
@@ -27,7 +28,15 @@ class Debugging:
 
     @property
     def revision(self) -> int:
-        return self._set.revision
+        return self._set.revision + self._changes
+
+    @property
+    def paused(self) -> tuple[PausedMessage, ...]:
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: tuple[PausedMessage, ...]) -> None:
+        self._paused, self._changes = paused, self._changes + 1
 
     @property
     def breakpoints(self) -> tuple[BreakpointState, ...]:

@@ -62,11 +62,10 @@ def status_parts(
     if rate >= 0.05 and reading is None:
         parts.append(Part(((f"{rate:.0f}" if rate >= 9.95 else f"{rate:.1f}", "text"), ("/s", "muted"))))
     paused, everything = pausing
-    if paused or everything:
-        words = f"{paused:,} paused" if paused else "pausing everything"
-        more = " · pausing everything" if paused and everything else ""
-        action = "app.paused" if paused else "app.pause-everything"
-        parts.append(Part((("‖ ", "warn"), (words, "warn"), (more, "warn")), action))
+    if paused:
+        parts.append(Part((("‖ ", "warn"), (f"{paused:,} paused", "warn")), "app.paused"))
+    if everything:
+        parts.append(Part((("‖ ", "warn"), ("pausing everything", "warn")), "app.pause-everything"))
     if not facts.capturing and reading is None:
         parts.append(Part((("‖ ", "warn"), ("capture paused", "warn")), "app.capture"))
     parts += _troubles(facts, dropped)

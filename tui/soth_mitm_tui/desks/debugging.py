@@ -10,6 +10,7 @@ from soth_mitm.policy.breakpoints import Breakpoint, BreakpointState, Stage
 from soth_mitm.policy.editing import RequestDraft
 from soth_mitm.policy.filters.quoting import term_for
 from soth_mitm.text import printable
+from soth_mitm_tui.columns import host
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.desks.flows import NO_PROXY
 from soth_mitm_tui.screens.breakpoint import BreakpointScreen
@@ -36,6 +37,9 @@ class Debugging(Desk):
         self._given: frozenset[int] = frozenset()
         """Ids of the breakpoints of the command line and the settings, which are not kept again."""
         self._deleted: list[tuple[int, Breakpoint]] = []
+        self._paused: tuple[PausedMessage, ...] = ()
+        self._seen = -1
+        """The debugger's revision when `_paused` was read: bars and keys ask for it many times a second."""
         self.deeds = {
             "flow.resume": self._resume,
             "flow.more-time": self._more_time,
@@ -81,7 +85,10 @@ class Debugging(Desk):
     @property
     def paused(self) -> tuple[PausedMessage, ...]:
         """What is paused."""
-        return self.debugger.paused if self.debugger is not None else ()
+        debugger = self.debugger
+        if debugger is not None and debugger.revision != self._seen:
+            self._seen, self._paused = debugger.revision, debugger.paused
+        return self._paused
 
     @property
     def current(self) -> PausedMessage | None:
@@ -96,19 +103,19 @@ class Debugging(Desk):
     def pausing(self) -> tuple[int, bool]:
         """How many messages are paused, and whether everything is."""
         debugger = self.debugger
-        return (len(debugger.paused), debugger.pauses_everything) if debugger is not None else (0, False)
+        return (len(self.paused), debugger.pauses_everything) if debugger is not None else (0, False)
 
     def refresh(self) -> None:
         """Show in the main screen what is paused now."""
         debugger = self.debugger
         if debugger is None:
             return
-        paused = debugger.paused
+        paused = self.paused
         hosts: dict[int, str] = {}
         for each in paused:
             row = None if isinstance(each.draft, RequestDraft) else self.main.model.row_of(each.flow)
             if row is not None:
-                hosts[each.flow] = f"{row.method} {row.host}{row.path}"
+                hosts[each.flow] = f"{row.method} {host(row)}{row.path}"
         self.main.show_paused(paused, debugger.now(), hosts)
 
     def reason_against(self, action_id: str) -> str:

@@ -164,8 +164,9 @@ class MainScreen(Screen[None]):
         if paused:
             with queue.guard():
                 queue.show_paused(paused, now, hosts)
-            note = (("a", "accent"), (" resume  ", "muted"), ("A", "accent"), (" all  ", "muted"))
-            note = (*note, *((("p", "accent"), (" go there", "muted")) if not queue.has_focus else ()))
+            key, what = ("a", "resume") if queue.has_focus else ("p", "go there")
+            first = ((key, "accent"), (f" {what}  ", "muted"))
+            note = (*first, ("A", "accent"), (" resume all", "muted"))
             self.paused_title.set((("‖ ", "warn"), (f"Paused {len(paused):,}", "heading")), note)
             self.paused_title.set_bright(queue.has_focus)
 
