@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from soth_mitm.control import DecisionError, PausedMessage
+from soth_mitm.control import DecisionError
 from soth_mitm.model.events import (
     FlowClosed,
     MessageChanged,
@@ -19,8 +19,9 @@ from soth_mitm.model.events import (
     Resumed,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.policy.breakpoints import Breakpoint, Stage
+from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
+from tests.helpers.debugging import at, debugging, stopped
 from tests.helpers.net import HOST, OK, Lab
 from tests.helpers.wire import eventually
 
@@ -29,25 +30,6 @@ if TYPE_CHECKING:
 
 POST = b"POST /in HTTP/1.1\r\nHost:site.test\r\nX-A:  1\r\nContent-Length: 5\r\n\r\nhello"
 SITE = b"Host: site.test\r\n"
-
-
-async def debugging(lab: Lab, *breakpoints: Breakpoint, **limits: float) -> Debugger:
-    """Start a proxy with somebody at its breakpoints."""
-    proxy = await lab.start(limits=dict(limits))
-    debugger = proxy.control.debugger
-    await debugger.attach()
-    await debugger.set_breakpoints(breakpoints)
-    return debugger
-
-
-async def stopped(debugger: Debugger, count: int = 1) -> PausedMessage:
-    """Return the latest of the paused messages, once there are so many."""
-    await eventually(lambda: len(debugger.paused) == count, f"{count} paused messages")
-    return debugger.paused[-1]
-
-
-def at(*stages: Stage, expression: str = "", name: str = "", once: bool = False) -> Breakpoint:
-    return Breakpoint(expression=expression, stages=stages, name=name, once=once)
 
 
 async def test_a_request_that_is_sent_as_it_was_has_not_changed_by_a_byte(lab: Lab, route: str) -> None:

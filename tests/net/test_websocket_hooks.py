@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -32,6 +31,7 @@ from soth_mitm.model.events import (
     Noted,
     Upgraded,
 )
+from tests.helpers.deciding import Deciding
 from tests.helpers.net import Lab
 from tests.helpers.upgrade import DEFLATE, END, REQUEST, SWITCH, Socket, upgraded
 from tests.helpers.wire import Wire, eventually
@@ -50,23 +50,6 @@ from tests.proto.websocket.framing import (
 from tests.proto.websocket.framing import DEFLATE as AGREED
 
 UP, DOWN = Direction.REQUEST, Direction.RESPONSE
-Rule = Callable[[Message], MessageDecision | None]
-
-
-class Deciding(Handler):
-    """Decide by a rule, and once the test lets it where it is told to wait."""
-
-    def __init__(self, rule: Rule = lambda message: None, *, waits: bool = False) -> None:
-        self.rule = rule
-        self.asked: list[Message] = []
-        self.go = asyncio.Event()
-        if not waits:
-            self.go.set()
-
-    async def on_message(self, message: Message) -> MessageDecision | None:
-        self.asked.append(message)
-        await self.go.wait()
-        return self.rule(message)
 
 
 async def opened(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import msgspec
 
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
@@ -11,21 +9,10 @@ from soth_mitm.policy.editing import RequestDraft
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.screens.breakpoint import BreakpointScreen
 from soth_mitm_tui.screens.breakpoints import BreakpointsScreen
-from tests.tui.cases import toasts
+from tests.tui.cases import CASES, case, toasts
 from tests.tui.stage import Stage as Staged
 
-Check = Callable[[Staged, Action, str], Awaitable[None]]
-CASES: dict[str, Check] = {}
-
-
-def case(action_id: str) -> Callable[[Check], Check]:
-    """Register the check of an action."""
-
-    def keep(check: Check) -> Check:
-        CASES[action_id] = check
-        return check
-
-    return keep
+__all__ = ["CASES"]
 
 
 async def paused(staged: Staged, count: int = 1) -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from soth_mitm.policy.learning import Learned
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.screens.page import PageScreen
+from tests.tui.cases import CASES, case
 from tests.tui.stage import Stage
 
-Check = Callable[[Stage, Action, str], Awaitable[None]]
-CASES: dict[str, Check] = {}
-
-
-def case(action_id: str) -> Callable[[Check], Check]:
-    """Register the check of an action."""
-
-    def keep(check: Check) -> Check:
-        CASES[action_id] = check
-        return check
-
-    return keep
+__all__ = ["CASES"]
 
 
 async def on_page(staged: Stage, key: str = "O") -> PageScreen:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from soth_mitm.errors import InjectionError
 from soth_mitm.hooks.decisions import Block, Change, Decision, Drop, Inject, MessageDecision, NewMessage
 from soth_mitm.hooks.handler import Handler
-from soth_mitm.hooks.messages import Message, Response
+from soth_mitm.hooks.messages import Response
 from soth_mitm.model.events import Direction, HandlerActed, MessageSeen, Noted
+from tests.helpers.deciding import Deciding
 from tests.helpers.h2peer import get
 from tests.helpers.net import Lab
 from tests.helpers.upgrade import StreamSocket, agreed, asked
@@ -20,23 +20,6 @@ from tests.proto.websocket.framing import BINARY, CLOSE, PING, TEXT, Sender, fra
 from tests.proto.websocket.framing import DEFLATE as AGREED
 
 UP, DOWN = Direction.REQUEST, Direction.RESPONSE
-Rule = Callable[[Message], MessageDecision | None]
-
-
-class Deciding(Handler):
-    """Decide by a rule, and once the test lets it where it is told to wait."""
-
-    def __init__(self, rule: Rule = lambda message: None, *, waits: bool = False) -> None:
-        self.rule = rule
-        self.asked: list[Message] = []
-        self.go = asyncio.Event()
-        if not waits:
-            self.go.set()
-
-    async def on_message(self, message: Message) -> MessageDecision | None:
-        self.asked.append(message)
-        await self.go.wait()
-        return self.rule(message)
 
 
 async def opened(lab: Lab, handler: Handler, *, deflate: bool = False, **limits: float) -> StreamSocket:
