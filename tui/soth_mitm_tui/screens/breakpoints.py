@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.debugging import stages_text
-from soth_mitm_tui.widgets.menu import Entry, Menu
+from soth_mitm_tui.widgets.menu import Entry, Menu, OverMenu
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
 
 
-class BreakpointsScreen(ModalScreen[None]):
+class BreakpointsScreen(OverMenu, ModalScreen[None]):
     """Lists the breakpoints in the order in which they are asked."""
 
     PANE: ClassVar[str] = "breakpoints"
@@ -71,14 +71,6 @@ class BreakpointsScreen(ModalScreen[None]):
         """A click switches a breakpoint on or off."""
         event.stop()
         self.app.perform("breakpoints.switch")
-
-    def action_down(self) -> None:
-        """Go to the next one."""
-        self.menu.go(self.menu.cursor + 1)
-
-    def action_up(self) -> None:
-        """Go to the one before."""
-        self.menu.go(self.menu.cursor - 1)
 
     def action_close(self) -> None:
         """Go back."""

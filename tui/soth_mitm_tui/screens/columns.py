@@ -83,10 +83,7 @@ class ColumnList(LineScroll):
 
     def _go(self, at: int) -> None:
         self.at = max(0, min(at, len(self._flows.columns.columns) - 1))
-        if self.at < self.top:
-            self.go_to(self.at)
-        elif self.at >= self.top + self.page:
-            self.go_to(self.at - self.page + 1)
+        self.bring(self.at)
         self.refresh()
 
     def action_down(self) -> None:

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.widgets.menu import Entry, Menu
+from soth_mitm_tui.widgets.menu import Entry, Menu, OverMenu
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
 
 
-class CopyScreen(ModalScreen[None]):
+class CopyScreen(OverMenu, ModalScreen[None]):
     """Shows one entry a line; what cannot be copied is dim and says why."""
 
     PANE: ClassVar[str] = "copy"
@@ -54,14 +54,6 @@ class CopyScreen(ModalScreen[None]):
     def on_menu_chosen(self, event: Menu.Chosen) -> None:
         """A click copies."""
         self.app.perform(event.entry.id)
-
-    def action_down(self) -> None:
-        """Go to the next entry."""
-        self.menu.go(self.menu.cursor + 1)
-
-    def action_up(self) -> None:
-        """Go to the entry before."""
-        self.menu.go(self.menu.cursor - 1)
 
     def action_close(self) -> None:
         """Copy nothing."""

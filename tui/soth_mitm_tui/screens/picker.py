@@ -87,10 +87,7 @@ class PickerList(LineScroll):
 
     def _go(self, at: int) -> None:
         self.at = at % len(self.choices)
-        if self.at < self.top:
-            self.go_to(self.at)
-        elif self.at >= self.top + self.page:
-            self.go_to(self.at - self.page + 1)
+        self.bring(self.at)
         self.refresh()
 
     def action_close(self) -> None:

@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.widgets.menu import Entry, Menu
+from soth_mitm_tui.widgets.menu import Entry, Menu, OverMenu
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.savedfilters import SavedFilters
 
 
-class SavedScreen(ModalScreen[None]):
+class SavedScreen(OverMenu, ModalScreen[None]):
     """Lists them; those that are on have a sign."""
 
     PANE: ClassVar[str] = "saved"
@@ -76,14 +76,6 @@ class SavedScreen(ModalScreen[None]):
         """A click puts a filter on or off."""
         event.stop()
         self.app.perform("saved.apply")
-
-    def action_down(self) -> None:
-        """Go to the next filter."""
-        self.menu.go(self.menu.cursor + 1)
-
-    def action_up(self) -> None:
-        """Go to the filter before."""
-        self.menu.go(self.menu.cursor - 1)
 
     def action_close(self) -> None:
         """Go back."""

@@ -115,6 +115,13 @@ class LineScroll(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_target_y = target
         self.scroll_y = target
 
+    def bring(self, y: int) -> None:
+        """Scroll as little as it takes to have line `y` in sight."""
+        if y < self.top:
+            self.go_to(y)
+        elif y >= self.top + self.page:
+            self.go_to(y - self.page + 1)
+
     @property
     def at_end(self) -> bool:
         """Whether the last line is in sight."""

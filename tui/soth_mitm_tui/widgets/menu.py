@@ -75,10 +75,7 @@ class Menu(LineScroll):
     def go(self, position: int) -> None:
         """Put the cursor on an entry, as near as there is one, and bring it into sight."""
         self.cursor = max(0, min(position, len(self.entries) - 1))
-        if self.cursor < self.top:
-            self.go_to(self.cursor)
-        elif self.cursor >= self.top + self.page:
-            self.go_to(self.cursor - self.page + 1)
+        self.bring(self.cursor)
         self.refresh()
 
     def draw_line(self, y: int) -> Strip:
@@ -120,3 +117,17 @@ class Menu(LineScroll):
             Target(0, position - self.top, partial(self.post_message, self.Chosen(self.entries[position])))
             for position in seen
         ]
+
+
+class OverMenu:
+    """A screen around a menu: its keys move the menu's cursor, wherever the focus is."""
+
+    menu: Menu
+
+    def action_down(self) -> None:
+        """Go to the next entry."""
+        self.menu.go(self.menu.cursor + 1)
+
+    def action_up(self) -> None:
+        """Go to the entry before."""
+        self.menu.go(self.menu.cursor - 1)

@@ -60,10 +60,7 @@ class PausedQueue(LineScroll):
     def go(self, at: int) -> None:
         """Put the cursor on a line, as near as there is one."""
         self.cursor = max(0, min(at, len(self.entries) - 1))
-        if self.cursor < self.top:
-            self.go_to(self.cursor)
-        elif self.cursor >= self.top + self.page:
-            self.go_to(self.cursor - self.page + 1)
+        self.bring(self.cursor)
         self.refresh()
 
     def draw_line(self, y: int) -> Strip:
