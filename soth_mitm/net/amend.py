@@ -84,14 +84,6 @@ def check_site(scheme: str, host: str, *, port: int) -> None:
         raise ValueError(f"{port} is no port from 1 to 65535")
 
 
-def check_request_line(method: bytes, target: bytes) -> None:
-    """Raise ValueError for a request line that would break the message."""
-    if not _TOKEN.fullmatch(method):
-        raise ValueError(f"{method!r} is no method")
-    if not target or re.search(rb"[\x00-\x20\x7f]", target):
-        raise ValueError(f"{target!r} is no target: blanks have to be written as %20")
-
-
 def response(head: ResponseHead, raw: bytes, change: Modify) -> bytes:
     """Return the response head to send; `raw` is what would be sent without the change.
 

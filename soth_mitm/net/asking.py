@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.decisions import Abort, Block, Continue, Decision, Modify, Replace, Respond
@@ -15,6 +16,7 @@ from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, OriginalChunk
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
+from soth_mitm.net.chain import Turn
 from soth_mitm.net.hold import BodyCutOff
 from soth_mitm.net.sockets import format_address
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
@@ -23,12 +25,15 @@ from soth_mitm.text import printable
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from soth_mitm.net.chain import Part, Turn
+    from soth_mitm.hooks.messages import BodySource, Request, Response
+    from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.chain import Part
     from soth_mitm.net.hold import Hold
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.origin import Place
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject
+    from soth_mitm.proto.websocket.handshake import Handshake
 
 
 class Asked(Protocol):
@@ -72,19 +77,27 @@ class Asked(Protocol):
 class Asking(ABC):
     """The chain's part in one exchange: at most one part is asked at a time in each direction."""
 
-    def __init__(self, exchange: Asked) -> None:
+    def __init__(self, exchange: Asked, *, up: BodyTap, down: BodyTap) -> None:
         self._asked = exchange
+        self._taps = {Direction.REQUEST: up, Direction.RESPONSE: down}
         self._shared = exchange.shared
         self._request_hold: Hold | None = None
         self._response_hold: Hold | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._originals = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
+        self._bodies: dict[Direction, bytes] = {}
+        """What goes on in place of a body that came."""
+        self._handshake: Handshake | None = None
+        """What a WebSocket that is being decided about has agreed on."""
 
     def cancel(self) -> None:
         """The flow has ended: whatever is decided now does not matter."""
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
+        for tap in self._taps.values():
+            if tap.held is not None:
+                tap.held.stop()
 
     def _spawn(self, work: Awaitable[None], hook: str) -> None:
         async def run() -> None:
@@ -98,8 +111,28 @@ class Asking(ABC):
     # --- what a driver does -------------------------------------------------------------------------
 
     @abstractmethod
-    def _turn(self, direction: Direction, hook: str) -> Turn:
-        """Return the message as it stands now, for a part to decide about."""
+    def _request_view(self, body: BodySource) -> Request:
+        """Return the request as it stands now."""
+
+    @abstractmethod
+    def _response_view(self, body: BodySource) -> Response:
+        """Return the response as it stands now."""
+
+    @abstractmethod
+    def _request_draft(self, body: bytes | None) -> RequestDraft:
+        """Return the request as it would go on, with this body, or None for one that streams on."""
+
+    @abstractmethod
+    def _response_draft(self, body: bytes | None) -> ResponseDraft:
+        """Do so for the response."""
+
+    @abstractmethod
+    async def _whole_request(self, hold: Hold) -> bytes:
+        """Wait for the request's body as it came, and see to it that the client sends it."""
+
+    @abstractmethod
+    def _watch(self, direction: Direction) -> None:
+        """Deciding about a message may take long: see to it that a client that leaves is noticed."""
 
     @abstractmethod
     def _change_request(self, change: Modify | RequestDraft) -> tuple[bytes, bytes | None]:
@@ -122,6 +155,36 @@ class Asking(ABC):
         """The client gets an answer of ours: see whether its request was there to its end."""
 
     # --- the chain ----------------------------------------------------------------------------------
+
+    async def _body(self, direction: Direction) -> bytes:
+        """Return the body as a part finds it: what those before have made of it, or what came."""
+        if direction in self._bodies:
+            return self._bodies[direction]
+        request = direction is Direction.REQUEST
+        hold = self._request_hold if request else self._response_hold
+        if hold is None:
+            name = "request" if request else "response"
+            raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")
+        return await (self._whole_request(hold) if request else hold.collect())
+
+    def _turn(self, direction: Direction, hook: str) -> Turn:
+        asked, request = self._asked, direction is Direction.REQUEST
+        turn: Turn
+
+        async def body() -> bytes:
+            return await self._untimed(turn, self._body(direction))
+
+        turn = Turn(
+            asked.flow,
+            direction,
+            asked.subject,
+            message=self._request_view(body) if request else self._response_view(body),
+            hook=hook,
+            streams=self._taps[direction].held is not None or self._handshake is not None,
+            draft=self._request_draft if request else self._response_draft,
+            watch=partial(self._watch, direction),
+        )
+        return turn
 
     async def _decided(self, direction: Direction, hook: str) -> bool:
         """Ask the parts in turn; return whether the message goes on, changed or not."""
@@ -169,7 +232,11 @@ class Asking(ABC):
         else:
             if isinstance(change, RequestDraft):
                 raise ValueError("a request cannot go in the place of a response")
+            if self._handshake is not None:
+                raise ValueError("the answer to a WebSocket's handshake cannot be modified")
             head, body = self._change_response(change)
+        if body is not None:
+            self._bodies[turn.direction] = body
         flow, to = self._asked.flow, self._asked.place
         if part.name == "handler":
             flow.emit(HandlerActed(turn.hook, "modify"))

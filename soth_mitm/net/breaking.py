@@ -58,22 +58,16 @@ class Breaking:
         """Stop a message once: at its body where that is asked for and can be held, else at its head."""
         breakpoints = self._pauses.breakpoints
         body: bytes | None = None
-        stage = at_head
+        stage, stopped = at_body, None
         if not turn.streams and breakpoints.may_stop(turn.subject, at_body):
             try:
                 body = await turn.message.body()
+                turn.subject.has_body(turn.direction, body)
             except BodyTooLarge as error:
                 turn.flow.emit(Noted("body_not_held", f"{error}: only its head can be edited"))
-                stopped = breakpoints.match(turn.subject, at_body)
-            else:
-                turn.subject.has_body(turn.direction, body)
-                stopped = breakpoints.match(turn.subject, at_body)
-            if stopped is not None:
-                stage = at_body
-        else:
-            stopped = None
+            stopped = breakpoints.match(turn.subject, at_body)
         if stopped is None:
-            stopped = breakpoints.match(turn.subject, at_head)
+            stage, stopped = at_head, breakpoints.match(turn.subject, at_head)
         if stopped is None or not self._pauses.active:
             return None
         verdict = await self._pauses.hold(

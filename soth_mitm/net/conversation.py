@@ -17,11 +17,10 @@ from soth_mitm.proto.websocket.writing import Writer
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from soth_mitm.net.exchange import Exchange
+    from soth_mitm.net.http2.relaying import Relaying
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
-    from soth_mitm.policy.subject import Subject
     from soth_mitm.proto.websocket.handshake import Handshake
 
 _DETAIL = 200
@@ -256,19 +255,13 @@ class Conversation:
 
 
 def conversation_of(
-    carrier: Carrier,
-    shared: Shared,
-    flow: FlowLife,
-    *,
-    handshake: Handshake,
-    capture: bool,
-    url: str,
-    asked: Callable[[], Subject],
+    carrier: Carrier, exchange: Exchange | Relaying, *, handshake: Handshake, url: str
 ) -> Conversation:
     """Return what relays a WebSocket's messages: past those who decide, where somebody may want to.
 
     A person at the breakpoints may want to later; then each message is asked about as it begins.
     """
+    shared, flow, capture, asked = exchange.shared, exchange.flow, exchange.capture, exchange.asked
     wanted = shared.pauses.attached or any(
         shared.chain.wants_messages(asked, direction) for direction in Direction
     )

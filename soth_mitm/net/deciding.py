@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.decisions import Modify
@@ -9,7 +10,6 @@ from soth_mitm.hooks.messages import BodySource, Request, Response
 from soth_mitm.model.events import Direction, ResponseInfo
 from soth_mitm.net import amend, held_items
 from soth_mitm.net.asking import Asking
-from soth_mitm.net.chain import Turn
 from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
@@ -30,22 +30,17 @@ class Deciding(Asking):
     """The chain's part in one exchange over HTTP/1.1."""
 
     def __init__(self, exchange: Exchange, *, up: BodyTap, down: BodyTap) -> None:
-        super().__init__(exchange)
+        super().__init__(exchange, up=up, down=down)
         self._exchange = exchange
-        self._up, self._down = up, down
         self._held_request: HeldItems | None = None
         self._held_response: HeldItems | None = None
         """What has messages decided one by one, once the head has gone on."""
-        self._bodies: dict[Direction, bytes] = {}
-        """What goes on in place of a body that came."""
         self._discarding: set[Direction] = set()
         """Whose original body is thrown away as it comes."""
         self._answered_100 = False
         self._response_head: ResponseHead | None = None
         self._response_raw = b""
         """The response's head as it will go on."""
-        self._handshake: Handshake | None = None
-        """Of the WebSocket that is being decided about."""
 
     # --- what the exchange asks -------------------------------------------------------------------
 
@@ -74,13 +69,6 @@ class Deciding(Asking):
                 end()
         return True
 
-    def cancel(self) -> None:
-        """See `Asking`."""
-        super().cancel()
-        for tap in (self._up, self._down):
-            if tap.held is not None:
-                tap.held.stop()
-
     # --- the request ------------------------------------------------------------------------------
 
     def begin(self, *, ask: bool) -> None:
@@ -100,12 +88,9 @@ class Deciding(Asking):
         )
         self._spawn(self._decide_request(), "on_request")
 
-    async def _request_body(self) -> bytes:
-        hold, exchange = self._request_hold, self._exchange
-        if Direction.REQUEST in self._bodies:
-            return self._bodies[Direction.REQUEST]
-        if hold is None:
-            raise RuntimeError("request.body() can only be awaited inside on_request")
+    async def _whole_request(self, hold: Hold) -> bytes:
+        """See `Asking`."""
+        exchange = self._exchange
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
             self._answered_100 = True
             exchange.session.write(CONTINUE_100)
@@ -138,7 +123,9 @@ class Deciding(Asking):
             self._exchange.request_done = hold.ended  # so the answer need not linger for the rest
 
     def _pass_request(self, items: Sequence[Item]) -> None:
-        raw, held = held_items.of_request(self._exchange, self._up, self._exchange.place.raw)
+        raw, held = held_items.of_request(
+            self._exchange, self._taps[Direction.REQUEST], self._exchange.place.raw
+        )
         self._exchange.send_head(raw)
         self._held_request = held
         self._exchange.request_items(items)
@@ -169,14 +156,6 @@ class Deciding(Asking):
         )
         self._spawn(self._decide_response(hook), hook)
 
-    async def _response_body(self) -> bytes:
-        if Direction.RESPONSE in self._bodies:
-            return self._bodies[Direction.RESPONSE]
-        hold = self._response_hold
-        if hold is None:
-            raise RuntimeError("response.body() can only be awaited inside on_response")
-        return await hold.collect()
-
     async def _decide_response(self, hook: str) -> None:
         if not await self._decided(Direction.RESPONSE, hook):
             return
@@ -195,7 +174,7 @@ class Deciding(Asking):
 
     def _pass_response(self, head: ResponseHead, items: Sequence[Item]) -> None:
         exchange = self._exchange
-        raw, held = held_items.of_response(exchange, self._down, head, self._response_raw)
+        raw, held = held_items.of_response(exchange, self._taps[Direction.RESPONSE], head, self._response_raw)
         exchange.put_response(raw, None)
         self._held_response = held
         if self._handshake is not None:
@@ -204,29 +183,9 @@ class Deciding(Asking):
 
     # --- what the chain asks ------------------------------------------------------------------------
 
-    def _turn(self, direction: Direction, hook: str) -> Turn:
-        exchange = self._exchange
-        request = direction is Direction.REQUEST
-        turn: Turn
-
-        async def body() -> bytes:
-            return await self._untimed(turn, self._request_body() if request else self._response_body())
-
-        turn = Turn(
-            exchange.flow,
-            direction,
-            exchange.subject,
-            message=self._request_view(body) if request else self._response_view(body),
-            hook=hook,
-            streams=(self._up if request else self._down).held is not None or self._handshake is not None,
-            draft=self._request_draft if request else self._response_draft,
-            watch=self._watch if request else _nothing,
-        )
-        return turn
-
-    def _watch(self) -> None:
-        """Go on reading a little from a client whose request is held, so that its leaving is noticed."""
-        if self._request_hold is not None:
+    def _watch(self, direction: Direction) -> None:
+        """See `Asking`: nothing is read from a client whose request is held, so a little is now."""
+        if direction is Direction.REQUEST and self._request_hold is not None:
             self._request_hold.watch()
 
     def _request_view(self, body: BodySource) -> Request:
@@ -254,7 +213,7 @@ class Deciding(Asking):
             body=body,
             status=status,
             reason=reason,
-            request=self._request_view(self._request_body),
+            request=self._request_view(partial(self._body, Direction.REQUEST)),
         )
 
     def _request_draft(self, body: bytes | None) -> RequestDraft:
@@ -291,15 +250,11 @@ class Deciding(Asking):
             raw, body = amend.replaced_request(raw, self._request_draft(None), change)
             exchange.as_typed = exchange.as_typed or change.as_typed
         exchange.changed(raw, amend.site(exchange.place, change))
-        if body is not None:
-            self._bodies[Direction.REQUEST] = body
         return raw, body
 
     def _change_response(self, change: Modify | ResponseDraft) -> tuple[bytes, bytes | None]:
         """See `Asking`."""
         head, raw = self._response_head, self._response_raw
-        if self._handshake is not None:
-            raise ValueError("the answer to a WebSocket's handshake cannot be modified")
         assert head is not None
         if isinstance(change, Modify):
             raw, body = amend.response(head, raw, change), change.body
@@ -307,10 +262,4 @@ class Deciding(Asking):
             raw, body = amend.replaced_response(head, raw, self._response_draft(None), change)
             self._exchange.as_typed = self._exchange.as_typed or change.as_typed
         self._response_raw = raw
-        if body is not None:
-            self._bodies[Direction.RESPONSE] = body
         return raw, body
-
-
-def _nothing() -> None:
-    """Where nobody's leaving has to be looked for: the client is read from all the time."""

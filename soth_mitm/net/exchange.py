@@ -91,7 +91,8 @@ class Exchange:
         """Publish the flow and its request head."""
         place, head, flow = self.place, self.head, self.flow
         self.shared.flows[flow.number] = self.session
-        flow.emit(heads.opened(self.session, place, capture=self.capture))
+        session = self.session
+        flow.emit(heads.opened(session, place, capture=self.capture, replay_of=session.replay_of))
         flow.emit(heads.request(head, place))
         for code in head.anomalies:
             flow.emit(Anomaly(code, Direction.REQUEST))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.model.events import FlowKind, FlowOpened, RequestHead, ResponseHead
 
 if TYPE_CHECKING:
     from soth_mitm.net.origin import Place
-    from soth_mitm.net.session import ClientSession
     from soth_mitm.proto import http1
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
@@ -16,7 +15,15 @@ HTTP2 = "HTTP/2.0"
 SWITCHING = 101
 
 
-def opened(session: ClientSession, place: Place, *, capture: bool) -> FlowOpened:
+class Opener(Protocol):
+    """The session whose request begins a flow."""
+
+    client: str
+    decrypted: bool
+    """Whether the client spoke to its server, as it believes, and not to a proxy."""
+
+
+def opened(session: Opener, place: Place, *, capture: bool, replay_of: int = 0) -> FlowOpened:
     """Return the event of a flow to a place."""
     return FlowOpened(
         FlowKind.HTTP,
@@ -26,7 +33,7 @@ def opened(session: ClientSession, place: Place, *, capture: bool) -> FlowOpened
         session.client,
         session.decrypted,
         not capture,
-        session.replay_of,
+        replay_of,
     )
 
 

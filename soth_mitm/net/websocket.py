@@ -25,15 +25,8 @@ class WebSocket(Switched):
         for tap in (up, down):
             tap.keep_from_handler()  # which the conversation shows all bytes to
         place = exchange.place
-        self._conversation = conversation_of(
-            self,
-            exchange.shared,
-            exchange.flow,
-            handshake=handshake,
-            capture=exchange.capture,
-            url=url_of(place.scheme, place.host, place.port, target=exchange.head.target),
-            asked=exchange.asked,
-        )
+        url = url_of(place.scheme, place.host, place.port, target=exchange.head.target)
+        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url)
         self._late_ends: list[BaseException | None] = []
         """Ends of the upstream that wait for what is held of it."""
 

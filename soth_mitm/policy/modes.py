@@ -70,8 +70,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """Host and port as they stand in a Host field: the scheme's usual port is left out."""
-        text = str(Authority(self.host, self.port))
-        return text.rpartition(":")[0] if self.port == _TARGET_PORTS[self.scheme] else text
+        return Authority(self.host, self.port).beside(_TARGET_PORTS[self.scheme])
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"

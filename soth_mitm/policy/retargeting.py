@@ -28,8 +28,7 @@ class Site(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """Host and port as they stand in a Host field: the scheme's usual port is left out."""
-        text = str(Authority(self.host, self.port))
-        return text.rpartition(":")[0] if self.port == _PORTS.get(self.scheme) else text
+        return Authority(self.host, self.port).beside(_PORTS.get(self.scheme))
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"

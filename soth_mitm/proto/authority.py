@@ -29,6 +29,11 @@ class Authority(msgspec.Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def beside(self, usual: int | None) -> str:
+        """Return it as it stands in a Host field: without the port that is the scheme's usual one."""
+        text = str(self)
+        return text.rpartition(":")[0] if self.port == usual else text
+
 
 class AbsoluteTarget(NamedTuple):
     """The parts of an absolute-form target."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.decisions import Modify
@@ -12,7 +13,6 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.amend import site
 from soth_mitm.net.asking import Asking
 from soth_mitm.net.asking_message import HOOK
-from soth_mitm.net.chain import Turn
 from soth_mitm.net.hold import Hold
 from soth_mitm.net.http2 import amend
 from soth_mitm.net.http2.held import HeldStream, Section
@@ -39,8 +39,7 @@ class StreamDeciding(Asking):
     """The chain's part in one stream. What is held is granted only where somebody asks for the body."""
 
     def __init__(self, exchange: StreamExchange, *, up: BodyTap, down: BodyTap) -> None:
-        super().__init__(exchange)
-        self._up, self._down = up, down
+        super().__init__(exchange, up=up, down=down)
         self._held_request: HeldStream | None = None
         self._held_response: HeldStream | None = None
         """What has messages decided one by one, once the head has gone on."""
@@ -52,10 +51,6 @@ class StreamDeciding(Asking):
         self._request_trailers: Section | None = None
         self._response_trailers: Section | None = None
         self._answered_100 = False
-        self._handshake: Handshake | None = None
-        """What a WebSocket that is being decided about has agreed on."""
-        self._bodies: dict[Direction, bytes] = {}
-        """What goes on in place of a body that came."""
         self._answer: Answer | None = None
         """The response's head as it will go on."""
 
@@ -116,13 +111,6 @@ class StreamDeciding(Asking):
             self._engine.took(self._exchange.stream, count)
             self._exchange.session.pump.soon()
 
-    def cancel(self) -> None:
-        """See `Asking`."""
-        super().cancel()
-        for tap in (self._up, self._down):
-            if tap.held is not None:
-                tap.held.stop()
-
     # --- the request ------------------------------------------------------------------------------
 
     def begin(self, *, ask: bool) -> None:
@@ -134,7 +122,7 @@ class StreamDeciding(Asking):
 
     def _put_request(self, head: heads.RequestHead) -> None:
         """Send the head; the body follows, through the handler where its messages are decided about."""
-        exchange, held = self._exchange, self._up.held
+        exchange, held = self._exchange, self._taps[Direction.REQUEST].held
         if held is not None and not exchange.request_done:
             if head.length is not None:
                 head = amend.request_without_length(head)
@@ -182,12 +170,9 @@ class StreamDeciding(Asking):
     def _enough_request(self) -> None:
         self._granting_request = False
 
-    async def _request_body(self) -> bytes:
-        hold, exchange = self._request_hold, self._exchange
-        if Direction.REQUEST in self._bodies:
-            return self._bodies[Direction.REQUEST]
-        if hold is None:
-            raise RuntimeError("request.body() can only be awaited inside on_request")
+    async def _whole_request(self, hold: Hold) -> bytes:
+        """See `Asking`."""
+        exchange = self._exchange
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
             self._answered_100 = True
             self._engine.send_head(exchange.stream, _CONTINUE_100, interim=True)
@@ -245,7 +230,7 @@ class StreamDeciding(Asking):
             self._put_response(answer, end=end)
 
     def _put_response(self, answer: Answer, *, end: bool) -> None:
-        exchange, held = self._exchange, self._down.held
+        exchange, held = self._exchange, self._taps[Direction.RESPONSE].held
         fields, never = answer.fields, answer.never
         if held is not None and not end:
             if any(name == b"content-length" for name, _ in fields):
@@ -289,14 +274,6 @@ class StreamDeciding(Asking):
     def _enough_response(self) -> None:
         self._granting_response = False
 
-    async def _response_body(self) -> bytes:
-        hold = self._response_hold
-        if Direction.RESPONSE in self._bodies:
-            return self._bodies[Direction.RESPONSE]
-        if hold is None:
-            raise RuntimeError("response.body() can only be awaited inside on_response")
-        return await hold.collect()
-
     async def _decide_response(self, *, end: bool, hook: str) -> None:
         if not await self._decided(Direction.RESPONSE, hook):
             return
@@ -332,25 +309,8 @@ class StreamDeciding(Asking):
 
     # --- what the chain asks ------------------------------------------------------------------------
 
-    def _turn(self, direction: Direction, hook: str) -> Turn:
-        exchange = self._exchange
-        request = direction is Direction.REQUEST
-        turn: Turn
-
-        async def body() -> bytes:
-            return await self._untimed(turn, self._request_body() if request else self._response_body())
-
-        turn = Turn(
-            exchange.flow,
-            direction,
-            exchange.subject,
-            message=self._request_view(body) if request else self._response_view(body),
-            hook=hook,
-            streams=(self._up if request else self._down).held is not None or self._handshake is not None,
-            draft=self._request_draft if request else self._response_draft,
-            watch=_nothing,
-        )
-        return turn
+    def _watch(self, direction: Direction) -> None:
+        """See `Asking`: the connection is read from all the time."""
 
     def _request_view(self, body: BodySource) -> Request:
         exchange, place = self._exchange, self._exchange.place
@@ -377,7 +337,7 @@ class StreamDeciding(Asking):
             body=body,
             status=answer.status,
             reason=answer.reason,
-            request=self._request_view(self._request_body),
+            request=self._request_view(partial(self._body, Direction.REQUEST)),
         )
 
     def _request_draft(self, body: bytes | None) -> RequestDraft:
@@ -411,28 +371,18 @@ class StreamDeciding(Asking):
         else:
             head, body = amend.replaced_request(head, self._request_draft(None), change)
         exchange.changed(head, site(exchange.place, change))
-        if body is not None:
-            self._bodies[Direction.REQUEST] = body
         return head.raw, body
 
     def _change_response(self, change: Modify | ResponseDraft) -> tuple[bytes, bytes | None]:
         """See `Asking`."""
         answer = self._answer
         assert answer is not None
-        if self._handshake is not None:
-            raise ValueError("the answer to a WebSocket's handshake cannot be modified")
         if isinstance(change, Modify):
             answer, body = amend.response(answer, change), change.body
         else:
             answer, body = amend.replaced_response(answer, self._response_draft(None), change)
         self._answer = answer
-        if body is not None:
-            self._bodies[Direction.RESPONSE] = body
         return lines(answer.fields) + b"\r\n", body
-
-
-def _nothing() -> None:
-    """The connection is read from all the time: a client that leaves is noticed."""
 
 
 def _items(data: bytes, *, end: bool) -> tuple[Item, ...]:

@@ -13,8 +13,6 @@ from soth_mitm.model.events import (
     Anomaly,
     Direction,
     FlowBound,
-    FlowKind,
-    FlowOpened,
     Noted,
     RequestHead,
     ResponseEnd,
@@ -27,6 +25,7 @@ from soth_mitm.model.events import (
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, replies
 from soth_mitm.net.dial import DialError
+from soth_mitm.net.heads import opened
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.relaying import Relaying
 from soth_mitm.net.origin import elsewhere
@@ -78,17 +77,7 @@ class StreamExchange(Relaying):
         place, head, session = self.place, self.head, self.session
         self.shared.flows[self.flow.number] = self
         emit = self.flow.emit
-        emit(
-            FlowOpened(
-                FlowKind.HTTP,
-                place.scheme,
-                place.host,
-                place.port,
-                session.client,
-                session.decrypted,
-                not self.capture,
-            )
-        )
+        emit(opened(session, place, capture=self.capture))
         emit(
             RequestHead(
                 head.method,

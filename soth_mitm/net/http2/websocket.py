@@ -53,15 +53,8 @@ class StreamWebSocket:
         for tap in (up, down):
             tap.keep_from_handler()  # which the conversation shows all bytes to
         place = exchange.place
-        self._conversation = conversation_of(
-            self,
-            exchange.shared,
-            exchange.flow,
-            handshake=handshake,
-            capture=exchange.capture,
-            url=url_of(place.scheme, place.host, place.port, target=place.path),
-            asked=exchange.asked,
-        )
+        url = url_of(place.scheme, place.host, place.port, target=place.path)
+        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url)
 
     def start(self) -> None:
         """Say what was agreed on."""

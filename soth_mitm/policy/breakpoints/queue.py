@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -30,8 +29,6 @@ class Pause(msgspec.Struct):
     """When the original goes on; None while its editor is open, and where there is no deadline."""
     size: int = 0
     """Body bytes that are held for it."""
-    gone: bool = False
-    """The client has left: whatever is decided, nobody gets it."""
     left_ns: int | None = None
     """How long it had when its editor was opened; None while none is."""
 
@@ -54,13 +51,6 @@ class PauseQueue:
 
     def __len__(self) -> int:
         return len(self._pauses)
-
-    def __iter__(self) -> Iterator[Pause]:
-        return iter(tuple(self._pauses.values()))
-
-    def get(self, number: int) -> Pause | None:
-        """Return a pause that has not ended."""
-        return self._pauses.get(number)
 
     def add(self, flow: int, stage: Stage, name: str, *, now: int, size: int = 0) -> Pause:
         """Begin a pause.
@@ -113,13 +103,6 @@ class PauseQueue:
             pause.left_ns += extra
         elif pause.deadline_ns is not None:
             pause.deadline_ns = max(pause.deadline_ns, now) + extra
-
-    def left(self, number: int) -> None:
-        """Take note that the client of a paused message has gone."""
-        pause = self._pauses.get(number)
-        if pause is not None and not pause.gone:
-            pause.gone = True
-            self.revision += 1
 
     def due(self, now: int) -> tuple[Pause, ...]:
         """Return those whose time is over."""
