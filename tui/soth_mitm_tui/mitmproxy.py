@@ -93,7 +93,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "{app.breakpoints} lists the breakpoints; space switches one on or off",
     ),
     Key("e", "edit", "editing is not in this version"),
-    Key("r", "replay", "replay is not in this version; {flow.copy} copies a curl command"),
+    Key("r", "replay", "soth-mitm replay FILE sends a recording again; {flow.copy} copies a curl command"),
     Key("D", "duplicate", "editing is not in this version"),
     Key("V", "revert changes", "editing is not in this version"),
     Key("S", "replay a server from a file", "replay is not in this version"),
