@@ -27,6 +27,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paused_messages: int = 200
     paused_bytes: int = 64 * 1024 * 1024
     pause_seconds: float = 60.0
+    edit_bytes: int = 256 * 1024
     message_bytes: int = 8 * 1024 * 1024
     message_inflate_bytes: int = 8 * 1024 * 1024
     message_backlog_bytes: int = 16 * 1024 * 1024

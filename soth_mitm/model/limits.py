@@ -33,6 +33,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("paused_messages", 200, "messages", "let further ones go on", "not_paused"),
     Limit("paused_bytes", 64 * MIB, "bytes of bodies", "let further ones go on", "not_paused"),
     Limit("pause_seconds", 60, "seconds (0: none)", "send the original on", "pause_deadline"),
+    Limit("edit_bytes", 256 * KIB, "bytes", "edit larger bodies in $EDITOR alone", "too_large_to_edit"),
     Limit("message_bytes", 8 * MIB, "bytes", "tell a message up to there, let it pass", "message_too_long"),
     Limit(
         "message_inflate_bytes",

@@ -19,7 +19,14 @@ UNCOUNTED = {
     ),
     **dict.fromkeys(("h2_flood_window", "breaker_window"), "only the time over which others are counted"),
     **dict.fromkeys(
-        ("document_bytes", "pretty_bytes", "search_matches", "search_body_bytes", "message_rows"),
+        (
+            "document_bytes",
+            "pretty_bytes",
+            "search_matches",
+            "search_body_bytes",
+            "message_rows",
+            "edit_bytes",
+        ),
         "of a reader, not of the proxy; said where it shows",
     ),
     **dict.fromkeys(("spill_bytes", "memory_spill_bytes"), "counted by the recorder: it is given the name"),

@@ -20,6 +20,8 @@ class Debugging:
         self._paused: tuple[PausedMessage, ...] = ()
         self._changes = 0
         self.ended: list[tuple[int, str]] = []
+        self.sent: list[bytes] = []
+        """Bodies of requests that went on."""
         self.attached = 0
         self.time = 100 * SECOND
 
@@ -112,6 +114,8 @@ class Debugging:
         self._set.pause_everything(on)
 
     async def resume(self, number: int, /) -> bool:
+        drafts = [each.draft for each in self.paused if each.number == number]
+        self.sent += [each.body or b"" for each in drafts if isinstance(each, RequestDraft)]
         return self._end(number, "resumed")
 
     async def resume_original(self, number: int, /) -> bool:

@@ -7,7 +7,15 @@ import pytest
 from soth_mitm_tui.actions import ACTIONS, PANES, Action, named, of_pane
 from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
-from tests.tui import cases_bars, cases_debugger, cases_detail, cases_list, cases_messages, cases_run
+from tests.tui import (
+    cases_bars,
+    cases_debugger,
+    cases_detail,
+    cases_editor,
+    cases_list,
+    cases_messages,
+    cases_run,
+)
 from tests.tui.cases import CASES, SCENES, case, long_body, many, toasts
 from tests.tui.stage import Stage, stage
 
@@ -105,7 +113,15 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.control.drains == [5.0]
 
 
-for _module in (cases_run, cases_bars, cases_debugger, cases_list, cases_detail, cases_messages):
+for _module in (
+    cases_run,
+    cases_bars,
+    cases_debugger,
+    cases_editor,
+    cases_list,
+    cases_detail,
+    cases_messages,
+):
     CASES.update(_module.CASES)
 for _id in CASES:
     SCENES.setdefault(_id, many)

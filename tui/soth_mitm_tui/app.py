@@ -22,6 +22,7 @@ from soth_mitm_tui.desks.cells import Cells
 from soth_mitm_tui.desks.copying import Copying
 from soth_mitm_tui.desks.debugging import Debugging
 from soth_mitm_tui.desks.decoding import Decoding
+from soth_mitm_tui.desks.editing import Editing
 from soth_mitm_tui.desks.filtering import Filtering
 from soth_mitm_tui.desks.flows import Flows
 from soth_mitm_tui.desks.general import General
@@ -207,6 +208,7 @@ class SothApp(App[None]):
         self.saving = Saving(self)
         self.messages = Messages(self)
         self.debugging = Debugging(self)
+        self.editing = Editing(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -220,6 +222,7 @@ class SothApp(App[None]):
             Decoding(self),
             self.messages,
             self.debugging,
+            self.editing,
             Marking(self),
             Cells(self),
             General(self),

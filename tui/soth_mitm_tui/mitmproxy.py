@@ -92,10 +92,10 @@ KEYS: Final[tuple[Key, ...]] = (
         "turn intercepting on or off",
         "{app.breakpoints} lists the breakpoints; space switches one on or off",
     ),
-    Key("e", "edit", "editing is not in this version"),
+    Key("e", "edit", SAME),
     Key("r", "replay", "soth-mitm replay FILE sends a recording again; {flow.copy} copies a curl command"),
     Key("D", "duplicate", "editing is not in this version"),
-    Key("V", "revert changes", "editing is not in this version"),
+    Key("V", "revert changes", "{paused.undo} over the paused messages takes edits back"),
     Key("S", "replay a server from a file", "replay is not in this version"),
     Key("vertical_line", "run a script on a flow", "programs use the handler API: docs/embedding.md"),
 )

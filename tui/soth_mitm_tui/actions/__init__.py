@@ -22,6 +22,7 @@ from soth_mitm_tui.actions.debugger import (
     PAUSED_ACTIONS,
 )
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
+from soth_mitm_tui.actions.editor import EDIT_ACTIONS, EDIT_FLOW_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS, SAVED_ACTIONS
 from soth_mitm_tui.actions.flows import (
     COLUMNS_ACTIONS,
@@ -41,6 +42,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *LIST_ACTIONS,
     *FLOW_ACTIONS,
     *DEBUG_FLOW_ACTIONS,
+    *EDIT_FLOW_ACTIONS,
     *PAUSED_ACTIONS,
     *FILTER_ACTIONS,
     *DETAIL_ACTIONS,
@@ -59,6 +61,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *PROMPT_ACTIONS,
     *BREAKPOINTS_ACTIONS,
     *BREAKPOINT_ACTIONS,
+    *EDIT_ACTIONS,
     *APP_ACTIONS,
     *DEBUG_APP_ACTIONS,
 )
@@ -84,6 +87,7 @@ PANES: Final = {
     "prompt": "A line of text",
     "breakpoints": "Breakpoints",
     "breakpoint": "A breakpoint",
+    "edit": "The editor",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

@@ -47,6 +47,8 @@ PAUSED_ACTIONS: Final[tuple[Action, ...]] = (
         DEBUG,
         show=True,
     ),
+    Action("paused.edit", "e", "edit", "Edit the message.", DEBUG, show=True),
+    Action("paused.answer", "w", "answer", "Write a response in the place of the server.", DEBUG, show=True),
     Action("paused.undo", "u", "undo edits", "Take the edits of the message back.", DEBUG, show=True),
     Action("paused.more-time", "plus", "more time", "Give the message another minute.", DEBUG, show=True),
     Action("paused.open", "enter", "look", "Look at the flow of the message.", DEBUG, show=True),

@@ -1,0 +1,169 @@
+"""The actions of the editor."""
+
+from __future__ import annotations
+
+from soth_mitm.policy.editing import RequestDraft
+from soth_mitm_tui.actions import Action
+from soth_mitm_tui.screens.edit import EditScreen
+from soth_mitm_tui.screens.help import HelpScreen
+from tests.tui.cases import CASES, case, toasts
+from tests.tui.cases_debugger import in_queue, paused
+from tests.tui.stage import Stage
+
+__all__ = ["CASES"]
+
+
+async def opened(staged: Stage) -> EditScreen:
+    """Open the editor of a paused request, at its body."""
+    await in_queue(staged)
+    await staged.press("e")
+    screen = staged.screen
+    assert isinstance(screen, EditScreen)
+    await staged.until(lambda: screen.name_shown)
+    return screen
+
+
+def draft_of(staged: Stage) -> RequestDraft:
+    """Return the draft of the message that is paused."""
+    draft = staged.control.debugger.paused[0].draft
+    assert isinstance(draft, RequestDraft)
+    return draft
+
+
+async def changed(staged: Stage) -> EditScreen:
+    """Put a three where there was none, in front of the quantity: 33."""
+    screen = await opened(staged)
+    await staged.press("down", "down", "end", "3")
+    assert screen.sheet.parts.data == b'{"sku": "A-7", "qty": 33}'
+    return screen
+
+
+@case("flow.edit")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert "Nothing of this flow is paused" in toasts(staged)
+    await paused(staged)
+    await staged.press(key)
+    assert isinstance(staged.screen, EditScreen)
+    await staged.until(lambda: staged.control.debugger.paused[0].editing)
+
+
+@case("paused.edit")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_queue(staged)
+    await staged.press(key)
+    assert isinstance(staged.screen, EditScreen)
+    assert "waits for you, without a deadline" in staged.shown()
+
+
+@case("paused.answer")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await in_queue(staged)
+    await staged.press(key)
+    assert "Answer to POST" in staged.shown()
+    await staged.press("ctrl+s")
+    await staged.until(lambda: staged.control.debugger.ended == [(1, "answered 200")])
+    assert staged.screen is staged.main
+
+
+@case("edit.send")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await changed(staged)
+    await staged.press(key)
+    await staged.until(lambda: staged.control.debugger.ended == [(1, "resumed")])
+    assert staged.control.debugger.sent == [b'{"sku": "A-7", "qty": 33}']
+    assert staged.screen is staged.main
+
+
+@case("edit.as-typed")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await opened(staged)
+    await staged.press(key)
+    assert "sent as typed" in staged.shown()
+    assert screen.sheet.parts.as_typed
+    await staged.press(key)
+    assert not screen.sheet.edited
+
+
+@case("edit.answer")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await opened(staged)
+    await staged.press(key)
+    assert "Answer to POST" in staged.shown()
+    await staged.press("ctrl+s")
+    await staged.until(lambda: staged.screen is staged.main)
+    assert staged.control.debugger.ended == [(1, "answered 200")]
+
+
+@case("edit.undo")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await changed(staged)
+    await staged.press(key)
+    assert not screen.sheet.edited
+    assert '"qty": 3\n' in staged.shown()
+
+
+@case("edit.step-back")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await changed(staged)
+    await staged.press("f8", "f6", "f6")
+    await staged.press(key)
+    assert screen.sheet.edited
+
+
+@case("edit.drop")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await opened(staged)
+    await staged.press(key)
+    await staged.until(lambda: staged.control.debugger.ended == [(1, "dropped")])
+
+
+@case("edit.lay-out")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await opened(staged)
+    await staged.press(key)
+    assert screen.sheet.parts.data == b'{\n  "sku": "A-7",\n  "qty": 3\n}'
+
+
+@case("edit.copy")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await opened(staged)
+    await staged.press(key)
+    await staged.until(lambda: "Message," in toasts(staged))
+
+
+@case("edit.next")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await opened(staged)
+    before = screen.name_shown
+    for _ in screen.views:
+        await staged.press(key)
+    assert screen.name_shown == before
+
+
+@case("edit.previous")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await opened(staged)
+    before = screen.name_shown
+    await staged.press(key)
+    assert screen.name_shown != before
+    await staged.press("f6")
+    assert screen.name_shown == before
+
+
+@case("edit.help")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await opened(staged)
+    await staged.press(key)
+    assert isinstance(staged.screen, HelpScreen)
+    assert "Write a response in the place of the server" in staged.shown()
+
+
+@case("edit.keep")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await changed(staged)
+    await staged.press(key)
+    await staged.until(lambda: staged.screen is staged.main)
+    assert draft_of(staged).body == b'{"sku": "A-7", "qty": 33}'
+    await staged.until(lambda: "edited" in staged.shown(staged.main.paused))
+    assert not staged.control.debugger.paused[0].editing

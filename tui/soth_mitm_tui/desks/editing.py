@@ -1,0 +1,194 @@
+"""The editor of what is paused: it goes back to the breakpoint, or an answer goes in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.errors import SothError
+from soth_mitm.policy.editing import MessageDraft, ResponseDraft
+from soth_mitm_tui.debugging import named
+from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.desks.flows import NO_PROXY
+from soth_mitm_tui.editing.destination import Destination, Standing
+from soth_mitm_tui.screens.edit import EditResult, EditScreen
+
+if TYPE_CHECKING:
+    from soth_mitm.control import PausedMessage
+    from soth_mitm.policy.editing import Draft
+    from soth_mitm.policy.editing.sheet import Sheet
+    from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.debugging import Debugger
+
+OVER: Final = "It is not paused any more: the client has left, or it was killed or let go on"
+
+EMPTY: Final = ResponseDraft(
+    status=200, reason=b"OK", fields=((b"Content-Type", b"application/json"),), body=b""
+)
+"""What an answer begins as."""
+
+
+class Paused(Destination):
+    """A message at a breakpoint: it goes on from there, edited."""
+
+    send_label = "send on"
+    verbs: frozenset[str] = frozenset({"answer", "drop"})
+
+    def __init__(self, desk: Editing, paused: PausedMessage) -> None:
+        self._desk, self.paused = desk, paused
+        self.title = f"‖ {named(paused)}"
+        if isinstance(paused.original, MessageDraft):
+            self.verbs = self.verbs - {"answer"}
+
+    @property
+    def _debugger(self) -> Debugger:
+        return self._desk.debugger
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is there still."""
+        return any(each.number == self.paused.number for each in self._desk.app.debugging.paused)
+
+    def standing(self) -> Standing:
+        """Say whether it is paused still."""
+        if self.is_paused:
+            return Standing(("waits for you, without a deadline", "muted"))
+        return Standing(("not paused any more", "warn"), OVER)
+
+    async def opened(self) -> None:
+        """Suspend the deadline."""
+        await self._debugger.editing(self.paused.number, True)
+
+    async def closed(self) -> None:
+        """Let the deadline run on."""
+        await self._debugger.editing(self.paused.number, False)
+        self._desk.app.debugging.refresh()
+
+    async def send(self, draft: Draft) -> None:
+        """Send it on with its edits."""
+        number = self.paused.number
+        if not (await self._debugger.edit(number, draft) and await self._debugger.resume(number)):
+            raise SothError(OVER)
+
+    async def keep(self, draft: Draft) -> None:
+        """Keep the edits for when it is sent on."""
+        if not await self._debugger.edit(self.paused.number, draft):
+            raise SothError(OVER)
+
+    def answer(self) -> None:
+        """Write a response in the place of the server."""
+        self._desk.write_answer(self.paused)
+
+    async def drop(self) -> None:
+        """Send nothing on."""
+        if not await self._debugger.drop(self.paused.number):
+            raise SothError(OVER)
+
+
+class Answer(Paused):
+    """A response that is written in the place of the server's."""
+
+    send_label = "answer"
+    verbs: frozenset[str] = frozenset({"drop"})
+
+    def __init__(self, desk: Editing, paused: PausedMessage) -> None:
+        super().__init__(desk, paused)
+        self.title = f"Answer to {named(paused)}"
+
+    async def send(self, draft: Draft) -> None:
+        """Answer the client."""
+        assert isinstance(draft, ResponseDraft)
+        if not await self._debugger.respond(self.paused.number, draft):
+            raise SothError(OVER)
+
+    async def keep(self, draft: Draft) -> None:
+        """The desk keeps what was typed."""
+
+
+class Editing(Desk):
+    """Opens editors for what is paused, and keeps what they were left with."""
+
+    def __init__(self, app: SothApp) -> None:
+        super().__init__(app)
+        self._sheets: dict[tuple[int, str], Sheet] = {}
+        """What was typed and not sent, by the number of the pause and what is edited."""
+        self.deeds = {
+            "flow.edit": self._edit,
+            "paused.edit": self._edit,
+            "paused.answer": self._answer,
+        }
+
+    @property
+    def debugger(self) -> Debugger:
+        """The debugger of the proxy."""
+        debugger = self.app.debugging.debugger
+        assert debugger is not None, "there is one, or the action would not have come this far"
+        return debugger
+
+    def reason_against(self, action_id: str) -> str:
+        """Say why there is nothing to edit."""
+        if self.app.debugging.debugger is None:
+            return NO_PROXY
+        current = self.app.debugging.current
+        if current is None:
+            return "Nothing of this flow is paused: b sets a breakpoint"
+        if action_id == "paused.answer" and isinstance(current.original, MessageDraft):
+            return "A message of a stream cannot be answered with a response"
+        return ""
+
+    def unfinished(self, number: int) -> bool:
+        """Whether there are edits of a paused message that cannot be sent yet."""
+        sheet = self._sheets.get((number, "edit"))
+        return sheet is not None and bool(sheet.faults())
+
+    def _edit(self) -> None:
+        paused = self.app.debugging.current
+        if paused is not None:
+            self._open(Paused(self, paused), paused, "edit", paused.draft, paused.original)
+
+    def _answer(self) -> None:
+        paused = self.app.debugging.current
+        if paused is not None:
+            self.write_answer(paused)
+
+    def write_answer(self, paused: PausedMessage) -> None:
+        """Open an editor for a response in the place of the server's."""
+        self._open(Answer(self, paused), paused, "answer", EMPTY, EMPTY)
+
+    def _open(
+        self, destination: Paused, paused: PausedMessage, what: str, draft: Draft, original: Draft
+    ) -> None:
+        self._forget()
+        key = paused.number, what
+        sheet = self._sheets.get(key)
+        if sheet is not None and what == "edit" and not sheet.faults():
+            sheet = None  # what could be sent is in the draft
+        screen = EditScreen(
+            draft,
+            destination,
+            original=original,
+            sheet=sheet,
+            most=self.app.config.limits.edit_bytes,
+        )
+
+        def left(result: EditResult | None) -> None:
+            if result is not None:
+                self._left(key, result)
+
+        self.app.push_screen(screen, left)
+
+    def _left(self, key: tuple[int, str], result: EditResult) -> None:
+        self._sheets.pop(key, None)
+        if result.how == "kept" and result.sheet.changed and (result.draft is None or key[1] == "answer"):
+            self._sheets[key] = result.sheet
+            if result.sheet.faults():
+                self.app.notify("Kept as typed: it cannot be sent yet, e goes on", markup=False, timeout=5)
+        if key[1] == "answer" and result.how in ("sent", "dropped"):
+            screen = self.app.screen
+            if isinstance(screen, EditScreen):
+                screen.answered()
+        self.app.debugging.refresh()
+
+    def _forget(self) -> None:
+        """Forget what was typed for messages that are not paused any more."""
+        there = {each.number for each in self.app.debugging.paused}
+        self._sheets = {key: sheet for key, sheet in self._sheets.items() if key[0] in there}
