@@ -10,7 +10,7 @@ from soth_mitm.cli import options, settings
 from soth_mitm.cli.output import say
 from soth_mitm.cli.running import Around, Prepared, nothing_around
 from soth_mitm.core import run
-from soth_mitm.errors import ConfigError
+from soth_mitm.errors import ConfigError, ReplayError
 from soth_mitm.model.events import Notice
 from soth_mitm.net.tasks import start
 from soth_mitm.record.spill import find_crashed, open_spill
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.model.limits import Usage
     from soth_mitm.net.dial import Override
+    from soth_mitm.net.replay.replay import Replay
+    from soth_mitm.policy.editing import RequestDraft
     from soth_mitm.policy.learning import Learned
     from soth_mitm.record.bus import Bus
     from soth_mitm.record.filestore import DumpStore
+    from soth_mitm.record.resending import Resend
 
 BEGINNING = 0.3
 """Seconds of reading a dump before the screen opens."""
@@ -148,6 +151,10 @@ class NoProxy:
 
     def __init__(self, store: DumpStore) -> None:
         self._store = store
+
+    async def replay(self, what: Resend | RequestDraft, **how: object) -> Replay:
+        """Nothing runs that could send anything."""
+        raise ReplayError("this is a file: no proxy runs that could send it; soth-mitm replay FILE does")
 
     async def drain(self, deadline: float) -> int:
         """Nothing runs: nothing is cut."""

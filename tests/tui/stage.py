@@ -13,16 +13,20 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from soth_mitm.config import Config
+from soth_mitm.errors import ReplayError
 from soth_mitm.model import events as e
 from soth_mitm.model.checks import Check, Health
 from soth_mitm.model.limits import Usage
+from soth_mitm.policy.editing import RequestDraft
 from soth_mitm.policy.learning import Learned
+from soth_mitm.record.resending import Resend
 from soth_mitm.record.store import Store
 from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.keymap import Keymap
 from soth_mitm_tui.screens.main import MainScreen
 from soth_mitm_tui.state import State
 from tests.tui.debugging import Debugging
+from tests.tui.resending import Answer, Replaying
 from tests.tui.script import Script
 
 
@@ -39,7 +43,33 @@ class Control:
     captures: list[bool] = field(default_factory=list)
     script: Script | None = None
     stuck: bool = False
+    answers: list[Answer] = field(default_factory=lambda: [Answer()] * 8)
+    replays: list[Replaying] = field(default_factory=list)
+    refusal: str = ""
     debugger: Debugging = field(default_factory=Debugging)
+
+    async def replay(
+        self,
+        what: Resend | RequestDraft,
+        /,
+        *,
+        times: int = 1,
+        concurrency: int = 1,
+        timeout: float | None = None,
+        gaps: bool = False,
+    ) -> Replaying:
+        """Begin a replay; its attempts begin and end at once, with `answers`, unless those are used up."""
+        assert self.script is not None
+        if self.refusal:
+            raise ReplayError(self.refusal)
+        made = Replaying(self.script, what, times, concurrency=concurrency, timeout=timeout, gaps=gaps)
+        self.replays.append(made)
+        for number in range(1, times + 1):
+            if not self.answers:
+                break
+            made.begin(number)
+            made.end(number, self.answers.pop(0))
+        return made
 
     async def drain(self, deadline: float, /) -> None:
         """Remember the deadline; there is nothing to wait for, unless it is `stuck`."""

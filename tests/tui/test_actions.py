@@ -14,6 +14,7 @@ from tests.tui import (
     cases_editor,
     cases_list,
     cases_messages,
+    cases_replaying,
     cases_run,
 )
 from tests.tui.cases import CASES, SCENES, case, long_body, many, toasts
@@ -117,10 +118,11 @@ for _module in (
     cases_run,
     cases_bars,
     cases_debugger,
+    cases_detail,
     cases_editor,
     cases_list,
-    cases_detail,
     cases_messages,
+    cases_replaying,
 ):
     CASES.update(_module.CASES)
 for _id in CASES:

@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Callable
 from itertools import takewhile
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual.app import App
 
@@ -30,6 +30,7 @@ from soth_mitm_tui.desks.jumping import Jumping
 from soth_mitm_tui.desks.leaving import Leaving
 from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.messages import Messages
+from soth_mitm_tui.desks.replaying import Replaying
 from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saved import SavedDesk
 from soth_mitm_tui.desks.saving import Saving
@@ -56,12 +57,10 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.model.checks import Check
-    from soth_mitm.model.limits import Usage
-    from soth_mitm.policy.learning import Learned
     from soth_mitm.record.index import Index
     from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
-    from soth_mitm_tui.debugging import Debugger
+    from soth_mitm_tui.control import Control
     from soth_mitm_tui.desks.desk import Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
@@ -86,45 +85,6 @@ _SEVERITIES: Final[dict[str, SeverityLevel]] = {
 }
 
 _log = logging.getLogger("soth_mitm.app")
-
-
-class Control(Protocol):
-    """What the app may do to the proxy."""
-
-    @property
-    def debugger(self) -> Debugger | None:
-        """Breakpoints, and what they have stopped; None where no proxy runs."""
-        ...
-
-    async def drain(self, deadline: float, /) -> object:
-        """Accept nothing new, let open flows end, and close what is left after `deadline` seconds."""
-        ...
-
-    async def kill(self, flow: int, /) -> bool:
-        """End a flow now, on both sides; False where it is not open."""
-        ...
-
-    async def capture(self, on: bool, /) -> None:
-        """Tell of flows that begin from now on, or let them pass untold."""
-        ...
-
-    async def annotate(
-        self, flow: int, *, mark: str | None = None, comment: str | None = None, colour: str | None = None
-    ) -> None:
-        """Mark a flow, comment on it, or give it a colour; None leaves a part as it is, "" removes it."""
-        ...
-
-    async def forget_passthrough(self, host: str, /) -> bool:
-        """Intercept a host again that its clients' refusals made pass through; False where it did not."""
-        ...
-
-    async def passed_through(self) -> tuple[tuple[Learned, float], ...]:
-        """Return the hosts that pass through because of refusals, with the seconds left for each."""
-        ...
-
-    async def usage(self) -> Usage:
-        """Return how often each budget was used up, and which upstreams are left alone."""
-        ...
 
 
 Doctor = Callable[["Config"], "AsyncIterator[Check]"]
@@ -209,6 +169,7 @@ class SothApp(App[None]):
         self.messages = Messages(self)
         self.debugging = Debugging(self)
         self.editing = Editing(self)
+        self.replaying = Replaying(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -223,6 +184,7 @@ class SothApp(App[None]):
             self.messages,
             self.debugging,
             self.editing,
+            self.replaying,
             Marking(self),
             Cells(self),
             General(self),

@@ -83,6 +83,9 @@ def _outcome(view: FlowView, row: Row, width: int, *, secrets: bool) -> list[Lin
         shown = address if secrets else columns.masked(address)
         whole = line((f"  {name} ", "strong"), (shown, "text"), indent=len(name) + 3)
         lines.insert(0, whole._replace(subject=Subject("URL", address)))
+    if row.replay_of:
+        key = ("% goes there", "muted")
+        lines.append(line((f"  ↻ replay of {row.replay_of}", "accent"), DOT, key, indent=4))
     why = _why(view)
     if why:
         lines.append(line((f"  {why}", "text"), indent=2)._replace(subject=Subject("Reason", why)))

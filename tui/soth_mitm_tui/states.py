@@ -30,9 +30,10 @@ CHANGED: Final = RowState("✎", "changed here", "accent", 1, "changed")
 GUARD: Final = RowState("▲", "refused by a guard", "warn", 5, "blocked")
 FAILED: Final = RowState("✕", "failed", "bad", 6, "error")
 
+REPLAY: Final = RowState("↻", "sent again from here", "accent", 1, "replay")
 PAUSED: Final = RowState("‖", "paused at a breakpoint", "warn", 7, "paused")
 
-STATES: Final = (PAUSED, FAILED, GUARD, OPEN, STREAMING, WEBSOCKET, TUNNEL, ANSWERED, CHANGED, PLAIN)
+STATES: Final = (PAUSED, FAILED, GUARD, OPEN, STREAMING, WEBSOCKET, TUNNEL, ANSWERED, CHANGED, REPLAY, PLAIN)
 """All of them, for the help."""
 
 
@@ -54,4 +55,4 @@ def state_of(row: Row) -> RowState:
         return CHANGED
     if row.generated:
         return ANSWERED
-    return PLAIN
+    return REPLAY if row.replay_of else PLAIN

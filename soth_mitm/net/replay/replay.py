@@ -72,7 +72,7 @@ class Replay:
         self._attempts = [Attempt(number) for number in range(1, times + 1)]
         self._next = 0
         self._live: dict[int, WatchedFlow] = {}
-        self._finished = asyncio.Event()
+        self._begun, self._finished = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     # --- for whoever looks at it --------------------------------------------------------------------
@@ -104,6 +104,11 @@ class Replay:
     def finished(self) -> bool:
         """Whether all have ended."""
         return self._finished.is_set()
+
+    async def begun(self) -> int:
+        """Wait until the first has begun, or never will; return the flow that it is, 0 for none."""
+        await self._on_loop(self._begun.wait())
+        return self._attempts[0].flow
 
     async def wait(self) -> list[Attempt]:
         """Wait until all have ended; return them."""
@@ -147,6 +152,7 @@ class Replay:
                 if attempt.state in (WAITING, SENDING):
                     attempt.state = CANCELLED
             self.revision += 1
+            self._begun.set()
             self._finished.set()
 
     async def _work(self, places: asyncio.Semaphore) -> None:
@@ -180,6 +186,7 @@ class Replay:
             self._live[number] = flow
             attempt.flow, attempt.state = flow.number, SENDING
             self.revision += 1
+            self._begun.set()
 
         try:
             flow = await link.ask(begun, timeout=self._timeout)

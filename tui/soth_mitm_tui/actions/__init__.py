@@ -34,6 +34,7 @@ from soth_mitm_tui.actions.flows import (
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, PAGE_ACTIONS, SETUP_ACTIONS
 from soth_mitm_tui.actions.messages import MESSAGE_ACTIONS, MESSAGES_ACTIONS, SIFT_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
+from soth_mitm_tui.actions.replaying import REPLAY_FLOW_ACTIONS
 from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
 __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "named", "of_pane"]
@@ -41,6 +42,7 @@ __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "nam
 ACTIONS: Final[tuple[Action, ...]] = (
     *LIST_ACTIONS,
     *FLOW_ACTIONS,
+    *REPLAY_FLOW_ACTIONS,
     *DEBUG_FLOW_ACTIONS,
     *EDIT_FLOW_ACTIONS,
     *PAUSED_ACTIONS,

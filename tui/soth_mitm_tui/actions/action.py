@@ -31,6 +31,7 @@ READABLE: Final = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "plus": "+",
+    "percent_sign": "%",
     "minus": "-",
     "full_stop": ".",
     "comma": ",",
