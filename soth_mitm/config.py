@@ -162,6 +162,22 @@ class ProxyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`http://user:pass@host:port`, `https://…`, `socks5://…`, `socks5h://…`, or `direct`."""
 
 
+StageName = Literal[
+    "request", "request-body", "response", "response-body", "message-up", "message-down"
+]  # fmt: skip
+
+
+class BreakpointSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Messages that are stopped while the app runs; docs/breakpoints.md says what the stages are."""
+
+    expression: str = ""
+    """Of the filter language, asked of the message at hand; empty for all."""
+    stages: tuple[StageName, ...] = ("request-body",)
+    name: str = ""
+    once: bool = False
+    enabled: bool = True
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one run; immutable, and replaced as a whole on a reload."""
 
@@ -190,6 +206,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tunnel: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     rules: tuple[HostRule, ...] = ()
+    breakpoints: tuple[BreakpointSetting, ...] = ()
     handler_fails: Literal["open", "closed"] = "open"
     """What happens to a message when a handler hook raises or takes too long."""
     spill: bool = True
@@ -239,7 +256,7 @@ def load(path: Path | None, **overrides: object) -> Config:
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"the config file {path} is not valid TOML: {error}") from error
         _check_keys(settings, Config, path, "")
-    for name in ("tunnel", "block"):
+    for name in ("tunnel", "block", "breakpoints"):
         given = overrides.get(name)
         if isinstance(given, (list, tuple)) and given:
             overrides[name] = [*given, *settings.get(name, ())]
@@ -256,7 +273,9 @@ def load(path: Path | None, **overrides: object) -> Config:
 
 
 _TABLES: dict[str, type[msgspec.Struct]] = {"limits": Limits, "tls": TlsSettings}
-_ROWS: dict[str, type[msgspec.Struct]] = {"rules": HostRule, "upstream": ProxyRule}
+_ROWS: dict[str, type[msgspec.Struct]] = {
+    "rules": HostRule, "upstream": ProxyRule, "breakpoints": BreakpointSetting
+}  # fmt: skip
 
 
 def _check_keys(table: dict[str, Any], kind: type[msgspec.Struct], path: Path, where: str) -> None:
@@ -285,7 +304,7 @@ def _check_values(config: Config, source: str) -> None:
         raise ConfigError(f"proxy_auth in {source} must be USER:PASSWORD, with a colon between them")
     may_be_zero = {
         "response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total",
-        "upstream_queue", "breaker_failures",
+        "upstream_queue", "breaker_failures", "pause_seconds",
     }  # fmt: skip
     for field in msgspec.structs.fields(Limits):
         value = getattr(config.limits, field.name)

@@ -191,9 +191,12 @@ class Proxy:
         Connections that are open keep what they began with. A CA that was rotated meanwhile is used,
         and told by another `ca_loaded`. The modes and where they listen, the trust store and the file
         for TLS secrets stay as they are until a restart. Raises `StartError` for settings of TLS that
-        OpenSSL refuses; then they have not changed.
+        OpenSSL refuses, and `ConfigError` for breakpoints that cannot work; then they have not changed.
         """
         changed, routes = difference(self.config, config), Routes(config, os.environ)
+        if "breakpoints" in changed or "limits" in changed:
+            self._shared.pauses.configure(config)
+            self._shared.chain_changed()
         self._shared.leaves.configure(config.tls)
         self._shared.tls.configure(config.tls)
         if self.ca.replaced:

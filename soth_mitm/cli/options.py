@@ -38,6 +38,7 @@ PROXYING = {
     "http2": "--no-http2",
     "tunnel": "--tunnel",
     "block": "--block",
+    "breakpoints": "--break",
     **{name: option for name, (option, _) in tls_options.OPTIONS.items()},
     "write": "--write",
     "strict_capture": "--strict-capture",
@@ -101,6 +102,12 @@ def _refuse_idle(parsed: argparse.Namespace) -> None:
     if "dump" in parsed and not parsed.dump:
         given |= {"redact"} if parsed.redact is not None else set()
         _refuse(given, PRINTING, "is about what --dump prints: add --dump, or leave it out")
+    elif "breakpoints" in given:
+        _refuse(
+            given,
+            {"breakpoints": "--break"},
+            "pauses messages for a person, and with --dump there is none: leave one of them out",
+        )
     elif "forget" in given:
         _refuse(given, {"forget": "--no-state"}, "is about what the app remembers, and --dump opens none")
     if "read" in given:
@@ -178,6 +185,7 @@ def _tui(parser: Parser) -> None:
     _modes(parser)
     _listening(parser, 8080)
     _policy(parser)
+    _stopping(parser)
     _recording(parser)
     _decoding(parser)
     _printing(parser)
@@ -339,6 +347,18 @@ def _policy(parser: Parser) -> None:
     )
     group.add_argument("--block", action="append", metavar="GLOB", help="refuse hosts (repeatable)")
     tls_options.add(parser)
+
+
+def _stopping(parser: Parser) -> None:
+    group = parser.add_argument_group("debugging (in the app)")
+    group.add_argument(
+        "--break",
+        dest="breakpoints",
+        action="append",
+        metavar="[STAGE:]EXPR",
+        help="pause messages that match, such as method:POST or response:status:5xx; stages: request, "
+        "request-body, response, response-body, message-up, message-down, message (repeatable)",
+    )
 
 
 def _recording(parser: Parser) -> None:

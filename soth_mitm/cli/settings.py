@@ -10,6 +10,8 @@ import msgspec
 from soth_mitm import config as settings
 from soth_mitm.cli import tls_options
 from soth_mitm.errors import ConfigError
+from soth_mitm.policy.breakpoints import given as breakpoints_of
+from soth_mitm.policy.breakpoints.given import settings_of
 from soth_mitm.policy.modes import endpoints
 
 if TYPE_CHECKING:
@@ -46,8 +48,12 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     """
     given = {name: getattr(arguments, name, None) for name in _NAMES}
     given = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+    texts = getattr(arguments, "breakpoints", None)
+    if texts:
+        given["breakpoints"] = settings_of(texts)
     config = settings.load(_file(arguments), **given, tls=tls_options.given(arguments))
     endpoints(config)
+    breakpoints_of(config)
     if config.proto:
         from soth_mitm.record.schemas import prepared
 

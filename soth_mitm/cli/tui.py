@@ -36,11 +36,11 @@ BEGINNING = 0.3
 
 def command(arguments: argparse.Namespace) -> int:
     """Open the app; return the exit code."""
+    config = settings.of(arguments)
     if not options.is_terminal():
         raise ConfigError(
             "the app needs a terminal on standard input and standard error; use --dump without one"
         )
-    config = settings.of(arguments)
     if arguments.read is not None:
         if arguments.read == "-":
             raise ConfigError("-r - reads standard input, which the app needs for its keys; use --dump -r -")

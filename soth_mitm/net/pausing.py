@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.model.events import Noted, Paused, Resumed
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullError
+from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullError, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from soth_mitm.config import Config
     from soth_mitm.model.events import Direction, Outcome
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -67,19 +68,25 @@ class Pauses:
     """All of them. `revision` rises with whatever a user interface shows of them."""
 
     def __init__(self, shared: Shared) -> None:
-        limits = shared.config.limits
         self._shared = shared
         self.breakpoints = BreakpointSet()
-        self.queue = PauseQueue(
-            most=int(limits.paused_messages),
-            most_bytes=int(limits.paused_bytes),
-            seconds=limits.pause_seconds,
-        )
+        self.queue = PauseQueue(most=0, most_bytes=0, seconds=0)
         self._waiting: dict[int, Waiting] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.attached = 0
         """User interfaces that can decide; without one nothing is paused."""
         self.edits = 0
+        self.configure(shared.config)
+
+    def configure(self, config: Config) -> None:
+        """Use these settings for what is paused from now on.
+
+        Raises:
+            ConfigError: one of their breakpoints cannot work; nothing has changed.
+        """
+        self.breakpoints.give(given(config))
+        limits = config.limits
+        self.queue.limit(limits.paused_messages, limits.paused_bytes, seconds=limits.pause_seconds)
 
     @property
     def revision(self) -> int:
@@ -117,10 +124,10 @@ class Pauses:
         try:
             pause = self.queue.add(flow.number, stage, stopped.title, now=self._now(), size=size)
         except QueueFullError as error:
-            if len(self.queue) >= self.queue.most:
-                self._shared.limit_reached("paused_messages", len(self.queue), "the message goes on")
+            if error.limit == "paused_bytes":
+                self._shared.limit_reached("paused_bytes", error.used, "the message goes on")
             else:
-                self._shared.limit_reached("paused_bytes", self.queue.held, "the message goes on")
+                self._shared.limit_reached("paused_messages", error.used, "the message goes on")
             flow.emit(Noted("not_paused", f"{error}"))
             return Verdict("sent_as_it_was")
         self.breakpoints.hit(stopped)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from soth_mitm.config import BreakpointSetting
 from soth_mitm.control import DecisionError
+from soth_mitm.errors import ConfigError
 from soth_mitm.model.events import (
     FlowClosed,
     MessageChanged,
@@ -242,6 +244,54 @@ async def test_more_than_may_be_paused_goes_on_and_says_why(lab: Lab) -> None:
     await debugger.resume_all()
 
 
+async def test_where_the_bytes_are_used_up_it_is_their_limit_that_is_named(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY), paused_bytes=8)
+    first, second, third = await lab.link("plain"), await lab.link("plain"), await lab.link("plain")
+    first.ask(POST)
+    await stopped(debugger)
+    await second.pass_request(POST)
+    (note,) = [note for note in lab.all(Noted) if note.code == "not_paused"]
+    assert note.detail.startswith("5 bytes are held for paused messages, and it has 5 more")
+    counters = lab.running.counters
+    assert (counters.hits["paused_bytes"], counters.hits.get("paused_messages", 0)) == (1, 0)
+    third.ask(third.get())
+    await stopped(debugger, 2)
+    await debugger.resume_all()
+
+
+async def test_without_pause_seconds_a_message_waits_for_the_person(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), pause_seconds=0)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    paused = await stopped(debugger)
+    assert paused.deadline_ns is None
+    assert (await lab.one(Paused)).seconds == 0
+    await debugger.editing(paused.number, True)
+    await debugger.editing(paused.number, False)
+    assert debugger.paused[0].deadline_ns is None
+    await debugger.resume(paused.number)
+    await link.server()
+
+
+async def test_breakpoints_of_settings_that_are_read_again_hold_at_once(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST, expression="path:/mine"))
+    proxy = lab.running
+    setting = BreakpointSetting(expression="path:/theirs", stages=("request",), name="theirs")
+    assert proxy.reload(msgspec.structs.replace(proxy.config, breakpoints=(setting,))) == ("breakpoints",)
+    link = await lab.link("plain")
+    link.ask(link.get(b"/theirs"))
+    assert (await stopped(debugger)).breakpoint == "theirs"
+    await debugger.resume_all()
+    await link.server()
+    await link.pass_response(OK)
+    wrong = msgspec.structs.replace(setting, expression="(")
+    with pytest.raises(ConfigError, match="breakpoint 'theirs'"):
+        proxy.reload(msgspec.structs.replace(proxy.config, breakpoints=(wrong,)))
+    assert proxy.config.breakpoints == (setting,)
+    proxy.reload(msgspec.structs.replace(proxy.config, breakpoints=()))
+    assert [state.breakpoint.expression for state in debugger.breakpoints] == ["path:/mine"]
+
+
 async def test_a_body_over_the_budget_streams_on_behind_a_head_that_can_be_edited(lab: Lab) -> None:
     debugger = await debugging(lab, at(Stage.REQUEST_BODY), hook_body_bytes=1000)
     link = await lab.link("plain")
@@ -290,7 +340,7 @@ async def test_a_breakpoint_for_one_time_stops_once(lab: Lab) -> None:
 async def test_an_expression_is_asked_of_the_message_at_hand(lab: Lab) -> None:
     debugger = await debugging(
         lab,
-        at(Stage.REQUEST, expression="status:200", name="never"),
+        at(Stage.REQUEST, expression="status:200 or method:PUT", name="never"),
         at(Stage.REQUEST_BODY, expression="body:needle", name="body"),
         at(Stage.RESPONSE, expression="header:x-a", name="head"),
     )

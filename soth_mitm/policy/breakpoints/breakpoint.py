@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from soth_mitm.errors import SothError
-from soth_mitm.policy.filters import FilterError, compile_filter
-
-
-class Stage(StrEnum):
-    """Where a message is stopped. Only the stages of bodies hold a body back."""
-
-    REQUEST = "request"
-    """Its head is there; the body streams on behind it."""
-    REQUEST_BODY = "request-body"
-    RESPONSE = "response"
-    RESPONSE_BODY = "response-body"
-    MESSAGE_UP = "message-up"
-    """A message within a stream, from the client."""
-    MESSAGE_DOWN = "message-down"
-
-
-REQUESTS: Final = frozenset((Stage.REQUEST, Stage.REQUEST_BODY))
-RESPONSES: Final = frozenset((Stage.RESPONSE, Stage.RESPONSE_BODY))
-MESSAGES: Final = frozenset((Stage.MESSAGE_UP, Stage.MESSAGE_DOWN))
-BODIES: Final = frozenset((Stage.REQUEST_BODY, Stage.RESPONSE_BODY))
+from soth_mitm.policy.breakpoints.knowable import can_match
+from soth_mitm.policy.breakpoints.stage import Stage
+from soth_mitm.policy.filters import Filter, FilterError, compile_filter
+from soth_mitm.policy.filters.fields import ALIASES, BY_NAME
 
 _SHORT: Final = {
     "req": (Stage.REQUEST,),
     "res": (Stage.RESPONSE,),
-    "response-head": (Stage.RESPONSE,),
     "request-head": (Stage.REQUEST,),
+    "response-head": (Stage.RESPONSE,),
     "message": (Stage.MESSAGE_UP, Stage.MESSAGE_DOWN),
     "messages": (Stage.MESSAGE_UP, Stage.MESSAGE_DOWN),
-    "body": (Stage.REQUEST_BODY, Stage.RESPONSE_BODY),
 }
 """Other words for stages."""
+_WORDS: Final = {**{str(stage): (stage,) for stage in Stage}, **_SHORT}
 
 
 class BreakpointError(SothError):
     """A breakpoint that cannot be understood; the text says what and where."""
 
 
-class Breakpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Breakpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Stops messages that match `expression` at any of `stages`."""
 
     expression: str = ""
@@ -59,6 +42,8 @@ class Breakpoint(msgspec.Struct, frozen=True, kw_only=True):
     once: bool = False
     """It is switched off by its first hit."""
     enabled: bool = True
+    given: bool = False
+    """It comes from the settings or the command line, which keep it."""
 
     @property
     def title(self) -> str:
@@ -67,42 +52,66 @@ class Breakpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str) -> Breakpoint:
-    """Read `EXPR[@STAGE,…]`, as `--break` takes it; without stages, requests are stopped at their head.
+    """Read `[STAGE[,STAGE…]:]EXPR`, as `--break` takes it; stages alone stop every message there.
+
+    Without a stage a request is stopped with its body, or the response where the expression asks for
+    what requests do not have.
 
     Raises:
-        BreakpointError: a stage or the expression cannot be understood.
+        BreakpointError: a stage or the expression cannot be understood; columns count in `text`.
     """
-    expression, at, words = text.rpartition("@")
-    if not at or (words and not all(word.strip().replace("-", "").isalpha() for word in words.split(","))):
-        expression, words = text, ""
-    stages = tuple(dict.fromkeys(stage for word in words.split(",") if word for stage in _stages(word, text)))
-    made = Breakpoint(expression=expression.strip(), stages=stages or (Stage.REQUEST,))
-    check(made)
+    words, colon, rest = text.partition(":")
+    stages = _stages(words, text, alone=not colon)
+    expression, before = (rest, len(words) + 1) if stages else (text, 0)
+    try:
+        wanted = compile_filter(expression)
+    except FilterError as error:
+        raise BreakpointError(f"{text!r}, column {before + error.column + 1}: {error.message}") from error
+    if not stages:
+        stages = (Stage.REQUEST_BODY if can_match(wanted, Stage.REQUEST_BODY) else Stage.RESPONSE_BODY,)
+    made = Breakpoint(expression=expression.strip(), stages=stages)
+    _check_stages(made, wanted)
     return made
 
 
-def _stages(word: str, text: str) -> tuple[Stage, ...]:
-    name = word.strip().lower()
-    if name in _SHORT:
-        return _SHORT[name]
-    try:
-        return (Stage(name),)
-    except ValueError:
-        known = [*(str(stage) for stage in Stage), *_SHORT]
-        near = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f": one of {', '.join(Stage)}"
-        raise BreakpointError(f"breakpoint {text!r}: {word.strip()!r} is no stage{hint}") from None
+def _stages(words: str, text: str, *, alone: bool) -> tuple[Stage, ...]:
+    """Return the stages that a text begins with; none where it is all expression."""
+    names = [word.strip().lower() for word in words.split(",")]
+    if all(name in _WORDS for name in names):
+        return tuple(dict.fromkeys(stage for name in names for stage in _WORDS[name]))
+    wrong = next(name for name in names if name not in _WORDS)
+    near = get_close_matches(wrong, _WORDS, n=1, cutoff=0.8)
+    if len(names) > 1 and any(name in _WORDS for name in names):
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(Stage)}"
+    elif near and not alone and wrong[0].isalpha() and wrong not in BY_NAME and wrong not in ALIASES:
+        hint = f"did you mean {near[0]}? In quotes it is a word"
+    else:
+        return ()
+    raise BreakpointError(f"{text!r}, column {text.lower().find(wrong) + 1}: {wrong!r} is no stage; {hint}")
 
 
 def check(made: Breakpoint) -> None:
     """Make sure that a breakpoint can work.
 
     Raises:
-        BreakpointError: it has no stage, or an expression that cannot be understood.
+        BreakpointError: it has no stage, an expression that cannot be understood, or one that nothing
+            can match at its stages.
     """
     if not made.stages:
         raise BreakpointError(f"breakpoint {made.title!r} stops at no stage: choose at least one")
     try:
-        compile_filter(made.expression)
+        wanted = compile_filter(made.expression)
     except FilterError as error:
         raise BreakpointError(f"breakpoint {made.title!r}: {error}") from error
+    _check_stages(made, wanted)
+
+
+def _check_stages(made: Breakpoint, wanted: Filter) -> None:
+    if any(can_match(wanted, stage) for stage in made.stages):
+        return
+    if can_match(wanted, Stage.RESPONSE):
+        hint = "what it asks for is known from the response on: choose one of its stages"
+    else:
+        hint = "what it asks for is not known while a message is on its way"
+    at = ", ".join(made.stages)
+    raise BreakpointError(f"breakpoint {made.title!r} can stop nothing at {at}: {hint}")

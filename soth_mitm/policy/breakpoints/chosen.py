@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from soth_mitm.policy.breakpoints.breakpoint import BODIES, MESSAGES, Breakpoint, Stage, check
+from soth_mitm.policy.breakpoints.breakpoint import Breakpoint, check
+from soth_mitm.policy.breakpoints.stage import BODIES, MESSAGES, Stage
 from soth_mitm.policy.filters import Filter, compile_filter
 
 if TYPE_CHECKING:
@@ -69,6 +70,17 @@ class BreakpointSet:
         self._hits = {number: hits for number, hits in self._hits.items() if number in taken}
         self._compile()
 
+    def give(self, breakpoints: Sequence[Breakpoint]) -> None:
+        """Replace those of the settings; who is there already keeps its hits, and others stay as they are.
+
+        Raises:
+            BreakpointError: as `set`.
+        """
+        there = {_what(each): each.id for each in self._breakpoints if each.given}
+        named = [msgspec.structs.replace(each, id=there.get(_what(each), 0)) for each in breakpoints]
+        own = [each for each in self._breakpoints if not each.given]
+        self.set((*named, *own))
+
     def pause_everything(self, on: bool) -> None:
         """Stop all requests and responses, or only those that breakpoints name."""
         self.everything = on
@@ -115,6 +127,10 @@ class BreakpointSet:
                 for each in self._breakpoints
             )
             self._compile()
+
+
+def _what(made: Breakpoint) -> tuple[object, ...]:
+    return made.expression, made.stages, made.name
 
 
 def _stages_of(stopped: Breakpoint) -> Iterable[Stage]:

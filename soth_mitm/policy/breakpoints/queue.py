@@ -7,13 +7,17 @@ from typing import Final
 import msgspec
 
 from soth_mitm.errors import SothError
-from soth_mitm.policy.breakpoints.breakpoint import Stage
+from soth_mitm.policy.breakpoints.stage import Stage
 
 SECOND: Final = 1_000_000_000
 
 
 class QueueFullError(SothError):
     """So many messages are paused that another one cannot be; it goes on."""
+
+    def __init__(self, limit: str, used: int, text: str) -> None:
+        super().__init__(f"{text} (limits.{limit})")
+        self.limit, self.used = limit, used
 
 
 class Pause(msgspec.Struct):
@@ -42,12 +46,16 @@ class PauseQueue:
     """The paused messages of a run, oldest first, within two budgets: their number, and bytes held."""
 
     def __init__(self, *, most: int, most_bytes: int, seconds: float) -> None:
-        self.most, self.most_bytes, self.seconds = most, most_bytes, seconds
+        self.limit(most, most_bytes, seconds=seconds)
         self._pauses: dict[int, Pause] = {}
         self._count = 0
         self.held = 0
         """Bytes held."""
         self.revision = 0
+
+    def limit(self, most: int, most_bytes: int, *, seconds: float) -> None:
+        """Set the budgets, and how long a message is paused; what is paused already stays so."""
+        self.most, self.most_bytes, self.seconds = most, most_bytes, seconds
 
     def __len__(self) -> int:
         return len(self._pauses)
@@ -59,9 +67,11 @@ class PauseQueue:
             QueueFullError: there are as many as may be, or their bodies are too large together.
         """
         if len(self._pauses) >= self.most:
-            raise QueueFullError(f"{self.most} messages are paused already (limits.paused_messages)")
+            used = len(self._pauses)
+            raise QueueFullError("paused_messages", used, f"{used} messages are paused already")
         if self.held + size > self.most_bytes:
-            raise QueueFullError(f"{self.held} bytes are held for paused messages (limits.paused_bytes)")
+            text = f"{self.held:,} bytes are held for paused messages, and it has {size:,} more"
+            raise QueueFullError("paused_bytes", self.held, text)
         self._count += 1
         deadline = now + int(self.seconds * SECOND) if self.seconds > 0 else None
         pause = Pause(self._count, flow, stage, name, now, deadline, size)

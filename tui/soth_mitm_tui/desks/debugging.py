@@ -34,8 +34,6 @@ class Debugging(Desk):
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
-        self._given: frozenset[int] = frozenset()
-        """Ids of the breakpoints of the command line and the settings, which are not kept again."""
         self._deleted: list[tuple[int, Breakpoint]] = []
         self._paused: tuple[PausedMessage, ...] = ()
         self._seen = -1
@@ -157,20 +155,19 @@ class Debugging(Desk):
             return
         given = [state.breakpoint for state in debugger.breakpoints]
         kept: list[Breakpoint] = self.app.state.get_as("breakpoints", "list", list[Breakpoint], [])
-        fresh = [msgspec.structs.replace(each, id=0) for each in kept]
+        fresh = [msgspec.structs.replace(each, id=0, given=False) for each in kept]
         try:
-            states = await debugger.set_breakpoints((*given, *fresh))
+            await debugger.set_breakpoints((*given, *fresh))
         except Exception as error:
             self.app.notify(
                 printable(f"The kept breakpoints are not set: {error}", 300), severity="warning", markup=False
             )
-            states = await debugger.set_breakpoints(given)
-        self._given = frozenset(state.breakpoint.id for state in states[: len(given)])
+            await debugger.set_breakpoints(given)
         await debugger.attach()
 
     async def _set(self, breakpoints: Sequence[Breakpoint]) -> None:
         states = await self._debugger.set_breakpoints(tuple(breakpoints))
-        kept = [state.breakpoint for state in states if state.breakpoint.id not in self._given]
+        kept = [state.breakpoint for state in states if not state.breakpoint.given]
         self.app.state.set("breakpoints", "list", kept or None)
         screen = self._screen
         if screen is not None:

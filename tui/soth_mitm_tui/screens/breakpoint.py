@@ -9,8 +9,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from soth_mitm.errors import SothError
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
-from soth_mitm.policy.filters import FilterError, compile_filter, explain
+from soth_mitm.policy.breakpoints.breakpoint import check
+from soth_mitm.policy.filters import compile_filter, explain
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.debugging import STAGES
@@ -87,12 +89,14 @@ class BreakpointScreen(ModalScreen[None]):
         self._judge()
 
     def _judge(self) -> None:
+        text = self.expression.value.strip()
         try:
-            wanted = compile_filter(self.expression.value)
-        except FilterError as error:
+            wanted = compile_filter(text)
+            check(self._made_now)
+        except SothError as error:
             self._say(str(error), wrong=True)
             return
-        what = f"where {explain(self.expression.value)}" if wanted else "every message"
+        what = f"where {explain(text)}" if wanted else "every message"
         self._say(f"Stops {what}, at the stages below")
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
@@ -118,6 +122,7 @@ class BreakpointScreen(ModalScreen[None]):
         else:
             self._stages ^= {Stage(entry.id)}
         self.ticks.set_entries(self._entries())
+        self._judge()
 
     def action_down(self) -> None:
         """Go to the next line."""
@@ -137,17 +142,20 @@ class BreakpointScreen(ModalScreen[None]):
         """Whether a key is not text that is being typed."""
         return action_id not in ("breakpoint.switch",) or self.ticks.has_focus
 
-    async def action_keep(self) -> None:
-        """Hand the breakpoint over; what is wrong with it is said, and what was typed stays."""
-        made = msgspec.structs.replace(
+    @property
+    def _made_now(self) -> Breakpoint:
+        return msgspec.structs.replace(
             self._made,
             expression=self.expression.value.strip(),
             name=self.named.value.strip(),
             stages=tuple(stage for stage in STAGES if stage in self._stages),
             once=self._once,
         )
+
+    async def action_keep(self) -> None:
+        """Hand the breakpoint over; what is wrong with it is said, and what was typed stays."""
         try:
-            await self._take(made)
+            await self._take(self._made_now)
         except Exception as error:
             self._say(str(error), wrong=True)
         else:

@@ -82,6 +82,8 @@ def _entry(state: BreakpointState) -> Entry:
     expression = printable(made.expression) or "everything"
     label = printable(made.name) or expression
     once = "once · " if made.once else ""
+    if made.given:
+        once += "of the settings · "
     hits = "no hit yet" if not state.hits else "1 hit" if state.hits == 1 else f"{state.hits:,} hits"
     shown = f"  {expression}" if made.name else ""
     return Entry(
