@@ -32,6 +32,8 @@ PANES = {
     "prompt": "A line of text",
     "breakpoints": "The breakpoints",
     "breakpoint": "A breakpoint",
+    "edit": "The editor of a message",
+    "grid": "The rows of the editor: header fields, query, form, cookies",
     "app": "Everywhere",
 }
 HEAD = """\

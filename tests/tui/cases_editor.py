@@ -167,3 +167,56 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert draft_of(staged).body == b'{"sku": "A-7", "qty": 33}'
     await staged.until(lambda: "edited" in staged.shown(staged.main.paused))
     assert not staged.control.debugger.paused[0].editing
+
+
+# --- rows
+
+
+async def in_headers(staged: Stage, *fields: tuple[bytes, bytes]) -> EditScreen:
+    """Open the editor at the header fields, with the cursor on the value of the first."""
+    screen = await opened(staged)
+    screen.sheet.change("test", fields=fields or ((b"a", b"1"), (b"b", b"2"), (b"a", b"3")))
+    await staged.press("f5", "f5", "f5")
+    assert screen.name_shown == "Headers"
+    return screen
+
+
+@case("grid.edit")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await in_headers(staged)
+    await staged.press("down", key, "backspace", "9", "enter")
+    assert screen.sheet.parts.fields == ((b"a", b"1"), (b"b", b"9"), (b"a", b"3"))
+    await staged.press(key, "x", "escape")
+    assert screen.sheet.parts.fields[1] == (b"b", b"9"), "escape puts back what was there"
+
+
+@case("grid.add")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await in_headers(staged)
+    await staged.press(key, "c", "tab", "4", "enter")
+    assert screen.sheet.parts.fields == ((b"a", b"1"), (b"c", b"4"), (b"b", b"2"), (b"a", b"3"))
+
+
+@case("grid.remove")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await in_headers(staged)
+    await staged.press(key)
+    assert screen.sheet.parts.fields == ((b"b", b"2"), (b"a", b"3"))
+    await staged.press("ctrl+z")
+    assert screen.sheet.parts.fields[0] == (b"a", b"1")
+
+
+@case("grid.later")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await in_headers(staged)
+    await staged.press(key)
+    assert screen.sheet.parts.fields == ((b"b", b"2"), (b"a", b"1"), (b"a", b"3"))
+    await staged.press(key, key)
+    assert "It is the last row" in toasts(staged)
+
+
+@case("grid.earlier")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await in_headers(staged)
+    await staged.press("down", "down", key)
+    assert screen.sheet.parts.fields == ((b"a", b"1"), (b"a", b"3"), (b"b", b"2"))

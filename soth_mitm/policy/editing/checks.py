@@ -50,9 +50,16 @@ def faults(draft: Draft, *, original: Draft | None = None) -> tuple[Fault, ...]:
     else:
         found.extend(_status_line(draft, original))
     known = frozenset(() if original is None or isinstance(original, MessageDraft) else original.fields)
-    for number, line in enumerate(draft.fields, 1):
-        found.extend(_field(line, number, known=line in known))
-    return tuple(found)
+    return (*found, *faults_of_fields(draft.fields, known=known))
+
+
+def faults_of_fields(
+    fields: tuple[FieldLine, ...], *, known: frozenset[FieldLine] = frozenset()
+) -> tuple[Fault, ...]:
+    """Return what is wrong with header fields, as in `faults`; `known` are those of the original."""
+    return tuple(
+        fault for number, line in enumerate(fields, 1) for fault in _field(line, number, known=line in known)
+    )
 
 
 def _request_line(draft: RequestDraft, original: Draft | None) -> Iterator[Fault]:

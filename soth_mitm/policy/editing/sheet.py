@@ -76,9 +76,10 @@ class Sheet:
         self._same = ""
         if not isinstance(self.original, MessageDraft):
             self._was = content(self.original, most=most)
-        self._first = _parts(self.original, self._was.data)
+        self.first = _parts(self.original, self._was.data)
+        """The parts of the original."""
         data = self._data_of(draft, most)
-        self.parts = self._first if draft == self.original else _parts(draft, data)
+        self.parts = self.first if draft == self.original else _parts(draft, data)
 
     def _data_of(self, draft: Draft, most: int) -> bytes:
         if isinstance(draft, MessageDraft) or isinstance(self.original, MessageDraft):
@@ -134,7 +135,7 @@ class Sheet:
     @property
     def edited(self) -> bool:
         """Whether anything is not as in the original."""
-        return self.parts != self._first
+        return self.parts != self.first
 
     @property
     def changed(self) -> bool:
@@ -181,7 +182,7 @@ class Sheet:
         if not self.edited:
             return False
         self._before.append(self.parts)
-        self._take(self._first, "undo", "")
+        self._take(self.first, "undo", "")
         return True
 
     def trouble(self, view: str, words: str) -> None:

@@ -22,7 +22,7 @@ from soth_mitm_tui.actions.debugger import (
     PAUSED_ACTIONS,
 )
 from soth_mitm_tui.actions.detail import DETAIL_ACTIONS, SEARCH_ACTIONS
-from soth_mitm_tui.actions.editor import EDIT_ACTIONS, EDIT_FLOW_ACTIONS
+from soth_mitm_tui.actions.editor import EDIT_ACTIONS, EDIT_FLOW_ACTIONS, GRID_ACTIONS
 from soth_mitm_tui.actions.filtering import FILTER_ACTIONS, SAVED_ACTIONS
 from soth_mitm_tui.actions.flows import (
     COLUMNS_ACTIONS,
@@ -64,6 +64,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *BREAKPOINTS_ACTIONS,
     *BREAKPOINT_ACTIONS,
     *EDIT_ACTIONS,
+    *GRID_ACTIONS,
     *APP_ACTIONS,
     *DEBUG_APP_ACTIONS,
 )
@@ -90,6 +91,7 @@ PANES: Final = {
     "breakpoints": "Breakpoints",
     "breakpoint": "A breakpoint",
     "edit": "The editor",
+    "grid": "Rows of the editor",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

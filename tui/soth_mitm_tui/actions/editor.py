@@ -34,3 +34,11 @@ EDIT_ACTIONS: Final[tuple[Action, ...]] = (
     Action("edit.help", "f1", "help", "Show every key of the editor.", VIEW, show=True),
     Action("edit.keep", "escape", "back", "Go back, and keep the edits for later.", MOVE, show=True),
 )
+
+GRID_ACTIONS: Final[tuple[Action, ...]] = (
+    Action("grid.edit", "enter", "edit", "Edit the name or the value; enter keeps it.", EDIT, show=True),
+    Action("grid.add", "n", "new", "Add a row below.", EDIT, show=True),
+    Action("grid.remove", "d", "delete", "Delete the row; ctrl+z puts it back.", EDIT, show=True),
+    Action("grid.later", "J", "move down", "Move the row down.", EDIT, show=True),
+    Action("grid.earlier", "K", "move up", "Move the row up.", EDIT),
+)

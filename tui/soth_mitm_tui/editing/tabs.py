@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm_tui.editing.body_view import BodyView
+from soth_mitm_tui.editing.grid_view import CookiesView, FormView, HeadersView, QueryView
 from soth_mitm_tui.editing.line_view import LineForm
 from soth_mitm_tui.editing.raw_view import RawView
 from soth_mitm_tui.widgets.tabs import Tabs
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from soth_mitm_tui.editing.view import View
     from soth_mitm_tui.lines import Span
 
-VIEWS: Final[tuple[type[View], ...]] = (LineForm, BodyView, RawView)
+VIEWS: Final[tuple[type[View], ...]] = (
+    LineForm,
+    HeadersView,
+    QueryView,
+    FormView,
+    CookiesView,
+    BodyView,
+    RawView,
+)
 
 
 def views_of(sheet: Sheet, most: int) -> dict[str, type[View]]:

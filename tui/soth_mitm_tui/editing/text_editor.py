@@ -138,7 +138,7 @@ class TextEditor(LineScroll):
         for start, stop, style in self._overlays(number):
             start, stop = max(0, start - first), min(stop - first, len(shown) + 1)
             if start < stop:
-                strip = _over(strip, _cells(shown, start), _cells(shown, stop), style)
+                strip = laid_over(strip, _cells(shown, start), _cells(shown, stop), style)
         side = self._side if first == 0 else 0
         return strip.crop_extend(side, side + room, base)
 
@@ -225,7 +225,7 @@ def _cells(text: str, char: int) -> int:
     return cells_before(text, char) + max(0, char - len(text))
 
 
-def _over(strip: Strip, start: int, stop: int, style: Style) -> Strip:
+def laid_over(strip: Strip, start: int, stop: int, style: Style) -> Strip:
     """Lay a style over some cells of a strip."""
     if stop > strip.cell_length:
         strip = strip.extend_cell_length(stop)
