@@ -9,6 +9,7 @@ import msgspec
 from soth_mitm.hooks.decisions import Abort, Change, Decision, Drop, MessageDecision, Replace, Respond
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
+from soth_mitm.net.decoded import decoded
 from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import MessageDraft, ResponseDraft
 
@@ -56,16 +57,19 @@ class Breaking:
 
     async def _ask(self, turn: Turn, at_head: Stage, at_body: Stage) -> Decision | None:
         """Stop a message once: at its body where that is asked for and can be held, else at its head."""
-        breakpoints = self._pauses.breakpoints
+        breakpoints, most = self._pauses.breakpoints, self._pauses.limits.hook_body_bytes
         body: bytes | None = None
         stage, stopped = at_body, None
         if not turn.streams and breakpoints.may_stop(turn.subject, at_body):
             try:
                 body = await turn.message.body()
-                turn.subject.has_body(turn.direction, body)
+                if breakpoints.asks_body(at_body):
+                    plain = await decoded(body, turn.draft(body).fields, most=most)
+                    turn.subject.has_body(turn.direction, plain)
             except BodyTooLarge as error:
                 turn.flow.emit(Noted("body_not_held", f"{error}: only its head can be edited"))
             stopped = breakpoints.match(turn.subject, at_body)
+            turn.subject.has_body(turn.direction, None)
         if stopped is None:
             stage, stopped = at_head, breakpoints.match(turn.subject, at_head)
         if stopped is None or not self._pauses.active:

@@ -16,7 +16,7 @@ from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from soth_mitm.config import Config
+    from soth_mitm.config import Config, Limits
     from soth_mitm.model.events import Direction, Outcome
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -92,6 +92,11 @@ class Pauses:
     def revision(self) -> int:
         """A number that is another one after each change."""
         return self.queue.revision + self.breakpoints.revision + self.edits
+
+    @property
+    def limits(self) -> Limits:
+        """The budgets in force."""
+        return self._shared.config.limits
 
     @property
     def active(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -353,6 +354,48 @@ async def test_an_expression_is_asked_of_the_message_at_hand(lab: Lab) -> None:
     link.ask(b"POST / HTTP/1.1\r\n" + SITE + b"Content-Length: 6\r\n\r\nneedle")
     assert (await stopped(debugger)).breakpoint == "body"
     await debugger.resume_all()
+
+
+CODED = gzip.compress(b"hay, and a needle", mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("body", "stops"),
+    [
+        (CODED, True),
+        (CODED[:-9], True),
+        (b"no gzip, a needle", True),
+        (gzip.compress(b"hay", mtime=0), False),
+    ],
+    ids=["whole", "cut off", "not coded", "other"],
+)
+async def test_a_body_is_asked_without_its_codings(lab: Lab, body: bytes, stops: bool) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY, expression="body:needle"))
+    link = await lab.link("plain")
+    raw = b"POST / HTTP/1.1\r\n" + SITE + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    link.ask(raw + body)
+    if stops:
+        paused = await stopped(debugger)
+        assert isinstance(paused.original, RequestDraft)
+        assert paused.original.body == body, "what goes on is coded as it came"
+        await debugger.resume(paused.number)
+    await (await link.server()).same(raw + body)
+    assert len(lab.all(Paused)) == stops
+
+
+async def test_of_a_body_that_unpacks_to_too_much_the_beginning_is_asked(lab: Lab) -> None:
+    debugger = await debugging(
+        lab, at(Stage.REQUEST_BODY, expression="body:needle"), hook_body_bytes=1_000_000
+    )
+    link = await lab.link("plain")
+    for text in (b"x" * 2_000_000 + b"needle", b"needle" + b"x" * 2_000_000):
+        body = gzip.compress(text, 1, mtime=0)
+        raw = b"POST / HTTP/1.1\r\n" + SITE + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+        link.ask(raw % len(body) + body)
+        if text.startswith(b"needle"):
+            await debugger.resume((await stopped(debugger)).number)
+        await (await link.server()).same(raw % len(body) + body)
+        await link.pass_response(OK)
 
 
 async def test_a_request_may_be_sent_to_another_place(lab: Lab, route: str) -> None:

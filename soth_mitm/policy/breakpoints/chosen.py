@@ -10,6 +10,7 @@ import msgspec
 from soth_mitm.policy.breakpoints.breakpoint import Breakpoint, check
 from soth_mitm.policy.breakpoints.stage import BODIES, MESSAGES, Stage
 from soth_mitm.policy.filters import Filter, compile_filter
+from soth_mitm.policy.filters.deep import Scope
 
 if TYPE_CHECKING:
     from soth_mitm.policy.subject import Subject
@@ -109,6 +110,12 @@ class BreakpointSet:
     def asks(self, *stages: Stage) -> bool:
         """Whether any breakpoint is set for one of the stages."""
         return any(stage in self._by_stage for stage in stages)
+
+    def asks_body(self, stage: Stage) -> bool:
+        """Whether any breakpoint for a stage asks what stands in a body."""
+        return any(
+            term.scope is Scope.BODY for _, wanted in self._by_stage.get(stage, ()) for term in wanted.deep
+        )
 
     def match(self, subject: Subject, stage: Stage) -> Breakpoint | None:
         """Return the first breakpoint that stops the message at hand here."""
