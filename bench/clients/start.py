@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bench.clients import echo, kept, stream, streams
+from bench.clients import calls, echo, kept, stream, streams
 from bench.processes import ROOT, BenchError, clean_environment
 from bench.stats import tails
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.clients.route import Route
 
 OWN = "our own (bench/clients)"
@@ -72,7 +74,7 @@ def _say(argv: list[str], seconds: float) -> str:
 
 def own_client(
     module: str,
-    task: echo.Task | kept.Task | stream.Task | streams.Task,
+    task: calls.Task | echo.Task | kept.Task | stream.Task | streams.Task,
     report: type[R],
     *,
     seconds: float,
@@ -92,8 +94,17 @@ def _through(route: Route, folder: Path) -> list[str]:
     return ["proxychains4", "-q", "-f", str(config)]
 
 
-def h2load(route: Route, folder: Path, *, clients: int, streams: int, seconds: float) -> kept.Report:
-    """Run h2load on one thread for whole seconds, at least one.
+def h2load(
+    route: Route,
+    folder: Path,
+    *,
+    clients: int,
+    streams: int,
+    seconds: float,
+    body: Path | None = None,
+    headers: Sequence[str] = (),
+) -> kept.Report:
+    """Run h2load on one thread for whole seconds, at least one; with a body each request is a POST of it.
 
     Raises:
         BenchError: it failed, or its report cannot be read.
@@ -102,6 +113,8 @@ def h2load(route: Route, folder: Path, *, clients: int, streams: int, seconds: f
     log.unlink(missing_ok=True)
     whole = max(round(seconds), 1)
     load = ["h2load", f"-c{clients}", f"-m{streams}", f"-D{whole}", "--log-file", str(log)]
+    load += [f"--data={body}"] if body else []
+    load += [f"--header={header}" for header in headers]
     done = subprocess.run(
         [*_through(route, folder), *load, f"https://127.0.0.1:{route.port}{route.path}"],
         capture_output=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench.lanes import (
     app,
     fresh,
+    grpc,
     http,
     http2,
     inside,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LANES: tuple[Lane, ...] = (
     *http.LANES,
     *http2.LANES,
+    *grpc.LANES,
     *fresh.LANES,
     *tunnel.LANES,
     *sse.LANES,

@@ -1,9 +1,10 @@
-"""The bench's own origin: `python -m bench.origin.server CHAIN KEY HTTP_PORT HTTPS_PORT`.
+"""The bench's own origin: `python -m bench.origin.server CHAIN KEY HTTP_PORT HTTPS_PORT GRPC_PORT`.
 
 GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/sse`
 is an event stream: `EVENTS` events, one each `INTERVAL` seconds, each holding the monotonic time at
 which it was written, in nanoseconds; `/sse-slow` is one of `SLOW_EVENTS`, one each second. `/echo` is a
-WebSocket that sends back each message: unfragmented ones, each of less than 64 KiB.
+WebSocket that sends back each message: unfragmented ones, each of less than 64 KiB. On the last port, every
+gRPC call gets its messages back (`bench/origin/grpc.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from typing import cast
 
+from bench.origin.grpc import Calls
 from soth_mitm.net.loops import run
 
 EVENTS = 50
@@ -143,15 +145,19 @@ class _Connection(asyncio.Protocol):
             self._timer = loop.call_later(interval, self._event, number + 1, most, interval)
 
 
-async def serve(chain: str, key: str, http_port: int, https_port: int) -> None:
-    """Serve on both ports until the process is ended."""
+async def serve(chain: str, key: str, http_port: int, https_port: int, *, grpc_port: int) -> None:
+    """Serve on all ports until the process is ended."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
+    with_http2 = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with_http2.load_cert_chain(chain, key)
+    with_http2.set_alpn_protocols(["h2"])
     loop = asyncio.get_running_loop()
     plain = await loop.create_server(_Connection, "127.0.0.1", http_port, backlog=1024)
     secure = await loop.create_server(_Connection, "127.0.0.1", https_port, ssl=context, backlog=1024)
-    await asyncio.gather(plain.serve_forever(), secure.serve_forever())
+    calls = await loop.create_server(Calls, "127.0.0.1", grpc_port, ssl=with_http2, backlog=1024)
+    await asyncio.gather(plain.serve_forever(), secure.serve_forever(), calls.serve_forever())
 
 
 if __name__ == "__main__":
-    run(serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    run(serve(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:5]), grpc_port=int(sys.argv[5])))

@@ -35,6 +35,7 @@ class Origin:
     https_port: int
     own_http_port: int
     own_https_port: int
+    own_grpc_port: int
     http2_port: int = 0
     """HTTP/2 over TLS; 0 where nginx is not there."""
 
@@ -103,13 +104,14 @@ def _write_files(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _own(folder: Path, files: CertificateFiles) -> Iterator[tuple[int, int]]:
-    (http_port, https_port), log = free_ports(2), folder / "origin.log"
+def _own(folder: Path, files: CertificateFiles) -> Iterator[tuple[int, int, int]]:
+    ports, log = free_ports(3), folder / "origin.log"
     argv = [sys.executable, "-m", "bench.origin.server", str(files.chain), str(files.key)]
-    with child([*argv, str(http_port), str(https_port)], log=log) as process:
-        wait_for_port(http_port, process, log)
-        wait_for_port(https_port, process, log)
-        yield http_port, https_port
+    with child([*argv, *map(str, ports)], log=log) as process:
+        for port in ports:
+            wait_for_port(port, process, log)
+        http_port, https_port, grpc_port = ports
+        yield http_port, https_port, grpc_port
 
 
 @contextlib.contextmanager
@@ -118,9 +120,9 @@ def running_origin(folder: Path, *, own: bool = False) -> Iterator[Origin]:
     files = make_certificate(folder)
     nginx = None if own else find_nginx()
     with contextlib.ExitStack() as stack:
-        own_http, own_https = stack.enter_context(_own(folder, files))
+        ports = stack.enter_context(_own(folder, files))
         if nginx is None:
-            yield Origin(OWN, own_http, own_https, own_http, own_https)
+            yield Origin(OWN, *ports[:2], *ports)
             return
         _write_files(folder / "files")
         (http_port, https_port, http2_port), log = free_ports(3), folder / "nginx.log"
@@ -130,4 +132,4 @@ def running_origin(folder: Path, *, own: bool = False) -> Iterator[Origin]:
         process = stack.enter_context(child([nginx, "-p", str(folder), "-c", str(config)], log=log))
         wait_for_port(https_port, process, log)
         name = nginx_version(nginx)
-        yield Origin(name, http_port, https_port, own_http, own_https, http2_port)
+        yield Origin(name, http_port, https_port, *ports, http2_port)

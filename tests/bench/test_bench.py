@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.lane import DIRECT, OURS, PEER, Goal, Lane, Relation, Rounds, Sample, Verdict
+from bench.origin.grpc import DATA, END_HEADERS, END_STREAM, HEADERS, Frames, frame, message
 from bench.report import HEAD, document, figure_rows, not_run, table, tail_rows
 from bench.setting import Bench
 from bench.stats import differences, percentile, ratios, short, spread, tails
@@ -133,6 +134,15 @@ def test_a_table_lines_its_columns_up_with_numbers_to_the_right() -> None:
     assert lines[2][lines[0].index(OURS) + len(OURS) - 1] == "x"
 
 
+def test_frames_are_told_however_the_bytes_come() -> None:
+    sent = b"preface" + frame(HEADERS, END_HEADERS, 1) + frame(DATA, END_STREAM, 1, message(b"hello"))
+    whole = [(HEADERS, END_HEADERS, 1, b""), (DATA, END_STREAM, 1, b"\0\0\0\0\5hello")]
+    for size in range(1, len(sent) + 1):
+        frames = Frames(len(b"preface"))
+        found = [each for at in range(0, len(sent), size) for each in frames.feed(sent[at : at + size])]
+        assert found == whole
+
+
 def test_the_list_names_every_lane_with_what_it_must_reach() -> None:
     done = run_bench("--list")
     assert done.returncode == 0, done.stderr
@@ -150,13 +160,18 @@ def test_a_lane_that_does_not_exist_is_refused_with_the_way_to_the_list() -> Non
 
 @pytest.mark.slow
 def test_the_direct_path_is_measured_without_any_program_from_outside() -> None:
-    lanes = "mitm-1k,plain-1k,new-tls,added-latency"
+    lanes = "mitm-1k,plain-1k,grpc-stream,new-tls,added-latency"
     options = ("--only", "direct", "--client", "own", "--own-origin", "--seconds", "0.3", "--lanes", lanes)
     done = run_bench(*options, "--no-json")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith(tuple(lanes.split(",")))]
     direct = {(row[0], row[1]): row[4] for row in rows if len(row) > 8 and row[2] == row[3] == "-"}
-    for key in (("mitm-1k", "req/s"), ("plain-1k", "req/s"), ("new-tls", "conn/s")):
+    for key in (
+        ("mitm-1k", "req/s"),
+        ("plain-1k", "req/s"),
+        ("grpc-stream", "echo/s"),
+        ("new-tls", "conn/s"),
+    ):
         assert float(direct[key].replace(",", "")) > 1
     assert "errors" not in done.stdout
     assert "failed" not in done.stdout
