@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 from soth_mitm.policy.editing import RequestDraft
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.screens.edit import EditScreen
@@ -36,6 +40,17 @@ async def changed(staged: Stage) -> EditScreen:
     await staged.press("down", "down", "end", "3")
     assert screen.sheet.parts.data == b'{"sku": "A-7", "qty": 33}'
     return screen
+
+
+@contextmanager
+def own_editor(staged: Stage, command: str) -> Iterator[None]:
+    """Have an editor of the person's own, and a terminal that can be handed to it."""
+    os.environ["EDITOR"] = command
+    staged.app.suspend = nullcontext  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        del os.environ["EDITOR"]
 
 
 @case("flow.edit")
@@ -93,6 +108,17 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("ctrl+s")
     await staged.until(lambda: staged.screen is staged.main)
     assert staged.control.debugger.ended == [(1, "answered 200")]
+
+
+@case("edit.external")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    screen = await opened(staged)
+    await staged.press(key)
+    assert "No editor is set" in staged.shown(), "it says which variables name one"
+    with own_editor(staged, "sed -i s/3/7/"):
+        await staged.press(key)
+        await staged.until(lambda: screen.sheet.edited)
+    assert screen.sheet.parts.data == b'{"sku": "A-7", "qty": 7}'
 
 
 @case("edit.undo")

@@ -42,7 +42,7 @@ def parse_once(
 def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Show times in UTC, keep the cursor still, and take no setting from the surroundings."""
     monkeypatch.setenv("TZ", "UTC")
-    for name in ("TMUX", "STY", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
+    for name in ("TMUX", "STY", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)

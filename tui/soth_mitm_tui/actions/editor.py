@@ -15,6 +15,18 @@ EDIT_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
 
 EDIT_ACTIONS: Final[tuple[Action, ...]] = (
     Action("edit.send", "ctrl+s", "send", "Send the message as it now is.", EDIT, show=True, priority=True),
+    Action("edit.keep", "escape", "back", "Go back, and keep the edits for later.", MOVE, show=True),
+    Action("edit.next", "f6", "next tab", "Go to the next tab.", MOVE, show=True),
+    Action("edit.previous", "f5", "previous tab", "Go to the tab before.", MOVE),
+    Action(
+        "edit.external",
+        "f4",
+        "$EDITOR",
+        "Open the body in your own editor, or the whole message from a tab of its head.",
+        EDIT,
+        show=True,
+    ),
+    Action("edit.answer", "f3", "answer", "Write a response in the place of the server.", EDIT, show=True),
     Action(
         "edit.as-typed",
         "f2",
@@ -23,16 +35,12 @@ EDIT_ACTIONS: Final[tuple[Action, ...]] = (
         EDIT,
         show=True,
     ),
-    Action("edit.answer", "f3", "answer", "Write a response in the place of the server.", EDIT, show=True),
     Action("edit.undo", "f8", "undo edits", "Make all as it was; ctrl+z takes it back.", EDIT, show=True),
     Action("edit.drop", "f9", "drop", "Send nothing on.", EDIT, show=True),
     Action("edit.step-back", "ctrl+z", "step back", "Take back the last change.", EDIT),
     Action("edit.lay-out", "f7", "lay out", "Lay the JSON of the body out over lines.", EDIT),
     Action("edit.copy", "f12", "copy", "Copy what is selected, or the whole message.", EDIT),
-    Action("edit.next", "f6", "next tab", "Go to the next tab.", VIEW, show=True),
-    Action("edit.previous", "f5", "previous tab", "Go to the tab before.", VIEW),
     Action("edit.help", "f1", "help", "Show every key of the editor.", VIEW, show=True),
-    Action("edit.keep", "escape", "back", "Go back, and keep the edits for later.", MOVE, show=True),
 )
 
 GRID_ACTIONS: Final[tuple[Action, ...]] = (

@@ -24,6 +24,20 @@ if TYPE_CHECKING:
 SLICE: Final = 400
 """Tokens of JSON that are judged at once; some 1 ms."""
 
+SUFFIXES: Final = {
+    b"text/html": ".html",
+    b"text/xml": ".xml",
+    b"application/xml": ".xml",
+    b"text/css": ".css",
+    b"text/javascript": ".js",
+    b"application/javascript": ".js",
+    b"application/graphql": ".graphql",
+    b"text/csv": ".csv",
+    b"text/markdown": ".md",
+    b"application/yaml": ".yaml",
+}
+"""How files of a type are called, so that an editor knows what it is."""
+
 _BETWEEN: Final = 0.002
 
 
@@ -85,6 +99,19 @@ class BodyView(View):
         if kind == "markup":
             return markup_tint
         return code_tint if b"script" in named or b"css" in named else plain_tint
+
+    def outside(self) -> tuple[bytes, str]:
+        """Return the text as it is laid out here."""
+        text = self.editor.text
+        suffix = ".json" if self.is_json else SUFFIXES.get(essence(self.sheet.content_type), ".txt")
+        return text.encode("utf-8", "surrogatepass"), suffix
+
+    def take(self, data: bytes) -> None:
+        """Take another text; a line end at the very end that an editor adds by itself is not taken."""
+        text = data.decode("utf-8")
+        if text.endswith("\n") and not self.editor.text.endswith("\n"):
+            text = text[:-1]
+        self.editor.put(text)
 
     def on_text_editor_edited(self, event: TextEditor.Edited) -> None:
         """Write what is typed into the sheet."""

@@ -191,6 +191,11 @@ class Buffer:
         first, last = self.lines[start.line][start.column :], self.lines[stop.line][: stop.column]
         return "\n".join([first, *self.lines[start.line + 1 : stop.line], last])
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._back)
+
     def undo(self) -> bool:
         """Take a step back; False where there is none."""
         return self._turn(self._back, self._forth, forth=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from soth_mitm.policy.editing.rawtext import RawHead, read_raw, write_raw
-from soth_mitm.policy.editing.wording import Wording, worded
 from soth_mitm.text import human_size
+from soth_mitm_tui.editing.raw import raw_of, take_raw
 from soth_mitm_tui.editing.text_editor import TextEditor, plain_tint
 from soth_mitm_tui.editing.view import View
 from soth_mitm_tui.tint import json_tint
@@ -16,35 +15,8 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from soth_mitm.policy.editing.sheet import Sheet
+    from soth_mitm.policy.editing.wording import Wording
     from soth_mitm_tui.lines import Span
-
-
-def raw_of(sheet: Sheet, *, most: int) -> tuple[str, Wording | None]:
-    """Return a message as one text, and how its body is written; None where the text ends with the head."""
-    parts = sheet.parts
-    first = (parts.method, parts.target) if sheet.is_request else (parts.status, parts.reason)
-    fits = sheet.has_body and len(parts.data) <= most
-    text = worded(parts.data, sheet.content_type) if fits else None
-    head = RawHead(first, parts.fields)
-    raw = write_raw(
-        head, sheet.version, response=sheet.is_response, body=text.text if text is not None else None
-    )
-    return raw, text.wording if text is not None else None
-
-
-def take_raw(sheet: Sheet, text: str, wording: Wording | None) -> dict[str, object]:
-    """Return the parts that a text means.
-
-    Raises:
-        ValueError: the body cannot be written in its character set.
-    """
-    head, body = read_raw(text, response=sheet.is_response, known=sheet.parts.fields)
-    one, two = head.first
-    parts: dict[str, object] = {"fields": head.fields}
-    parts |= {"method": one, "target": two} if sheet.is_request else {"status": one, "reason": two}
-    if wording is not None:
-        parts["data"] = wording.write(body)
-    return parts
 
 
 class RawView(View):
@@ -88,6 +60,14 @@ class RawView(View):
         if not colon or not name or " " in name or "<" in name:
             return plain_tint(text)
         return ((name, "key"), (colon, "muted"), (value, "text"))
+
+    def outside(self) -> tuple[bytes, str]:
+        """Return the text as it is here."""
+        return self.editor.text.encode("utf-8", "surrogatepass"), ".http"
+
+    def take(self, data: bytes) -> None:
+        """Take another text."""
+        self.editor.put(data.decode("utf-8"))
 
     def on_text_editor_edited(self, event: TextEditor.Edited) -> None:
         """Read what is typed."""

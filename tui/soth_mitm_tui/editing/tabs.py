@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm_tui.editing.body_view import BodyView
+from soth_mitm_tui.editing.changes_view import ChangesView
 from soth_mitm_tui.editing.grid_view import CookiesView, FormView, HeadersView, QueryView
+from soth_mitm_tui.editing.hex_view import HexView
 from soth_mitm_tui.editing.line_view import LineForm
+from soth_mitm_tui.editing.outside_view import OutsideView
 from soth_mitm_tui.editing.raw_view import RawView
 from soth_mitm_tui.widgets.tabs import Tabs
 
@@ -25,7 +28,10 @@ VIEWS: Final[tuple[type[View], ...]] = (
     FormView,
     CookiesView,
     BodyView,
+    OutsideView,
+    HexView,
     RawView,
+    ChangesView,
 )
 
 

@@ -162,8 +162,8 @@ class TextEditor(LineScroll):
 
     async def on_key(self, event: events.Key) -> None:
         """Type, move, delete."""
-        if self.failure is not None:
-            return
+        if self.failure is not None or (event.key == "ctrl+z" and not self.buffer.can_undo):
+            return  # the editor takes back what was done elsewhere
         deed = self._keys.get(event.key)
         edited = False
         if deed is not None:

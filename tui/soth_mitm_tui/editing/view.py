@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 from textual.message import Message
 
+from soth_mitm_tui.editing.raw import raw_of, take_raw
 from soth_mitm_tui.widgets.guarded import Guarded
 
 if TYPE_CHECKING:
@@ -53,6 +54,24 @@ class View(Guarded, Vertical):
     def front(self) -> Widget:
         """What takes the keys."""
         raise NotImplementedError
+
+    def outside(self) -> tuple[bytes, str]:
+        """Return what the person's own editor is given, and the suffix of the file.
+
+        By itself that is the whole message, as text.
+        """
+        text, _ = raw_of(self.sheet, most=self.most)
+        return text.encode("utf-8"), ".http"
+
+    def take(self, data: bytes) -> None:
+        """Take what the person's own editor has written.
+
+        Raises:
+            ValueError: it cannot be taken; its text says why.
+        """
+        _, wording = raw_of(self.sheet, most=self.most)
+        self.change(same="", **take_raw(self.sheet, data.decode("utf-8"), wording))
+        self.seen = -1
 
     def verdict(self) -> Span | None:
         """Say something about what is shown, where there is something to say."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from textual.containers import Container, Vertical
 from textual.screen import ModalScreen
 
+from soth_mitm.errors import SothError
 from soth_mitm.policy.editing.sheet import Sheet
 from soth_mitm.record.worker import HERE_LIMIT
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.editing.raw_view import raw_of
+from soth_mitm_tui.editing.external import edit_outside, forget
+from soth_mitm_tui.editing.raw import raw_of
 from soth_mitm_tui.editing.says import Says
 from soth_mitm_tui.editing.tabs import EditTabs, views_of
 from soth_mitm_tui.editing.text_editor import TextEditor
@@ -178,14 +180,15 @@ class EditScreen(ModalScreen[EditResult]):
         pane = self.app.focused_pane
         own = registry.shown(pane) if pane != self.PANE else ()
         actions = [*own, *registry.shown(self.PANE)]
-        typing = isinstance(self.focused, TextEditor) or getattr(self.focused, "part", None) is not None
         labels = {"edit.send": self.destination.send_label, "edit.keep": self.destination.keep_label}
         shown = [
             each._replace(label=labels.get(each.id, each.label))
             for each in actions
             if not self.app.reason_against(each.id)
         ]
-        self._keys.show_actions(shown, (), typing=typing, taken=frozenset())
+        here = [each for each in shown if each.id != "edit.help"]
+        right = [each for each in shown if each.id == "edit.help"]
+        self._keys.show_actions(here, right, typing=False, taken=frozenset())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Other keys work now."""
@@ -291,6 +294,29 @@ class EditScreen(ModalScreen[EditResult]):
         self.view.show()
         self._says.error = ""
         self._say_all()
+
+    async def action_external(self) -> None:
+        """Have the view's text edited in the person's own editor, and take what it wrote."""
+        view = self.view
+        try:
+            data, suffix = view.outside()
+            outcome = await edit_outside(self.app, data, suffix=suffix, most=self._most_outside)
+        except SothError as error:
+            self.say(str(error))
+            return
+        try:
+            if outcome.data != data:
+                view.take(outcome.data)
+        except ValueError as error:
+            self.say(f"{error}: what was written is kept in {outcome.path}")
+        else:
+            forget(outcome.path)
+            self._again()
+        view.front.focus()
+
+    @property
+    def _most_outside(self) -> int:
+        return self.app.config.limits.hook_body_bytes
 
     def action_lay_out(self) -> None:
         """Lay out the JSON of the body."""
