@@ -39,6 +39,8 @@ async def test_a_sound_installation_passes_every_check_with_real_requests(tmp_pa
     assert "decrypted with the CA" in results["HTTPS"].found
     assert "without being decrypted" in results["tunnel"].found
     assert "while the stream went on" in results["stream"].found
+    assert "a message and its echo passed" in results["WebSocket"].found
+    assert {"colour", "clipboard"} <= results.keys()
 
 
 def test_the_program_prints_each_check_and_exits_with_nought(home: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli.checkup.network import names, ports
 from soth_mitm.cli.checkup.requests import requests
 from soth_mitm.cli.checkup.surroundings import surroundings
+from soth_mitm.cli.checkup.terminal import terminal
 from soth_mitm.errors import SothError
 from soth_mitm.model.checks import Check, Health
 from soth_mitm.text import printable
@@ -29,6 +31,8 @@ async def checkup(config: Config) -> AsyncIterator[Check]:
     except SothError as error:
         yield Check("CA", Health.FAILED, printable(str(error), 400))
     for check in await asyncio.to_thread(lambda: list(surroundings(config, ca))):
+        yield check
+    for check in await asyncio.to_thread(lambda: list(terminal(os.environ))):
         yield check
     async for check in ports(config):
         yield check

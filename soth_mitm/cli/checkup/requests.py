@@ -9,11 +9,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.cli.demo import content
+from soth_mitm.cli.demo import content, websocket
 from soth_mitm.cli.demo.client import Ask, Link, Persona, Refused, Site
 from soth_mitm.cli.demo.stage import Stage
 from soth_mitm.core import Proxy
 from soth_mitm.model.checks import Check, Health
+from soth_mitm.model.events import Direction, Event, MessageSeen
 from soth_mitm.text import human_duration, printable
 
 if TYPE_CHECKING:
@@ -25,12 +26,25 @@ PROMPT: Final = 1.5
 """Seconds within which the first event of a stream must come; its origin takes half a second."""
 
 _BODY: Final = b'{"messages": [{"role": "user", "content": "hello"}]}'
+_SAID: Final = "is anybody there?"
 _ASKS: Final = (
     ("HTTP", Ask(Site("http", content.STATUS, 80), "GET", "/health"), 200),
     ("HTTPS", Ask(Site("https", content.STATUS, 443), "GET", "/health"), 200),
     ("HTTP/2", Ask(Site("https", content.STATUS, 443), "GET", "/health"), 200),
     ("tunnel", Ask(Site("https", content.TUNNELLED, 443), "GET", "/"), 0),
     ("stream", Ask(Site("https", content.LLM, 443), "POST", "/v1/messages", body=_BODY, leaves_after=1), 200),
+    (
+        "WebSocket",
+        Ask(
+            Site("https", content.CHAT, 443),
+            "GET",
+            "/rooms/doctor/socket",
+            websocket.asking(4711),
+            leaves_after=1,
+            says=(_SAID,),
+        ),
+        101,
+    ),
 )
 
 
@@ -43,7 +57,6 @@ async def requests(config: Config) -> AsyncIterator[Check]:
     except Exception as error:
         said = printable(f"{type(error).__name__}: {error}", 400)
         yield Check("self-test", Health.FAILED, f"a proxy on loopback could not be started: {said}")
-    yield Check("WebSocket", Health.OK, "passes, and is shown message by message (not tried here)")
 
 
 def _proxy(stage: Stage) -> Proxy:
@@ -52,6 +65,8 @@ def _proxy(stage: Stage) -> Proxy:
 
 async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) -> Check:
     roots = stage.roots if name == "tunnel" else proxy.ca.certificate_path
+    seen: list[MessageSeen] = []
+    detach = proxy.bus.attach(lambda event: _collect(event, seen))
     began = perf_counter()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -66,6 +81,8 @@ async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) 
         return Check(name, Health.FAILED, f"no answer through the proxy within {PATIENCE:.0f} s")
     except (OSError, ssl.SSLError, Refused) as error:
         return Check(name, Health.FAILED, printable(f"failed through the proxy: {error}", 400))
+    finally:
+        detach()
     took = perf_counter() - began
     shown = human_duration(round(took * 1e9))
     if wanted and status != wanted:
@@ -75,6 +92,8 @@ async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) 
     if name == "stream":
         health = Health.OK if took < PROMPT else Health.FAILED
         return Check(name, health, f"the first event came after {shown}, while the stream went on")
+    if name == "WebSocket":
+        return _echoed(seen, shown)
     what = {
         "HTTP": "forwarded",
         "HTTPS": "decrypted with the CA",
@@ -82,3 +101,17 @@ async def _try(name: str, ask: Ask, wanted: int, *, stage: Stage, proxy: Proxy) 
         "tunnel": "passed without being decrypted",
     }
     return Check(name, Health.OK, f"{what[name]}, {shown}")
+
+
+def _collect(event: Event, seen: list[MessageSeen]) -> None:
+    if isinstance(event.body, MessageSeen) and event.body.label == "text":
+        seen.append(event.body)
+
+
+def _echoed(seen: list[MessageSeen], shown: str) -> Check:
+    """Hold what the proxy tells of the messages against what was said; the origin says it again."""
+    told = [(each.direction, each.data.decode("utf-8", "replace")) for each in seen]
+    if told[:2] != [(Direction.REQUEST, _SAID), (Direction.RESPONSE, _SAID)]:
+        text = f"a message came back, but the proxy tells it otherwise: {told[:2]}"
+        return Check("WebSocket", Health.FAILED, printable(text, 400))
+    return Check("WebSocket", Health.OK, f"a message and its echo passed and were shown, {shown}")
