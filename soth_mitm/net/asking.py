@@ -87,6 +87,8 @@ class Asking(ABC):
         self._originals = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
         self._bodies: dict[Direction, bytes] = {}
         """What goes on in place of a body that came."""
+        self._joining: set[Direction] = set()
+        """Whose messages are to be decided about from where one has ended."""
         self._handshake: Handshake | None = None
         """What a WebSocket that is being decided about has agreed on."""
 
@@ -107,6 +109,29 @@ class Asking(ABC):
                 self._asked.internal_error(error)
 
         self._tasks.append(self._shared.tasks.spawn(run(), f"{hook} for flow {self._asked.flow.number}"))
+
+    def holds(self, direction: Direction) -> bool:
+        """Whether a body does not pass: it is held, or another goes in its place."""
+        request = direction is Direction.REQUEST
+        return (self._request_hold if request else self._response_hold) is not None or (
+            direction in self._bodies
+        )
+
+    def join(self, direction: Direction) -> bool:
+        """Have the messages of a body that is passing decided about, from where one has ended on.
+
+        Returns whether that is the case now; else each piece that comes is to be preceded by another try.
+        """
+        tap = self._taps[direction]
+        held = tap.messages.give_way() if tap.messages is not None else None
+        if held is None:
+            waits = tap.messages is not None and tap.messages.can_join
+            (self._joining.add if waits else self._joining.discard)(direction)
+            return False
+        self._joining.discard(direction)
+        tap.messages, tap.held = None, held
+        self._joined(direction)
+        return True
 
     # --- what a driver does -------------------------------------------------------------------------
 
@@ -149,6 +174,10 @@ class Asking(ABC):
         Raises:
             ValueError: as above.
         """
+
+    @abstractmethod
+    def _joined(self, direction: Direction) -> None:
+        """What is `held` now has the rest of a body: connect it."""
 
     @abstractmethod
     def _ended_before(self) -> None:

@@ -24,8 +24,8 @@ class BodyTap:
     """
 
     __slots__ = (
-        "_hook", "_limit", "asked", "capture", "data", "direction", "flow", "held", "messages", "shared",
-        "wire",
+        "_hook", "_limit", "asked", "capture", "data", "direction", "flow", "held", "late", "messages",
+        "shared", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,8 @@ class BodyTap:
         """Finds messages in what passes, where it is a stream of them; `messages.attach` sets it."""
         self.held: HeldBody | None = None
         """Asks the handler about its messages before they pass; who relays the body connects it."""
+        self.late = False
+        """Somebody began to decide about such bodies when this one was passing already."""
         self.data = 0
         """Payload bytes so far."""
         self.wire = 0

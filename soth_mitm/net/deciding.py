@@ -38,6 +38,8 @@ class Deciding(Asking):
         self._discarding: set[Direction] = set()
         """Whose original body is thrown away as it comes."""
         self._answered_100 = False
+        self._between: dict[Direction, bool] = {}
+        """Whether what has gone on ends behind a chunk, of a body whose messages wait for their chance."""
         self._response_head: ResponseHead | None = None
         self._response_raw = b""
         """The response's head as it will go on."""
@@ -46,11 +48,15 @@ class Deciding(Asking):
 
     def takes_request(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the request; False leaves them to the exchange."""
+        if Direction.REQUEST in self._joining and not self.holds(Direction.REQUEST):
+            self.join(Direction.REQUEST)
         taken = self._takes(Direction.REQUEST, items, self._request_hold, self._exchange.end_request)
         return taken or (self._held_request is not None and self._held_request.takes(items))
 
     def takes_response(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the response likewise."""
+        if Direction.RESPONSE in self._joining and not self.holds(Direction.RESPONSE):
+            self.join(Direction.RESPONSE)
         taken = self._takes(Direction.RESPONSE, items, self._response_hold, self._exchange.end_response)
         return taken or (self._held_response is not None and self._held_response.takes(items))
 
@@ -68,6 +74,29 @@ class Deciding(Asking):
             elif isinstance(item, End):
                 end()
         return True
+
+    def join(self, direction: Direction) -> bool:
+        """See `Asking`: what follows is framed anew, so that no chunk may be open in what has gone on."""
+        exchange = self._exchange
+        conn = exchange.conn
+        request = direction is Direction.REQUEST
+        reader = exchange.session.reader if request or conn is None else conn.reader
+        # The reader is ahead by what is about to be relayed, if this is not the first try.
+        before = self._between.pop(direction, reader.between_chunks)
+        joined = before and super().join(direction)
+        if not before:
+            self._joining.add(direction)
+        if direction in self._joining:
+            self._between[direction] = reader.between_chunks
+        return joined
+
+    def _joined(self, direction: Direction) -> None:
+        """See `Asking`."""
+        exchange, tap = self._exchange, self._taps[direction]
+        if direction is Direction.REQUEST:
+            _, self._held_request = held_items.of_request(exchange, tap, b"")
+        elif exchange.response_head is not None:
+            _, self._held_response = held_items.of_response(exchange, tap, exchange.response_head, b"")
 
     # --- the request ------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import amend, answers, heads, hops, messages, reaching, replies, switched
+from soth_mitm.net import amend, answers, heads, hops, joining, messages, reaching, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.gate import ReadGate, Why
@@ -104,7 +104,7 @@ class Exchange:
         """Send the request on, unless somebody has to decide about it or its messages."""
         ask = self.shared.chain.wants_request(self.asked)
         if ask or self._request.held is not None:
-            self._decider().begin(ask=ask)
+            self.decider().begin(ask=ask)
         else:
             self.send_head(self.place.raw)
 
@@ -319,7 +319,7 @@ class Exchange:
             handshake = switched.handshake_of(self, head)
             if handshake is not None and self.shared.chain.wants_response(self.asked):
                 self._send(out)
-                self._decider().ask_websocket(head, handshake)
+                self.decider().ask_websocket(head, handshake)
             else:
                 self._send([*out, head.raw])
                 self.switch(head, handshake)
@@ -330,12 +330,21 @@ class Exchange:
         ask = self.shared.chain.wants_response(self.asked)
         if ask or self._response.held is not None:
             self._send(out)
-            self._decider().answered(head, ask=ask)
+            self.decider().answered(head, ask=ask)
             return True
         self._answered = True
         return False
 
-    def _decider(self) -> Deciding:
+    def decide_anew(self) -> None:
+        """Have bodies that are passing decided about, where that is possible yet."""
+        if self.finished or self.switched is not None:
+            return
+        up, down = not self.request_done, self._answered and not self.response_done
+        taps = (tap for tap, passes in ((self._request, up), (self._response, down)) if passes)
+        joining.decide_anew(self, *taps)
+
+    def decider(self) -> Deciding:
+        """Return the chain's part in it."""
         if self.deciding is None:
             self.deciding = Deciding(self, up=self._request, down=self._response)
         return self.deciding

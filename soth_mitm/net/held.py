@@ -79,12 +79,15 @@ class HeldBody:
         reframing: Reframing,
         coder: tuple[Undoing, Redoing] | None,
         compression: Compression,
+        late: bool = False,
     ) -> None:
         self._tap = tap
         self._shared = tap.shared
         self._flow = tap.flow
         self._stream = stream
         self._how = how
+        self._late = late
+        """Others have told already that messages follow, and the first of them."""
         self._teller = teller
         self._splitter = splitter
         self._reframing = reframing
@@ -116,7 +119,8 @@ class HeldBody:
     def connect(self, way: Way, *, url: str) -> None:
         """Begin: the head has gone on, and the body follows."""
         self._way, self._url = way, url
-        self._teller.start(self._stream.form, self._how)
+        if not self._late:
+            self._teller.start(self._stream.form, self._how)
         self._task = self._shared.tasks.spawn(self._run(way), f"{HOOK} for flow {self._flow.number}")
 
     def feed(self, data: bytes) -> None:

@@ -61,11 +61,18 @@ def attach(
     """
     stream = stream_of(content_type, path=path, streamed=streamed)
     if stream is not None:
-        _follow(tap, stream, content_type, coding=coding, raw=raw, resizable=resizable)
+        _follow(tap, stream, content_type, coding=coding, raw=raw, streamed=streamed, resizable=resizable)
 
 
 def _follow(
-    tap: BodyTap, stream: Stream, content_type: bytes, *, coding: bytes, raw: bytes, resizable: bool
+    tap: BodyTap,
+    stream: Stream,
+    content_type: bytes,
+    *,
+    coding: bytes,
+    raw: bytes,
+    streamed: bool,
+    resizable: bool,
 ) -> None:
     asks = (
         stream.sure
@@ -95,8 +102,9 @@ def _follow(
         compression, decompressor = _compression(stream, raw)
     codings = [coding.decode("ascii", "replace"), compression.decode("ascii", "replace")]
     how = ", ".join(filter(None, [stream.detail, *codings]))
-    if asks:
-        tap.held = HeldBody(
+
+    def hold(*, late: bool = False) -> HeldBody:
+        return HeldBody(
             tap,
             stream,
             how=how,
@@ -109,7 +117,11 @@ def _follow(
             else Compression.UNKNOWN
             if decompressor is None
             else Compression.KNOWN,
+            late=late,
         )
+
+    if asks:
+        tap.held = hold()
         return
     keep = tap.capture and decoder is not None
     tap.messages = MessageTap(
@@ -120,6 +132,9 @@ def _follow(
         decoder=decoder,
     )
     tap.messages.begin(stream, how)
+    # Of a body that is coded as a whole, no other could be coded to follow what has gone on.
+    if stream.form in REFRAMING and decoder is None and stream.framing != "grpc-web-text" and streamed:
+        tap.messages.hold = hold
 
 
 def _coder(stream: Stream, coding: bytes, decoder: Undoing | None) -> tuple[Undoing, Redoing] | None:
@@ -137,11 +152,14 @@ def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes,
     """Do so for a message of HTTP/1 that goes on to a peer of HTTP/1.`minor`."""
     if head.framing is Framing.NONE:
         return
-    stream = stream_of(head.content_type, path=path, streamed=head.length is None)
+    streamed = head.length is None
+    stream = stream_of(head.content_type, path=path, streamed=streamed)
     if stream is not None:
         resizable = minor > 0 or head.framing is not Framing.LENGTH
         coding, raw = head.content_encoding, head.raw
-        _follow(tap, stream, head.content_type, coding=coding, raw=raw, resizable=resizable)
+        _follow(
+            tap, stream, head.content_type, coding=coding, raw=raw, streamed=streamed, resizable=resizable
+        )
 
 
 def _compression(stream: Stream, raw: bytes) -> tuple[bytes, Callable[[], Decompressor] | None]:
@@ -170,6 +188,7 @@ class MessageTap:
     __slots__ = (
         "_at", "_base", "_border", "_decoder", "_flow", "_form", "_how", "_hurried", "_make", "_over",
         "_pace", "_placed", "_private", "_shared", "_skipped", "_skipper", "_splitter", "_started", "_teller",
+        "hold", "sure",
     )  # fmt: skip
 
     def __init__(
@@ -206,10 +225,28 @@ class MessageTap:
         self._how = ""
         self._started = False
         self._over = False
+        self.sure = False
+        """The body is a stream of messages, whatever is found in it."""
+        self.hold: Callable[..., HeldBody] | None = None
+        """Makes what has the messages decided about that follow; None where they cannot be taken out."""
+
+    @property
+    def can_join(self) -> bool:
+        """Whether the messages that follow can be decided about, once one has ended."""
+        return self.hold is not None and not self._over
+
+    def give_way(self) -> HeldBody | None:
+        """Return what has the rest decided about, where a message has just ended; it tells them then."""
+        late, splitter = self._flow.late, self._splitter
+        at_border = late is None and self._skipper is None and self._base + splitter.begun >= self._at
+        if self.hold is None or self._over or not at_border:
+            return None
+        self._over = True
+        return self.hold(late=True)
 
     def begin(self, stream: Stream, how: str) -> None:
         """Tell that messages follow, where that is sure; otherwise once the first is found."""
-        self._form, self._how = stream.form, how
+        self._form, self._how, self.sure = stream.form, how, stream.sure
         if stream.sure:
             self._start()
 

@@ -74,6 +74,9 @@ class TunnelWatch:
         """A tunnel is busy until it ends."""
         return True
 
+    def decide_anew(self) -> None:
+        """Nothing here is decided about."""
+
     def kill(self, reason: str) -> None:
         """Cut both sides now."""
         self._tunnel.stop(reason)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.model.events import Noted, Paused, Resumed
+from soth_mitm.model.events import Direction, Noted, Paused, Resumed
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullError, given
+from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullError, Stage, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from soth_mitm.config import Config, Limits
-    from soth_mitm.model.events import Direction, Outcome
+    from soth_mitm.model.events import Outcome
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
-    from soth_mitm.policy.breakpoints import Breakpoint, Pause, Stage
+    from soth_mitm.policy.breakpoints import Breakpoint, Pause
     from soth_mitm.policy.editing import Draft, ResponseDraft
+    from soth_mitm.policy.subject import Subject
 
 _ENDS: Final[dict[str, Outcome]] = {
     CloseReason.CLIENT_CLOSED: "client_gone",
@@ -33,6 +34,12 @@ _ENDS: Final[dict[str, Outcome]] = {
     CloseReason.HTTP_ERROR: "upstream_gone",
 }
 """What the end of a flow means to its pauses; any other is `killed`. A client's end is told before."""
+
+
+_STAGES: Final = {
+    Direction.REQUEST: (Stage.REQUEST, Stage.REQUEST_BODY),
+    Direction.RESPONSE: (Stage.RESPONSE, Stage.RESPONSE_BODY),
+}
 
 
 class Verdict:
@@ -102,6 +109,11 @@ class Pauses:
     def active(self) -> bool:
         """Whether anything may be paused now."""
         return self.attached > 0 and self.breakpoints.active and not self._shared.draining
+
+    def would_stop(self, subject: Subject, direction: Direction) -> bool:
+        """Whether a message that has gone on already would be stopped now, at its head or its body."""
+        stages = _STAGES[direction]
+        return self.active and self.breakpoints.may_stop(subject, *stages)
 
     def __iter__(self) -> Iterator[Waiting]:
         return iter(tuple(self._waiting.values()))

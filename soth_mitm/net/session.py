@@ -398,6 +398,11 @@ class ClientSession(ClientTransport):
         """Whether a flow is open."""
         return self.exchange is not None or self.stream is not None
 
+    def decide_anew(self) -> None:
+        """Have bodies that are passing decided about, where that is possible yet."""
+        if self.exchange is not None:
+            self.exchange.decide_anew()
+
     def kill(self, reason: str) -> None:
         """Cut both sides now."""
         self._end = (reason, "")

@@ -13,6 +13,7 @@ from soth_mitm.net.breaking import Breaking
 from soth_mitm.net.chain import Chain, HandlerPart
 from soth_mitm.net.http2.known import HTTP2Only
 from soth_mitm.net.http2.pump import Batch
+from soth_mitm.net.joining import look_again
 from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.pausing import Pauses
@@ -50,10 +51,18 @@ READ_SIZE = 256 * 1024
 
 
 class Killable(Protocol):
-    """What an open flow lives in: a connection of its own, or a stream of one."""
+    """A connection, or a stream of one."""
 
     def kill(self, reason: str) -> None:
         """Close both sides now; open flows end with `reason`."""
+        ...
+
+
+class Owner(Killable, Protocol):
+    """What an open flow lives in."""
+
+    def decide_anew(self) -> None:
+        """Have bodies that are passing decided about, where that is possible yet."""
         ...
 
 
@@ -132,7 +141,7 @@ class Shared:
         self.sessions: set[Session] = set()
         self.spares = Spares(self.sessions, capacity=config.limits.learned_hosts)
         self.upstreams: set[UpstreamConn] = set()
-        self.flows: dict[int, Killable] = {}
+        self.flows: dict[int, Owner] = {}
         self.conversations: dict[int, Conversation] = {}
         """The open WebSockets, by flow."""
         self.listening: list[tuple[str, int]] = []
@@ -179,6 +188,7 @@ class Shared:
         if self.pauses.active:
             parts.append(Breaking(self.pauses))
         self.chain.parts = tuple(parts)
+        look_again(self)
 
     def new_conn(self) -> ConnLife:
         """Return the next conn."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 
 from soth_mitm.control import DecisionError
-from soth_mitm.model.events import Direction, FlowClosed, MessageSeen, Paused, Resumed
+from soth_mitm.model.events import Direction, FlowClosed, MessageSeen, MessagesStarted, Noted, Paused, Resumed
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.joining import PASSING
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
 from soth_mitm.policy.editing import MessageDraft, ResponseDraft
 from tests.helpers.debugging import at, debugging, edit, stopped
-from tests.helpers.net import Lab
+from tests.helpers.net import OK, Lab
 from tests.helpers.upgrade import upgraded
 from tests.helpers.wire import eventually
 from tests.hooks.test_messages import SSE, chunk, opened
 from tests.proto.websocket.framing import DEFLATE, PING, TEXT, Sender, frame, said, story
 
 UP, DOWN = Stage.MESSAGE_UP, Stage.MESSAGE_DOWN
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY = b"POST /up HTTP/1.1\r\nHost: site.test\r\nContent-Type: application/x-ndjson\r\n"
 
 
@@ -108,6 +110,85 @@ async def test_a_killed_websocket_is_not_paused_any_more(lab: Lab) -> None:
     await ws.client.closed()
     await ws.server.closed()
     assert (await lab.one(Resumed)).how == "killed"
+
+
+async def test_an_event_of_a_stream_that_is_open_already_is_stopped(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab)
+    link, server = await opened(lab, route, SSE + b"\r\n")
+    server.send(chunk(b"data: one\n\n"))
+    await link.client.until(b"data: one\n\n")
+    await debugger.set_breakpoints([at(DOWN, expression="body:three")])
+    server.send(chunk(b"data: two\n\n"))
+    await link.client.until(b"data: two\n\n")
+    server.send(chunk(b"data: three\n\n"))
+    await edit(debugger, await stopped(debugger), data=b"edited")
+    await link.client.until(b"data: edited\n\n")
+    await debugger.set_breakpoints([])
+    await debugger.pause_everything(True)
+    server.send(chunk(b"data: four\n\n") + b"0\r\n\r\n")
+    await debugger.resume((await stopped(debugger)).number)
+    await link.client.until(b"data: four\n\n")
+    await lab.settled()
+    seen = [(seen.number, seen.origin) for seen in lab.all(MessageSeen)]
+    assert seen == [(1, ""), (2, ""), (3, "changed"), (4, "")]
+    assert len(lab.all(MessagesStarted)) == 1
+    assert not lab.all(Noted)
+
+
+async def test_a_message_that_is_under_way_passes_and_the_next_one_is_stopped(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    link, server = await opened(lab, "plain", SSE + b"\r\n")
+    server.send(chunk(b"data: o"))
+    await link.client.until(b"data: o")
+    await debugger.pause_everything(True)
+    server.send(chunk(b"ne\n\n")[:-1])
+    await link.client.until(b"ne\n\n")
+    server.send(b"\n" + chunk(b"data: passes too, as its chunk was open\n\n"))
+    await link.client.until(b"open\n\n")
+    server.send(chunk(b"data: two\n\n"))
+    paused = await stopped(debugger)
+    assert isinstance(paused.original, MessageDraft)
+    assert paused.original.data == b"two"
+    await debugger.drop(paused.number)
+    server.send(b"0\r\n\r\n")
+    await link.client.until(b"0\r\n\r\n")
+    await lab.settled()
+    seen = [(seen.number, seen.size, seen.origin) for seen in lab.all(MessageSeen)]
+    assert seen == [(1, 3, ""), (2, 33, ""), (3, 3, "dropped")]
+
+
+async def test_lines_from_a_client_are_stopped_once_their_breakpoint_is_set(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    link = await lab.link("plain")
+    link.ask(BODY + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b'{"a":1}\n'))
+    server = await link.server()
+    await server.until(chunk(b'{"a":1}\n'))
+    await debugger.set_breakpoints([at(UP)])
+    link.client.send(chunk(b'{"a":2}\n') + b"0\r\n\r\n")
+    await edit(debugger, await stopped(debugger), data=b'{"a":"edited"}')
+    await server.until(b'{"a":"edited"}\n')
+    await server.until(b"0\r\n\r\n")
+    await link.pass_response(OK)
+
+
+@pytest.mark.parametrize("coded", [True, False], ids=["coded events", "plain body"])
+async def test_a_body_that_is_on_its_way_and_cannot_be_stopped_any_more_says_so(
+    lab: Lab, coded: bool
+) -> None:
+    debugger = await debugging(lab)
+    head = SSE + b"Content-Encoding: gzip\r\n\r\n" if coded else PLAIN
+    link, server = await opened(lab, "plain", head)
+    server.send(chunk(b"any"))
+    await link.client.until(b"any")
+    await debugger.set_breakpoints([at(Stage.RESPONSE_BODY, expression="path:/other")])
+    assert not lab.all(Noted)
+    await debugger.pause_everything(True)
+    await debugger.set_breakpoints([at(DOWN, Stage.RESPONSE)])
+    (note,) = [note for note in lab.all(Noted) if note.code == PASSING]
+    assert note.detail == "the response's body was already on its way, so no breakpoint stops it"
+    server.send(chunk(b"more") + b"0\r\n\r\n")
+    await link.client.until(b"0\r\n\r\n")
+    assert not debugger.paused
 
 
 async def test_an_event_is_stopped_and_edited_and_never_the_whole_body(lab: Lab, route: str) -> None:

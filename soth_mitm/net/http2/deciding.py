@@ -58,6 +58,8 @@ class StreamDeciding(Asking):
 
     def takes_request_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep or drop a piece of the request's body; False leaves it to the exchange."""
+        if self._joining and not self.holds(Direction.REQUEST):
+            self.join(Direction.REQUEST)
         hold, held = self._request_hold, self._held_request
         if hold is None and not self._discard_request:
             return held is not None and held.takes_data(data, overhead=overhead, end=end)
@@ -88,6 +90,8 @@ class StreamDeciding(Asking):
 
     def takes_response_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep a piece of the response's body; False leaves it to the exchange."""
+        if self._joining and not self.holds(Direction.RESPONSE):
+            self.join(Direction.RESPONSE)
         hold, held = self._response_hold, self._held_response
         if hold is None:
             return held is not None and held.takes_data(data, overhead=overhead, end=end)
@@ -127,16 +131,29 @@ class StreamDeciding(Asking):
             if head.length is not None:
                 head = amend.request_without_length(head)
                 self._shortened(head.raw)
-            self._held_request = HeldStream(
-                held,
-                relay=lambda data, end: exchange.relay_request(data, overhead=0, end=end),
-                trailers=lambda own: exchange.request_trailers(own[0], never=own[1], raw=own[2]),
-                credit=self._grant_client,
-                broken=self._broken,
-                failed=exchange.internal_error,
-            )
-            held.connect(self._held_request, url=self._url())
+            self._joined(Direction.REQUEST)
         exchange.put_request(head, None)
+
+    def _joined(self, direction: Direction) -> None:
+        """See `Asking`."""
+        exchange, held = self._exchange, self._taps[direction].held
+        assert held is not None, "it has been made"
+        request = direction is Direction.REQUEST
+        relay = exchange.relay_request if request else exchange.relay_response
+        trailers = exchange.request_trailers if request else exchange.response_trailers
+        way = HeldStream(
+            held,
+            relay=lambda data, end: relay(data, overhead=0, end=end),
+            trailers=lambda own: trailers(own[0], never=own[1], raw=own[2]),
+            credit=self._grant_client if request else self._grant_upstream,
+            broken=self._broken,
+            failed=exchange.internal_error,
+        )
+        if request:
+            self._held_request = way
+        else:
+            self._held_response = way
+        held.connect(way, url=self._url())
 
     def _shortened(self, raw: bytes) -> None:
         self._exchange.flow.emit(HandlerActed(HOOK, "hold", "without a length: it may change", forwarded=raw))
@@ -236,15 +253,7 @@ class StreamDeciding(Asking):
             if any(name == b"content-length" for name, _ in fields):
                 fields, never = amend.without_length(fields, never)
                 self._shortened(lines(fields) + b"\r\n")
-            self._held_response = HeldStream(
-                held,
-                relay=lambda data, end: exchange.relay_response(data, overhead=0, end=end),
-                trailers=lambda own: exchange.response_trailers(own[0], never=own[1], raw=own[2]),
-                credit=self._grant_upstream,
-                broken=self._broken,
-                failed=exchange.internal_error,
-            )
-            held.connect(self._held_response, url=self._url())
+            self._joined(Direction.RESPONSE)
         exchange.put_response(fields, never=never, end=end)
 
     def _grant_upstream(self, count: int) -> None:

@@ -23,7 +23,7 @@ from soth_mitm.model.events import (
     StreamReset,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import answers, replies
+from soth_mitm.net import answers, joining, replies
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.heads import opened
 from soth_mitm.net.http2.deciding import StreamDeciding
@@ -104,7 +104,7 @@ class StreamExchange(Relaying):
         """Send the request on, unless the handler has to decide about it or its messages."""
         ask = self.shared.chain.wants_request(self.asked)
         if ask or (self._request.held is not None and not self.request_done):
-            self._decider().begin(ask=ask)
+            self.decider().begin(ask=ask)
         else:
             self.begin()
 
@@ -318,13 +318,22 @@ class StreamExchange(Relaying):
 
     def ask_response(self, answer: Answer, *, end: bool, ask: bool) -> None:
         """Have a response, or its messages, decided about."""
-        self._decider().answered(answer, end=end, ask=ask)
+        self.decider().answered(answer, end=end, ask=ask)
 
     def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
         """Have the handler decide about a WebSocket."""
-        self._decider().ask_websocket(answer, handshake)
+        self.decider().ask_websocket(answer, handshake)
 
-    def _decider(self) -> StreamDeciding:
+    def decide_anew(self) -> None:
+        """Have bodies that are passing decided about, where that is possible yet."""
+        if self.finished or self.follower is not None or self._hasty is not None:
+            return
+        up, down = not self.request_done, self._answered and not self.response_done
+        taps = (tap for tap, passes in ((self._request, up), (self._response, down)) if passes)
+        joining.decide_anew(self, *taps)
+
+    def decider(self) -> StreamDeciding:
+        """Return the chain's part in it."""
         if self.deciding is None:
             self.deciding = StreamDeciding(self, up=self._request, down=self._response)
         return self.deciding

@@ -28,6 +28,11 @@ class BodyReader(Protocol):
     ends_by_close: bool
     "The end of the connection is the end of the body."
 
+    @property
+    def between(self) -> bool:
+        """Whether a piece in a framing of its own may follow what was taken: no chunk is open."""
+        ...
+
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take from `data` at `pos`, append to `out`, return where it stopped."""
         ...
@@ -42,6 +47,11 @@ class LengthBody:
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = False
+
+    @property
+    def between(self) -> bool:
+        """Never: what goes on is counted."""
+        return False
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take up to the bytes left."""
@@ -64,6 +74,11 @@ class CloseBody:
     def __init__(self) -> None:
         self.done = False
 
+    @property
+    def between(self) -> bool:
+        """Always."""
+        return True
+
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take everything."""
         span = data[pos:]
@@ -85,6 +100,11 @@ class ChunkedBody:
         self._after_data = False
         self._scanned = 0
         self.done = False
+
+    @property
+    def between(self) -> bool:
+        """Whether what was taken ends behind a chunk."""
+        return not self._left and not self._after_data
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take whole chunk-size lines and all payload.

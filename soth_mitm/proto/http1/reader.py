@@ -75,6 +75,11 @@ class _Reader:
             self._state in (_State.HEAD, _State.FAILED) and bool(self._held)
         )
 
+    @property
+    def between_chunks(self) -> bool:
+        """Whether a chunk of somebody else's may follow what was yielded."""
+        return self._body is None or self._body.between
+
     def receive(self, data: bytes) -> list[Item]:
         """Take bytes from the peer and return what they complete, up to the end of one message.
 

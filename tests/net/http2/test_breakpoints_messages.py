@@ -47,6 +47,33 @@ async def test_one_message_of_a_call_is_edited_and_its_trailers_stay(lab: Lab) -
     assert [seen.origin for seen in lab.all(MessageSeen)].count("changed") == 2
 
 
+async def test_messages_of_streams_that_are_open_already_are_stopped_both_ways(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    link = await h2_link(lab)
+    stream, server, number = await link.request(post(b"/a.B/C", GRPC), end=False)
+    link.client.data(stream, frame(b"first") + frame(b"second")[:3])
+    await server.until(lambda: len(server.messages[number].body) == 13, "the first")
+    await debugger.set_breakpoints([at(UP), at(DOWN)])
+    link.client.data(stream, frame(b"second")[3:])
+    await server.until(lambda: server.messages[number].body.endswith(b"second"), "what was under way")
+    link.client.data(stream, frame(b"third"), end=True)
+    await edit(debugger, await stopped(debugger), data=b"edited")
+    assert (await server.message(number)).body.endswith(frame(b"edited"))
+    await debugger.set_breakpoints([])
+    server.head_out(number, [(b":status", b"200"), GRPC])
+    server.data(number, frame(b"free"))
+    await link.client.until(lambda: link.client.messages[stream].body == frame(b"free"), "the free one")
+    await debugger.set_breakpoints([at(DOWN)])
+    server.data(number, frame(b"held"))
+    server.head_out(number, [(b"grpc-status", b"0")], end=True)
+    await debugger.drop((await stopped(debugger)).number)
+    response = await link.client.message(stream)
+    assert (response.body, response.trailers) == (frame(b"free"), [(b"grpc-status", b"0")])
+    await lab.settled()
+    origins = [seen.origin for seen in lab.all(MessageSeen)]
+    assert origins == ["", "", "changed", "", "dropped"]
+
+
 async def test_an_event_is_dropped_while_its_stream_goes_on(lab: Lab) -> None:
     debugger = await debugging(lab, at(Stage.RESPONSE_BODY, expression="body:two"))
     link = await h2_link(lab)
