@@ -21,6 +21,8 @@ class Why(IntFlag):
     """The other side can take no more."""
     BUS = 16
     """A recorder can take no more."""
+    SETTLING = 32
+    """It is being found out what the server can do, so that the client can be told first."""
 
 
 class ReadGate:
@@ -68,4 +70,4 @@ class ReadGate:
 
     def clear(self) -> None:
         """Drop every reason."""
-        self.open(Why(31))
+        self.open(Why(63))

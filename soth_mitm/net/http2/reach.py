@@ -57,10 +57,15 @@ class Group:
         if conn is not None:
             self._keep(conn)
 
-    def dial_ahead(self) -> None:
-        """Dial before the first request, for a client that has to know early what the upstream can do."""
-        if self.mux is None and not self._speaks:
-            self._session.shared.tasks.spawn(self._ahead(), f"upstream {self._place.host} ahead of requests")
+    def dial_ahead(self) -> bool:
+        """Dial before the first request, for a client that has to know early what the upstream can do.
+
+        Return whether that is done; a session that waits for it hears of its end.
+        """
+        if self.mux is not None or self._speaks:
+            return False
+        self._session.shared.tasks.spawn(self._ahead(), f"upstream {self._place.host} ahead of requests")
+        return True
 
     async def _ahead(self) -> None:
         self._dialling += 1
@@ -68,6 +73,7 @@ class Group:
             conn = await self._origin.open(self._place)
         except (DialError, UpstreamTlsError) as error:
             self._failure = error if self._waiters else None
+            self._session.opening.begin()
             return
         finally:
             self._dialling -= 1
@@ -114,7 +120,8 @@ class Group:
     def _speaks_h1(self) -> None:
         if self._speaks != "h1":
             self._speaks = "h1"
-            self._session.offer_connect()
+            self._session.opening.offer_connect()
+            self._session.opening.begin()
 
     def _share(self, conn: UpstreamConn) -> Mux:
         self._speaks = "h2"

@@ -21,11 +21,10 @@ from soth_mitm.net import answers, pages, refusal
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.gate import Why
 from soth_mitm.net.http2.exchange import StreamExchange
+from soth_mitm.net.http2.opening import Opening
 from soth_mitm.net.http2.pump import Pump
 from soth_mitm.net.http2.reach import Reach
-from soth_mitm.net.origin import PooledOrigin
 from soth_mitm.net.upstream import established
-from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError
 from soth_mitm.proto.http2 import (
     VERSION,
@@ -96,8 +95,7 @@ class StreamSession(ClientTransport):
         self._on_end = on_end
         self._asked_by = b""
         """The request of HTTP/1.1 that asked for HTTP/2, until its stream has begun."""
-        self._begun = False
-        """Our settings have been sent."""
+        self.opening = Opening(self)
         self._leaving = False
         """No new stream is served; the connection closes after the last one."""
         self._last_move = self.began = shared.loop.time()
@@ -110,10 +108,10 @@ class StreamSession(ClientTransport):
         self.shared.sessions.add(self)
         if self.tls:
             self.life.emit(established(transport, Side.CLIENT, verified=False))
-        self._warm()
-        self.engine.begin(connect_protocol=self.engine.connect_protocol)
-        self._begun = True
-        self.pump.soon()
+        if self.opening.warm():
+            self.opening.wait()
+        else:
+            self.opening.begin()
         if self.shared.draining:
             self.shut_when_idle()
 
@@ -129,30 +127,15 @@ class StreamSession(ClientTransport):
         """Go on with a client of HTTP/1.1 whose request, `block` in HTTP/2, asked to switch."""
         self.succeed(session)
         self.shared.sessions.add(self)
-        self._warm()
+        self.opening.warm()
         came = self.engine.upgraded(settings, block)
-        self.engine.begin(connect_protocol=self.engine.connect_protocol)
-        self._begun = True
+        self.opening.begin()
         self._asked_by = request
         for event in came:
             self._told(event)
         self.pump.soon()
         if early:
             self._receive(early)
-
-    def _warm(self) -> None:
-        """Begin with a fixed upstream: what it can do is offered to the client."""
-        try:
-            place = self.origin.whole()
-        except ConnectError:
-            self.engine.connect_protocol = not self.fixed  # each upstream speaks HTTP/1.1: it has upgrades
-            return
-        group = self.reach.group(place)
-        group.warm()
-        if place.scheme == "http" and isinstance(self.origin, PooledOrigin) and "h2c" not in self.origin.alpn:
-            self.offer_connect()  # at once: what can be asked of HTTP/1.1 is known without a connection
-        if self.fixed and not self.intercepted and self.decision.action is not Action.BLOCK:
-            group.dial_ahead()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""
@@ -361,15 +344,8 @@ class StreamSession(ClientTransport):
     def upstream_settled(self, mux: Mux) -> None:
         """The settings of a fixed upstream have come: offer the client what it can do."""
         if mux.engine.peer_connect_protocol:
-            self.offer_connect()
-
-    def offer_connect(self) -> None:
-        """Offer extended CONNECT: a fixed upstream takes it, or speaks HTTP/1.1, which has upgrades."""
-        if self.fixed and not self.engine.connect_protocol:
-            self.engine.connect_protocol = True
-            if self._begun:
-                self.engine.send_settings((codes.ENABLE_CONNECT_PROTOCOL, 1))
-                self.pump.soon()
+            self.opening.offer_connect()
+        self.opening.begin()
 
     def upstream_gone(self, event: events.GoneAway) -> None:
         """Pass the GOAWAY of a fixed upstream on; streams that come all the same get another connection."""
@@ -445,6 +421,7 @@ class StreamSession(ClientTransport):
 
     def shut_when_idle(self) -> None:
         """Take no new streams, say so, and close after the last one."""
+        self.opening.begin()
         if not self._leaving:
             self.engine.last_served = self.engine.highest
             self.engine.send_goaway(ErrorCode.NO_ERROR, last=self.engine.highest)
@@ -478,6 +455,7 @@ class StreamSession(ClientTransport):
             self._part(CloseReason.IDLE_TIMEOUT, f"nothing moved for {limits.idle_timeout:g} s")
 
     def _part(self, reason: str, detail: str) -> None:
+        self.opening.begin()
         self.engine.send_goaway(ErrorCode.NO_ERROR, last=self.engine.highest)
         self.pump.send()
         self.close(reason, detail)

@@ -9,7 +9,8 @@ from h2.settings import SettingCodes
 
 from soth_mitm.model.events import DialFailed, FlowClosed, RequestHead
 from tests.helpers.h2peer import Peer, get
-from tests.helpers.net import SITE, Lab, Origin
+from tests.helpers.net import OK, SITE, Lab, Origin
+from tests.helpers.upgrade import EXTENDED
 from tests.helpers.wire import eventually
 
 CONNECTS = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
@@ -44,6 +45,36 @@ async def test_extended_connect_is_offered_before_the_first_request(lab: Lab) ->
     assert len(origin.wires) == 1
     asking.wire.close()
     await eventually(lambda: origin.wires[0].lost or origin.wires[0].ended, "the end of the upstream")
+
+
+@pytest.mark.parametrize("alpn", [("http/1.1",), ()])
+async def test_the_first_settings_offer_extended_connect_where_the_server_speaks_http1_alone(
+    lab: Lab, alpn: tuple[str, ...]
+) -> None:
+    origin = await lab.origin(tls=True, context=lab.world.server_context(SITE, alpn=alpn))
+    await lab.start(mode=(f"reverse:https://{SITE}:{origin.port}",))
+    asking = await client(lab, tls=True)
+    await asking.until(lambda: asking.peer_settings, "the first settings")
+    assert asking.peer_settings[8] == 1
+    fields = [(name, b"me.test" if name == b":authority" else value) for name, value in EXTENDED]
+    stream = asking.ask(fields, end=False)
+    server = await origin.accept()
+    head = await server.head()
+    assert head.startswith(
+        b"GET /chat HTTP/1.1\r\nhost: site.test:%d\r\nconnection: Upgrade\r\n" % origin.port
+    )
+    server.send(OK)
+    message = await asking.message(stream)
+    assert (b":status", b"502") in message.head
+    assert b"upgrade_ignored" in message.body
+    assert len(origin.wires) == 1
+
+
+async def test_a_server_that_says_nothing_of_itself_delays_no_client(lab: Lab) -> None:
+    await start(lab)
+    asking = await client(lab)
+    await asking.until(lambda: asking.peer_settings, "the first settings")
+    assert 8 not in asking.peer_settings
 
 
 async def test_what_was_dialled_for_a_client_that_asks_nothing_is_closed_with_it(lab: Lab) -> None:
