@@ -85,6 +85,13 @@ class Store(ABC):
         self.catch_up()
         return await self._viewer.body(flow, direction, start, length)
 
+    async def original_body(
+        self, flow: int, direction: Direction, start: int = 0, length: int = 65536
+    ) -> bytes:
+        """Return as `body` does, of the body that the sender sent where another one went on."""
+        self.catch_up()
+        return await self._viewer.original(flow, direction, start, length)
+
     async def body_refs(self, flow: int, direction: Direction) -> BodyRefs:
         """Return where the recorded bytes of a body lie."""
         self.catch_up()

@@ -156,6 +156,15 @@ class Viewer:
         wanted = list(refs.within(start, start + length))
         return await asyncio.to_thread(self._join, wanted, start, start + length)
 
+    async def original(self, flow: int, direction: Direction, start: int, length: int) -> bytes:
+        """Return up to `length` bytes of a body that something else went on in the place of."""
+        found = await self.view(flow)
+        message = None
+        if found is not None:
+            message = found[0].request if direction == Direction.REQUEST else found[0].response
+        wanted = list(message.original_refs.within(start, start + length)) if message is not None else []
+        return await asyncio.to_thread(self._join, wanted, start, start + length)
+
     def _join(self, refs: list[BodyRef], start: int, stop: int) -> bytes:
         parts: list[bytes] = []
         number, payload = -1, b""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from soth_mitm.errors import ReplayError
-from soth_mitm.model.events import Direction
 from soth_mitm.net.tasks import start
 from soth_mitm.policy.diff import DiffReport, Sample, compare
 from soth_mitm.policy.retargeting import Site, parse_site, redirected
-from soth_mitm.record.comparing import sample_of
+from soth_mitm.record.comparing import answer_of
 from soth_mitm.record.resending import Resend, resend_of
 from soth_mitm.record.threads import in_thread
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 64 * 1024
 """Bytes of a body up to which it is compared on the loop."""
-_MESSAGES: Final = 1024 * 1024
-"""Bytes of a WebSocket's messages that are compared."""
 
 
 class Result(msgspec.Struct):
@@ -147,34 +144,11 @@ class Sender:
         return attempt
 
     async def _compare(self, before: FlowView, after: FlowView | None) -> DiffReport:
-        left = await self._sample(self._dump, before)
-        right = await self._sample(self._answers, after) if after is not None else Sample()
+        left = await answer_of(self._dump, before)
+        right = await answer_of(self._answers, after) if after is not None else Sample()
         if max(len(left.body), len(right.body)) <= _AT_ONCE:
             return compare(left, right, ignore=self._ignore)
         return await in_thread(lambda: compare(left, right, ignore=self._ignore))
-
-    async def _sample(self, store: Store, view: FlowView) -> Sample:
-        """Return an answer with its status alone for a start line: the version may be another one."""
-        sample = await sample_of(store, view, Direction.RESPONSE) or Sample()
-        sample = msgspec.structs.replace(sample, start=b"status %d" % view.status)
-        if view.status != 101:
-            return sample
-        said = await _said(store, view.flow)
-        return msgspec.structs.replace(sample, body=said, body_bytes=len(said), content_type=b"text/plain")
-
-
-async def _said(store: Store, flow: int) -> bytes:
-    """Return what the server of a WebSocket said, a message a line."""
-    log = store.messages(flow)
-    await log.refresh()
-    said: list[bytes] = []
-    for position in range(log.table.dropped, log.table.end):
-        entry = log.table.entry(position)
-        if entry.direction == Direction.RESPONSE and entry.label in ("text", "binary"):
-            said.append(await log.payload(position, entry.size))
-            if sum(map(len, said)) > _MESSAGES:
-                break
-    return b"\n".join(said)[:_MESSAGES]
 
 
 def _url(view: FlowView) -> str:
