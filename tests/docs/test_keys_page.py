@@ -34,6 +34,7 @@ PANES = {
     "breakpoint": "A breakpoint",
     "edit": "The editor of a message",
     "grid": "The rows of the editor: header fields, query, form, cookies",
+    "diff": "A comparison",
     "app": "Everywhere",
 }
 HEAD = """\

@@ -19,6 +19,7 @@ from soth_mitm_tui.actions import DEFAULT, bindings
 from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
+from soth_mitm_tui.desks.comparing import Comparing
 from soth_mitm_tui.desks.copying import Copying
 from soth_mitm_tui.desks.debugging import Debugging
 from soth_mitm_tui.desks.decoding import Decoding
@@ -170,6 +171,7 @@ class SothApp(App[None]):
         self.debugging = Debugging(self)
         self.editing = Editing(self)
         self.replaying = Replaying(self)
+        self.comparing = Comparing(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -185,6 +187,7 @@ class SothApp(App[None]):
             self.debugging,
             self.editing,
             self.replaying,
+            self.comparing,
             Marking(self),
             Cells(self),
             General(self),

@@ -94,7 +94,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "{app.breakpoints} lists the breakpoints; space switches one on or off",
     ),
     Key("e", "edit", SAME),
-    Key("D", "duplicate", "editing is not in this version"),
+    Key("D", "duplicate", "it compares flows; {flow.replay} sends one again, as a row of its own"),
     Key("V", "revert changes", "{paused.undo} over the paused messages takes edits back"),
     Key("S", "replay a server from a file", "replay is not in this version"),
     Key("vertical_line", "run a script on a flow", "programs use the handler API: docs/embedding.md"),

@@ -31,10 +31,12 @@ TONES: Final = {
     "word": "soth-number",
     "heading": "soth-strong",
     "rule": "soth-rule",
+    "gone": "error",
+    "came": "success",
 }
 """Every tone, and the variable of the theme that has its colour."""
 
-_BOLD: Final = frozenset({"strong", "heading"})
+_BOLD: Final = frozenset({"strong", "heading", "gone", "came"})
 _THEMES: Final = 16
 
 

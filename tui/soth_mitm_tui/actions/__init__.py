@@ -13,6 +13,7 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 from soth_mitm_tui.actions.action import Action
+from soth_mitm_tui.actions.comparing import DIFF_ACTIONS, DIFF_FLOW_ACTIONS
 from soth_mitm_tui.actions.copying import COPY_ACTIONS
 from soth_mitm_tui.actions.debugger import (
     BREAKPOINT_ACTIONS,
@@ -43,6 +44,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *LIST_ACTIONS,
     *FLOW_ACTIONS,
     *REPLAY_FLOW_ACTIONS,
+    *DIFF_FLOW_ACTIONS,
     *DEBUG_FLOW_ACTIONS,
     *EDIT_FLOW_ACTIONS,
     *PAUSED_ACTIONS,
@@ -65,6 +67,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *BREAKPOINT_ACTIONS,
     *EDIT_ACTIONS,
     *GRID_ACTIONS,
+    *DIFF_ACTIONS,
     *APP_ACTIONS,
     *DEBUG_APP_ACTIONS,
 )
@@ -92,6 +95,7 @@ PANES: Final = {
     "breakpoint": "A breakpoint",
     "edit": "The editor",
     "grid": "Rows of the editor",
+    "diff": "A comparison",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from soth_mitm_tui.actions.action import MOVE, VIEW, Action
+from soth_mitm_tui.actions.comparing import DIFF_MESSAGE_ACTION
 
 ONE: Final = "This message"
 
@@ -21,6 +22,7 @@ MESSAGES_ACTIONS: Final[tuple[Action, ...]] = (
     Action("messages.direction", "d", "direction", "Show one direction, the other, or both.", VIEW),
     Action("messages.follow", "f", "follow", "Keep the newest message in sight, or stop.", VIEW, show=True),
     Action("messages.copy", "y", "copy", "Copy the message, or all that are shown.", ONE, show=True),
+    DIFF_MESSAGE_ACTION,
     Action("messages.save", "w", "save", "Save the message, or all that are shown.", ONE, show=True),
     Action("messages.down", "j,down", "down", "Go to the next message.", MOVE),
     Action("messages.up", "k,up", "up", "Go to the message before.", MOVE),

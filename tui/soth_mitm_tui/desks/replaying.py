@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NO_PROXY: Final = "This is a file: no proxy runs that could send it. soth-mitm replay FILE sends it again"
 HIDDEN: Final = "The filter hides flow #{}: esc in the list clears it"
 _SLICE: Final = 4096
+_LATEST: Final = 1024
+"""Flows whose newest replay is remembered; of others it is looked for."""
 _KINDS: Final = {
     "tunnel": "This flow passed through without being decrypted: there is no request to send again",
     "bytes": "This flow carried bytes that are no HTTP: there is no request to send again",
@@ -37,6 +39,8 @@ class Replaying(Desk):
         super().__init__(app)
         self._came_from = (0, 0)
         """The original and the replay that were last gone between."""
+        self.latest: dict[int, int] = {}
+        """The newest replay of each flow that was sent again from here."""
         self.deeds = {
             "flow.replay": self._replay,
             "flow.counterpart": self._go_to_counterpart,
@@ -62,7 +66,7 @@ class Replaying(Desk):
     # --- sending
 
     @property
-    def _marked(self) -> list[int]:
+    def marked(self) -> list[int]:
         """The marked flows in the list that have a request, where the one at hand is among them."""
         model, said = self.main.model, self.app.index.annotation
         marked = [flow for flow in model.marked() if said(flow).mark or said(flow).colour]
@@ -70,7 +74,7 @@ class Replaying(Desk):
         return [row.flow for row in rows if row is not None and row.kind not in _KINDS]
 
     async def _replay(self) -> None:
-        flow, marked = self.main.current_flow, self._marked
+        flow, marked = self.main.current_flow, self.marked
         if flow not in marked or len(marked) < 2:
             await self._send(flow)
             return
@@ -98,10 +102,18 @@ class Replaying(Desk):
             return
         again = await replay.begun()
         if again:
-            self._came_from = flow, again
+            self.note(flow, again)
             self.say(f"Flow #{flow} is sent again as #{again} · % goes there")
         else:
             self.say(f"Flow #{flow} is not sent again: {replay.attempts[0].error or 'the proxy is stopping'}")
+
+    def note(self, flow: int, again: int) -> None:
+        """Remember that a flow was sent again."""
+        self._came_from = flow, again
+        self.latest.pop(flow, None)
+        self.latest[flow] = again
+        if len(self.latest) > _LATEST:
+            del self.latest[next(iter(self.latest))]
 
     async def _send_all(self, flows: Sequence[int]) -> None:
         """Send flows again in their order; how many at once is the proxy's limit."""
@@ -132,7 +144,11 @@ class Replaying(Desk):
             self.go_to(row.replay_of)
             return
         original, replay = self._came_from
-        again = replay if original == row.flow else await self._latest_replay_of(row.flow)
+        again = (
+            replay
+            if original == row.flow
+            else self.latest.get(row.flow) or await self._latest_replay_of(row.flow)
+        )
         if again:
             self._came_from = row.flow, again
             self.go_to(again)

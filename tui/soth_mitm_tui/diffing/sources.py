@@ -1,0 +1,116 @@
+"""What can be compared: two flows, a flow before and after it was changed, two messages, two drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges, sample_of_draft
+from soth_mitm.record.comparing import changes_of, exchange_of, message_of
+from soth_mitm_tui.columns import host, masked, method
+
+if TYPE_CHECKING:
+    from soth_mitm.policy.diff import Sample
+    from soth_mitm.policy.editing import Draft
+    from soth_mitm.record.comparing import Pair
+    from soth_mitm.record.messagelog import MessageLog
+    from soth_mitm.record.rows import Row
+    from soth_mitm.record.store import Store
+
+
+class Loaded(NamedTuple):
+    """Two things that were read, as they are now."""
+
+    compare: Callable[..., DiffReport]
+    """Compares them; takes `ignore`. Can be pickled."""
+    size: int
+    """About how many bytes it looks at."""
+
+    def with_ignore(self, ignore: Ignore) -> Callable[[], DiffReport]:
+        """Return the comparison, ready to be called anywhere."""
+        return partial(self.compare, ignore=ignore)
+
+
+class Name(NamedTuple):
+    """What a thing is called; display text."""
+
+    short: str
+    what: str = ""
+    """More about it, where there is room."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.short}  {self.what}".rstrip()
+
+
+class Comparison(NamedTuple):
+    """Two things to be compared."""
+
+    left: Name
+    right: Name
+    load: Callable[[], Awaitable[Loaded]]
+    stamp: Callable[[], object] = lambda: None
+    """Something else once they have changed, while they may."""
+    noise: bool = False
+    """Whether dates and ids count at first."""
+
+
+def _size(*samples: Sample | None) -> int:
+    heads = 512
+    return sum(heads + len(sample.body) for sample in samples if sample is not None)
+
+
+def name_of(row: Row, what: str = "") -> Name:
+    """Return a flow in a few words."""
+    return Name(f"#{row.flow} {what}".rstrip(), f"{method(row)} {host(row)}{masked(row.path)}")
+
+
+def two_flows(
+    store: Store, left: int, right: int, *, names: tuple[Name, Name], row_of: Callable[[int], Row | None]
+) -> Comparison:
+    """Compare the messages of two flows."""
+
+    async def load() -> Loaded:
+        one, other = await exchange_of(store, left), await exchange_of(store, right)
+        return Loaded(partial(compare_exchanges, one, other), _size(*one, *other))
+
+    return Comparison(*names, load, lambda: (_state(row_of(left)), _state(row_of(right))))
+
+
+def before_and_after(
+    store: Store, flow: int, *, name: Name, row_of: Callable[[int], Row | None]
+) -> Comparison:
+    """Compare the messages of a flow as they came with what went on in their place."""
+
+    async def load() -> Loaded:
+        pairs: tuple[Pair, Pair] = await changes_of(store, flow)
+        return Loaded(partial(compare_exchanges, *pairs), _size(*pairs[0], *pairs[1]))
+
+    names = Name(f"{name.short} as it came", name.what), Name("as it went on", name.what)
+    return Comparison(*names, load, lambda: _state(row_of(flow)), noise=True)
+
+
+def two_messages(log: MessageLog, left: int, right: int, *, names: tuple[Name, Name]) -> Comparison:
+    """Compare two messages of a stream, by their positions."""
+
+    async def load() -> Loaded:
+        one, other = await message_of(log, left), await message_of(log, right)
+        return Loaded(partial(compare, one, other), _size(one, other))
+
+    return Comparison(*names, load, noise=True)
+
+
+def two_drafts(left: Draft, right: Draft, *, names: tuple[Name, Name]) -> Comparison:
+    """Compare a draft with what it was made of."""
+
+    async def load() -> Loaded:
+        one, other = sample_of_draft(left), sample_of_draft(right)
+        return Loaded(partial(compare, one, other), _size(one, other))
+
+    return Comparison(*names, load, noise=True)
+
+
+def _state(row: Row | None) -> object:
+    return None if row is None else (row.state, row.last_mono_ns, row.response_bytes)
