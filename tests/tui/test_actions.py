@@ -9,6 +9,7 @@ from soth_mitm_tui.screens.help import HelpScreen
 from soth_mitm_tui.screens.setup import SetupScreen
 from tests.tui import (
     cases_bars,
+    cases_comparing,
     cases_debugger,
     cases_detail,
     cases_editor,
@@ -117,6 +118,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 for _module in (
     cases_run,
     cases_bars,
+    cases_comparing,
     cases_debugger,
     cases_detail,
     cases_editor,
@@ -139,6 +141,10 @@ SCENES["detail.back"] = SCENES["detail.overview"] = many
 for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.close"):
     SCENES[_id] = lambda script: None
 SCENES.update(cases_bars.SCENES)
+SCENES.update(cases_comparing.SCENES)
+
+AT_ONCE = ("diff",)
+"""Panes whose actions are all checked in one app: each begins and ends on the main screen."""
 
 
 def test_every_action_has_a_case() -> None:
@@ -147,11 +153,23 @@ def test_every_action_has_a_case() -> None:
 
 @pytest.mark.parametrize(
     ("action_id", "key"),
-    [(action.id, key) for action in ACTIONS for key in action.keys.split(",")],
+    [(action.id, key) for action in ACTIONS for key in action.keys.split(",") if action.pane not in AT_ONCE],
 )
 async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> None:
     async with stage(SCENES[action_id]) as staged:
         await CASES[action_id](staged, named(action_id), key)
+
+
+@pytest.mark.parametrize("pane", AT_ONCE)
+async def test_the_actions_of_a_screen_do_what_their_help_says(pane: str) -> None:
+    async with stage(SCENES[pane]) as staged:
+        for action in of_pane(pane):
+            for key in action.keys.split(","):
+                await CASES[action.id](staged, action, key)
+                while staged.screen is not staged.main:
+                    staged.app.pop_screen()
+                staged.app.clear_notifications()
+                await staged.settle()
 
 
 def test_no_pane_gives_one_key_two_meanings() -> None:

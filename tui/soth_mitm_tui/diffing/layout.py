@@ -168,7 +168,7 @@ class Layout:
         if section is None:
             return []
         if line is None:
-            return _title(section, self.width)
+            return _title(section, self.width, alone=not self.everything)
         if line.kind in _WORDED:
             return [lead, (" " * _gutter(section), "text"), (f"  … {line.label}", "muted")]
         if self.split:
@@ -228,7 +228,7 @@ def _gutter(section: DiffSection) -> int:
     return len(str(most)) + 1 if most else 5
 
 
-def _title(section: DiffSection, width: int) -> list[Span]:
+def _title(section: DiffSection, width: int, *, alone: bool) -> list[Span]:
     counts = []
     if section.differences:
         counts.append((f"{section.differences:,} differ{'s' if section.differences == 1 else ''}", "accent"))
@@ -240,7 +240,7 @@ def _title(section: DiffSection, width: int) -> list[Span]:
     for number, count in enumerate(counts or [("the same", "muted")]):
         spans += [(" · ", "muted")] if number else []
         spans.append(count)
-    if not counts and section.form == "start" and section.lines:
+    if alone and not counts and section.form == "start" and section.lines:
         spans.append((f"  {section.lines[0].left or ''}", "muted"))
     return fit(tuple(spans), width)
 

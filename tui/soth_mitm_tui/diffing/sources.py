@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges, sample_of_draft
 from soth_mitm.record.comparing import changes_of, exchange_of, message_of
-from soth_mitm_tui.columns import host, masked, method
+from soth_mitm.text import human_duration
+from soth_mitm_tui.columns import host, masked, method, status
 
 if TYPE_CHECKING:
     from soth_mitm.policy.diff import Sample
@@ -38,11 +39,13 @@ class Name(NamedTuple):
     short: str
     what: str = ""
     """More about it, where there is room."""
+    result: str = ""
+    """What came of it."""
 
     @property
     def text(self) -> str:
         """All of it."""
-        return f"{self.short}  {self.what}".rstrip()
+        return "  ".join(part for part in (self.short, self.result, self.what) if part)
 
 
 class Comparison(NamedTuple):
@@ -64,7 +67,8 @@ def _size(*samples: Sample | None) -> int:
 
 def name_of(row: Row, what: str = "") -> Name:
     """Return a flow in a few words."""
-    return Name(f"#{row.flow} {what}".rstrip(), f"{method(row)} {host(row)}{masked(row.path)}")
+    result = f"{status(row)[0]} {human_duration(row.duration_ns)}"
+    return Name(f"#{row.flow} {what}".rstrip(), f"{method(row)} {host(row)}{masked(row.path)}", result)
 
 
 def two_flows(
@@ -88,7 +92,7 @@ def before_and_after(
         pairs: tuple[Pair, Pair] = await changes_of(store, flow)
         return Loaded(partial(compare_exchanges, *pairs), _size(*pairs[0], *pairs[1]))
 
-    names = Name(f"{name.short} as it came", name.what), Name("as it went on", name.what)
+    names = Name(f"{name.short} as it came", name.what), Name("as it went on", name.what, name.result)
     return Comparison(*names, load, lambda: _state(row_of(flow)), noise=True)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SPLIT: Final = 120
 """Widths from here on have room for both sides."""
+STEPS: Final = ("load", "compare", "lay out")
 LOOK: Final = 0.5
 """Seconds between two looks at whether what is compared has changed."""
 
@@ -56,6 +57,7 @@ class DiffScreen(ModalScreen[None]):
         self._loaded: Loaded | None = None
         self._stamp: object = None
         self._busy = False
+        self._wanted = len(STEPS)
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the differences and the keys."""
@@ -69,26 +71,32 @@ class DiffScreen(ModalScreen[None]):
         """Begin to compare."""
         self.view.say(("comparing…", "muted"))
         self._say()
-        self._start(load=True)
+        self._start("load")
         self.set_interval(LOOK, self._look)
 
     def _look(self) -> None:
         if not self._busy and self._comparison.stamp() != self._stamp:
-            self._start(load=True)
+            self._start("load")
 
-    def _start(self, *, load: bool) -> None:
-        self.run_worker(self._compare(load=load), group="diff", exclusive=True, exit_on_error=False)
+    def _start(self, step: str) -> None:
+        """Do a step and those behind it: `load`, `compare`, `lay out`; what is under way is done again."""
+        self._wanted = min(self._wanted, STEPS.index(step))
+        if not self._busy:
+            self._busy = True
+            self.run_worker(self._work(), group="diff", exit_on_error=False)
 
-    async def _compare(self, *, load: bool) -> None:
-        self._busy = True
+    async def _work(self) -> None:
         try:
-            if load or self._loaded is None:
-                self._stamp = self._comparison.stamp()
-                self._loaded = await self._comparison.load()
-            call = self._loaded.with_ignore(NOTHING if self.noise else self._rules)
-            heavy = self._loaded.size > HERE_LIMIT
-            self.report = await self.app.worker.run(call) if heavy else call()
-            await self._lay_out()
+            while self._wanted < len(STEPS):
+                step, self._wanted = self._wanted, len(STEPS)
+                if step == 0 or self._loaded is None:
+                    self._stamp = self._comparison.stamp()
+                    self._loaded = await self._comparison.load()
+                if step <= 1 or self.report is None:
+                    call = self._loaded.with_ignore(NOTHING if self.noise else self._rules)
+                    heavy = self._loaded.size > HERE_LIMIT
+                    self.report = await self.app.worker.run(call) if heavy else call()
+                await self._lay_out(self.report)
         except Exception as error:
             self.report = None
             self.view.say(("✕ ", "bad"), (printable(str(error), 300), "text"))
@@ -103,22 +111,18 @@ class DiffScreen(ModalScreen[None]):
         """Whether both sides stand beside each other."""
         return self.app.size.width >= SPLIT if self.side_by_side is None else self.side_by_side
 
-    async def _lay_out(self) -> None:
-        if self.report is None:
-            return
-        before = self.view.layout_of
-        layout = Layout(self.report, self.view.size.width - 1, split=self.split, everything=self.everything)
+    async def _lay_out(self, report: DiffReport) -> None:
+        before, width = self.view.layout_of, self.view.size.width - 1
+        layout = Layout(report, width, split=self.split, everything=self.everything)
         for _ in layout.slices():
             await asyncio.sleep(0)
         self.view.show_layout(layout, keep=before is not None)
         self._say()
 
-    def _again(self) -> None:
-        self.run_worker(self._lay_out(), group="layout", exclusive=True, exit_on_error=False)
-
     def on_resize(self, event: events.Resize) -> None:
         """Lay out for the new width."""
-        self._again()
+        if self.report is not None:
+            self._start("lay out")
 
     def _say(self) -> None:
         left, right = self._comparison.left, self._comparison.right
@@ -180,17 +184,17 @@ class DiffScreen(ModalScreen[None]):
     def action_noise(self) -> None:
         """Count what the rules ignore, or leave it out."""
         self.noise = not self.noise
-        self._start(load=False)
+        self._start("compare")
 
     def action_side(self) -> None:
         """Show both sides beside each other, or one below the other."""
         self.side_by_side = not self.split
-        self._again()
+        self._start("lay out")
 
     def action_all(self) -> None:
         """Show fields that are the same as well, or count them."""
         self.everything = not self.everything
-        self._again()
+        self._start("lay out")
 
     def action_copy(self) -> None:
         """Copy the differences as text."""
