@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.hooks.handler import Handler
     from soth_mitm.model.limits import Counters
+    from soth_mitm.net.pausing import LeftPaused
     from soth_mitm.policy.modes import Endpoint
 
 __all__ = ["Proxy", "run"]
@@ -181,9 +182,12 @@ class Proxy:
             return None
         return ProcessLookup(shared.loop, config.limits, counters=shared.counters, publish=shared.bus.publish)
 
-    async def drain(self, deadline: float | None = None) -> int:
-        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
-        return await self.control.drain(deadline)
+    async def drain(self, deadline: float | None = None, *, paused: LeftPaused = "resume") -> int:
+        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut.
+
+        What is paused at breakpoints goes on with its edits, or is dropped.
+        """
+        return await self.control.drain(deadline, paused=paused)
 
     def reload(self, config: Config) -> tuple[str, ...]:
         """Use other settings for connections made from now on; return the names of what changed.

@@ -156,7 +156,7 @@ class NoProxy:
         """Nothing runs that could send anything."""
         raise ReplayError("this is a file: no proxy runs that could send it; soth-mitm replay FILE does")
 
-    async def drain(self, deadline: float) -> int:
+    async def drain(self, deadline: float, *, paused: str = "resume") -> int:
         """Nothing runs: nothing is cut."""
         return 0
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soth_mitm.config import Config
     from soth_mitm.model.events import Direction
     from soth_mitm.net.drain import Drain
+    from soth_mitm.net.pausing import LeftPaused
     from soth_mitm.net.replay.replay import Replay
     from soth_mitm.net.replay.replays import Replays
     from soth_mitm.net.shared import Shared
@@ -40,10 +41,13 @@ class Control:
         self.debugger = Debugger(shared)
         """Breakpoints, and what they have stopped."""
 
-    async def drain(self, deadline: float | None = None) -> int:
-        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut."""
+    async def drain(self, deadline: float | None = None, *, paused: LeftPaused = "resume") -> int:
+        """Stop accepting, give open flows `deadline` seconds, cut the rest; return how many were cut.
+
+        What is paused at breakpoints goes on with its edits, or is dropped.
+        """
         seconds = self._shared.config.limits.drain_timeout if deadline is None else deadline
-        return await self._on_loop(self._drain.run(seconds))
+        return await self._on_loop(self._drain.run(seconds, paused=paused))
 
     async def kill(self, flow: int) -> bool:
         """Cut both sides of a flow now; False where it is not open."""

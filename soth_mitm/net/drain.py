@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soth_mitm.net.listener import Listener
+    from soth_mitm.net.pausing import LeftPaused
     from soth_mitm.net.shared import Shared
 
 TICK = 1.0
@@ -56,13 +57,20 @@ class Drain:
         self._shared = shared
         self._listener = listener
 
-    async def run(self, deadline: float) -> int:
-        """Drain; return how many flows had to be cut."""
+    async def run(self, deadline: float, *, paused: LeftPaused = "resume") -> int:
+        """Drain; return how many flows had to be cut.
+
+        What is paused goes on with its edits, or is dropped; without any time it is cut with its flow.
+        """
         shared = self._shared
         self._listener.close()
         shared.draining = True
         shared.pool.close()
         end = shared.loop.time() + deadline
+        if paused == "drop":
+            shared.pauses.drop_all()
+        elif deadline > 0:
+            shared.pauses.release_all()
         for session in list(shared.sessions):
             session.shut_when_idle()
         await self._until(lambda: not shared.flows and shared.slices.idle, end)

@@ -7,7 +7,7 @@ user interface decides through `control.debugger`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from soth_mitm.model.events import Direction, Noted, Paused, Resumed
 from soth_mitm.model.reasons import CloseReason
@@ -35,6 +35,9 @@ _ENDS: Final[dict[str, Outcome]] = {
 }
 """What the end of a flow means to its pauses; any other is `killed`. A client's end is told before."""
 
+
+LeftPaused = Literal["resume", "drop"]
+"""What becomes of paused messages when the proxy stops."""
 
 _STAGES: Final = {
     Direction.REQUEST: (Stage.REQUEST, Stage.REQUEST_BODY),
@@ -177,6 +180,10 @@ class Pauses:
         for waiting in tuple(self._waiting.values()):
             count += self.decide(waiting.pause.number, self.as_edited(waiting, how))
         return count
+
+    def drop_all(self) -> int:
+        """Let nothing of it go on; return how much that was."""
+        return sum(self.decide(number, Verdict("dropped")) for number in tuple(self._waiting))
 
     @staticmethod
     def as_edited(waiting: Waiting, unedited: Outcome = "sent_as_it_was") -> Verdict:

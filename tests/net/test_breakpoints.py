@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from soth_mitm.model.events import (
     Resumed,
 )
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import tasks
 from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from tests.helpers.debugging import at, debugging, stopped
@@ -453,6 +455,45 @@ async def test_stopping_the_proxy_lets_go_of_what_is_paused(lab: Lab) -> None:
     await link.client.closed()
     assert (await lab.one(Resumed)).how == "killed"
     assert not debugger.paused
+
+
+async def test_a_proxy_that_stops_lets_what_is_paused_go_on_with_its_edits(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST))
+    edited, plain = await lab.link(route), await lab.link(route)
+    edited.ask(edited.get())
+    paused = await stopped(debugger)
+    assert isinstance(paused.original, RequestDraft)
+    await debugger.edit(paused.number, msgspec.structs.replace(paused.original, target=b"/edited"))
+    plain.ask(plain.get())
+    await stopped(debugger, 2)
+    draining = tasks.start(lab.running.drain(5.0), "drain")
+    for link, target in ((edited, b"/edited"), (plain, b"/")):
+        server = await link.server()
+        assert (await server.head()).startswith(b"GET %b HTTP/1.1" % target)
+        server.send(OK)
+        await link.client.until(b"ok")
+    assert await draining == 0
+    assert sorted(each.how for each in lab.all(Resumed)) == ["edited", "released"]
+    assert [each.reason for each in lab.all(FlowClosed)] == [CloseReason.COMPLETED] * 2
+
+
+async def test_a_proxy_that_stops_drops_what_is_paused_where_that_is_asked_for(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST, Stage.RESPONSE))
+    one, two = await lab.link(route), await lab.link(route)
+    one.ask(one.get())
+    await stopped(debugger)
+    two.ask(two.get())
+    await debugger.resume((await stopped(debugger, 2)).number)
+    server = await two.server()
+    await server.head()
+    server.send(OK)
+    await stopped(debugger, 2)
+    assert await asyncio.wait_for(lab.running.drain(5.0, paused="drop"), 2) == 0
+    await one.client.closed()
+    await two.client.closed()
+    await server.closed()
+    assert [each.how for each in lab.all(Resumed)] == ["sent_as_it_was", "dropped", "dropped"]
+    assert not one.origin.received
 
 
 async def test_a_head_as_typed_goes_as_it_stands_and_its_connections_carry_nothing_after_it(

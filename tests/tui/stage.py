@@ -36,6 +36,8 @@ class Control:
 
     killed: list[int] = field(default_factory=list)
     drains: list[float] = field(default_factory=list)
+    left_paused: str = ""
+    """What was to become of paused messages, when the proxy was drained."""
     said: list[tuple[int, str | None, str | None, str | None]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     passed: tuple[tuple[Learned, float], ...] = ()
@@ -71,9 +73,10 @@ class Control:
             made.end(number, self.answers.pop(0))
         return made
 
-    async def drain(self, deadline: float, /) -> None:
+    async def drain(self, deadline: float, /, *, paused: str) -> None:
         """Remember the deadline; there is nothing to wait for, unless it is `stuck`."""
         self.drains.append(deadline)
+        self.left_paused = paused
         if self.stuck:
             await asyncio.Event().wait()
 

@@ -437,7 +437,8 @@ async def run_app(
     except Exception as error:
         _log.error("the app failed", exc_info=error)
         app.failure = app.failure or error
-    if control.debugger is not None:
-        await control.debugger.detach()  # nobody is there any more to decide about what is paused
-    await state.close()
+    finally:
+        if control.debugger is not None:
+            await control.debugger.detach()  # nobody is there any more to decide about what is paused
+        await state.close()
     return Outcome(app.failure, app.drained)

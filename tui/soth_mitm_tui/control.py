@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from soth_mitm.model.limits import Usage
@@ -34,7 +34,7 @@ class Control(Protocol):
         """Begin to send a request as new flows; raises ReplayError where it cannot be sent."""
         ...
 
-    async def drain(self, deadline: float, /) -> object:
+    async def drain(self, deadline: float, /, *, paused: Literal["resume", "drop"]) -> object:
         """Accept nothing new, let open flows end, and close what is left after `deadline` seconds."""
         ...
 

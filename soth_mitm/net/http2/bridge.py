@@ -150,6 +150,7 @@ class _Ending:
 
     buffered = 0
     expecting = True
+    between_chunks = True
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -169,6 +170,8 @@ class _Ending:
 
 class Bridge(UpstreamConn):
     """One stream, as an exchange of HTTP/1.1 sees its upstream connection."""
+
+    as_typed = False
 
     def __init__(self, mux: Mux) -> None:
         # Nothing of a transport's protocol is used, so nothing of it is made.

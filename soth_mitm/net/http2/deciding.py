@@ -379,6 +379,7 @@ class StreamDeciding(Asking):
             head, body = amend.request(head, change), change.body
         else:
             head, body = amend.replaced_request(head, self._request_draft(None), change)
+            exchange.as_typed = exchange.as_typed or change.as_typed
         exchange.changed(head, site(exchange.place, change))
         return head.raw, body
 

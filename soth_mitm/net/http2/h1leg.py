@@ -250,6 +250,7 @@ class Http1Leg(Leg):
         clean = (
             head is not None
             and head.keep_alive
+            and not self.user.as_typed
             and head.framing is not Framing.CLOSE
             and not conn.reader.buffered
             and conn.alive

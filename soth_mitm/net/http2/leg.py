@@ -31,6 +31,9 @@ class Answer(NamedTuple):
 class LegUser(Protocol):
     """Who is answered."""
 
+    as_typed: bool
+    """A head goes whose framing nobody has checked: a connection of HTTP/1.1 carries nothing after it."""
+
     def answered_interim(self, answer: Answer) -> None:
         """Take an interim response (1xx)."""
         ...

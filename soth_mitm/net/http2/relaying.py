@@ -50,6 +50,8 @@ class Relaying:
         """The head that goes upstream: the client's, unless it was changed."""
         self.request_changed = False
         """The request goes on otherwise than it came."""
+        self.as_typed = False
+        """See `LegUser`."""
         self._subject: Subject | None = None
         self.place = place
         self.flow = session.shared.new_flow(session.life.number)

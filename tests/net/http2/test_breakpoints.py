@@ -20,6 +20,7 @@ from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from tests.helpers.debugging import at, debugging, edit, stopped
 from tests.helpers.h2peer import GET, OK, Peer, get, h2_link, post
+from tests.helpers.net import OK as WHOLE
 from tests.helpers.net import Lab
 
 EVERY_REQUEST = at(Stage.REQUEST)
@@ -306,3 +307,26 @@ async def test_over_http1_upstreams_a_stream_is_stopped_and_edited_likewise(lab:
     await edit(debugger, await stopped(debugger), body=b"edited", fields=((b"x-a", b"1"),))
     message = await link.client.message(stream)
     assert (dict(message.head)[b"x-a"], message.body) == (b"1", b"edited")
+
+
+async def test_after_a_request_as_typed_its_upstream_connection_of_http1_carries_nothing(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY, once=True))
+    link = await h2_link(lab, upstream=("http/1.1",), client=("h2",))
+    stream = link.client.ask(post(b"/in"), end=False)
+    link.client.data(stream, b"hello", end=True)
+    paused = await stopped(debugger)
+    draft = paused.original
+    assert isinstance(draft, RequestDraft)
+    fields = (*draft.fields, (b"content-length", b"9"))
+    await edit(debugger, paused, fields=fields, body=b"four", as_typed=True)
+    server = await link.origin.accept()
+    assert b"content-length: 9\r\n" in await server.head()
+    await server.same(b"four")
+    server.send(WHOLE)
+    assert (await link.client.message(stream)).body == b"ok"
+    await server.closed()
+    again = link.client.ask(GET)
+    server = await link.origin.accept()
+    await server.head()
+    server.send(WHOLE)
+    assert (await link.client.message(again)).body == b"ok"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -314,7 +314,7 @@ class Debugging(Desk):
 
     # --- leaving
 
-    def ask_before_leaving(self, leave: Callable[[], object]) -> bool:
+    def ask_before_leaving(self, leave: Callable[[Literal["resume", "drop"]], object]) -> bool:
         """Ask what becomes of paused messages before the app ends; False where nothing is paused."""
         paused = self.paused
         if not paused:
@@ -322,14 +322,10 @@ class Debugging(Desk):
         count = "1 message is paused" if len(paused) == 1 else f"{len(paused):,} messages are paused"
 
         async def chosen(name: str) -> None:
-            if name == "stay":
-                return
             if name == "resume":
-                await self._debugger.resume_all()
-            else:
-                for each in self.paused:
-                    await self._debugger.drop(each.number)
-            leave()
+                leave("resume")
+            elif name == "drop":
+                leave("drop")
 
         choices = [
             Choice("resume", "r", "let all go on, then quit"),

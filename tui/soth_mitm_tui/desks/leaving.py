@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from soth_mitm_tui.desks.desk import Desk
 
@@ -30,19 +30,19 @@ class Leaving(Desk):
             return
         if app.debugging.ask_before_leaving(self._begin):
             return
-        self._begin()
+        self._begin("resume")
 
-    def _begin(self) -> None:
+    def _begin(self, paused: Literal["resume", "drop"]) -> None:
         app = self.app
         self._until = app.clock.monotonic_ns() + round(DRAIN_DEADLINE * 1e9)
         app.main.draining = self.words
         app.main.refresh_bars()
-        app.run_worker(self._drain(), group="drain", exit_on_error=False)
+        app.run_worker(self._drain(paused), group="drain", exit_on_error=False)
 
-    async def _drain(self) -> None:
+    async def _drain(self, paused: Literal["resume", "drop"]) -> None:
         app = self.app
         try:
-            await app.control.drain(DRAIN_DEADLINE)
+            await app.control.drain(DRAIN_DEADLINE, paused=paused)
             app.drained = True
         except asyncio.CancelledError:
             raise
