@@ -1,8 +1,8 @@
 """Flows as lines of text: what `--dump` prints.
 
 One line a flow when it ends: time, status, method, URL, size, duration, and what else there is to
-say. One more, marked `…`, when something long-lived (an event stream, an upgrade, a tunnel) begins;
-with more detail the messages in it follow as they come.
+say. One more, marked `…`, when something long-lived (an event stream, an upgrade, a tunnel) begins,
+or a call of gRPC is answered a second time; with more detail the messages in it follow as they come.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ class TextPrinter:
         """Lines of messages that came before the response, by flow."""
         self._begun: set[int] = set()
         """Flows whose first line is out, with their heads."""
+        self._answered: set[int] = set()
+        """Calls of gRPC that have been answered once, and have no line yet."""
         self._long_paths: dict[int, str] = {}
         self._causes: dict[int, str] = {}
         """Why tunnels are none that are decrypted, and to what others were upgraded."""
@@ -136,18 +138,26 @@ class TextPrinter:
             self._long_paths[row.flow] = printable(head.path or head.target, URL_LIMIT)
 
     def _response(self, row: FlowRow, event: Event) -> None:
-        if begins(row):
+        if begins(row) and not self._may_be_unary(row):
             self._began(row)
 
     def _chunk(self, row: FlowRow, event: Event) -> None:
         """Print a stream as soon as what has come of its body decides that it is wanted."""
-        if begins(row):
+        if begins(row) and not self._may_be_unary(row):
             self._began(row)
 
     def _message(self, row: FlowRow, event: Event) -> None:
         """Print a stream that no head gave away once its first message is there."""
-        if isinstance(event.body, MessageSeen) and event.body.direction == Direction.RESPONSE:
+        if not isinstance(event.body, MessageSeen) or event.body.direction == Direction.REQUEST:
+            return
+        if row.flow in self._answered or not self._may_be_unary(row):
             self._began(row)
+        else:
+            self._answered.add(row.flow)
+
+    def _may_be_unary(self, row: FlowRow) -> bool:
+        """Whether a call of gRPC may be answered once, so that the line at its end is enough."""
+        return not self._detail and row.content_type.startswith("application/grpc")
 
     def _message_line(self, row: FlowRow, line: str) -> None:
         if row.flow in self._begun:
@@ -196,6 +206,7 @@ class TextPrinter:
                 text += self._details.rest(exchange)
             self._write(text)
         self._begun.discard(flow)
+        self._answered.discard(flow)
         if self._live is not None:
             self._live.forget(flow)
             self._waiting.pop(flow, None)

@@ -67,6 +67,9 @@ UPSTREAM_TLS: dict[str, str] = {
 }
 """The same for the upstream's side."""
 
+DEADLINE = "grpc_deadline"
+"""Noted of a gRPC call that its client cancelled about when the time was up that it had allowed."""
+DEADLINE_WORDS = "deadline exceeded (inferred)"
 LEARNED = "learned_passthrough"
 """The reason of a decision, and the note on a tunnel's row: clients have refused our certificate."""
 

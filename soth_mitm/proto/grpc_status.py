@@ -24,6 +24,8 @@ _PATH: Final = re.compile(
 _ANY_PATH: Final = re.compile(rb"(?:/[^/?#]+)*?/([A-Za-z_][\w.]*)/([A-Za-z_][\w]*)(?=\Z|[?#])")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _MOST_MESSAGE: Final = 2048
+_TIMEOUT: Final = re.compile(rb"(\d{1,8})([HMSmun])")
+_UNITS: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
 class Method(NamedTuple):
@@ -68,6 +70,21 @@ def detection(content_type: bytes, path: bytes) -> str:
     if typed:
         return "content_type_and_path" if named else "content_type"
     return "path" if named else ""
+
+
+def timeout_in(fields: Iterable[tuple[bytes, bytes]]) -> float | None:
+    """Return the seconds that `grpc-timeout` grants a call; None where there is none, or a broken one."""
+    value = next((value for name, value in fields if name.lower() == b"grpc-timeout"), b"")
+    match = _TIMEOUT.fullmatch(value.strip())
+    return int(match[1]) * _UNITS[match[2]] if match else None
+
+
+def at_deadline(allowed: float, taken: float) -> bool:
+    """Infer whether a call that its client cancelled after `taken` seconds was cancelled by its deadline.
+
+    Nothing on the wire says so: the client's clock began earlier than ours, and its timers are late.
+    """
+    return allowed - max(0.02, allowed / 20) <= taken <= allowed + max(1.0, allowed / 20)
 
 
 def status_in(fields: Iterable[tuple[bytes, bytes]]) -> Status | None:

@@ -15,7 +15,16 @@ import msgspec
 from soth_mitm.model import events as e
 from soth_mitm.model import websocket
 from soth_mitm.model.annotation import Annotation
-from soth_mitm.model.outcomes import LEARNED, LEARNED_HINT, dial_hint, dial_words, guard_words, tls_words
+from soth_mitm.model.outcomes import (
+    DEADLINE,
+    DEADLINE_WORDS,
+    LEARNED,
+    LEARNED_HINT,
+    dial_hint,
+    dial_words,
+    guard_words,
+    tls_words,
+)
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
@@ -301,13 +310,16 @@ def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
     if body.code == LEARNED and row.kind == "tunnel":
         row.outcome = guard_words(LEARNED)
         row.hint = LEARNED_HINT.format(host=row.sni or row.host)
+    elif body.code == DEADLINE:
+        row.outcome = DEADLINE_WORDS
 
 
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
     row.paused, row.stage = 0, ""
     reason = row.reason = SHORTS[body.reason]
-    row.error = reason in _ERRORS and not (reason == _CLIENT_CLOSED and row.ttfb_ns > 0)
+    on_purpose = reason == _CLIENT_CLOSED and row.ttfb_ns > 0 and row.outcome != DEADLINE_WORDS
+    row.error = reason in _ERRORS and not on_purpose
     if reason in _WEBSOCKET:
         row.outcome = websocket.outcome(body.detail) or _WORDS[reason]
     elif not row.outcome and reason not in _NEEDS_NO_WORDS:

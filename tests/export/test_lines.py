@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 
+import msgspec
 import pytest
 
 from soth_mitm.export.lines import TextPrinter
@@ -251,9 +252,23 @@ def test_the_line_of_a_stream_counts_its_messages() -> None:
     stream = Stream()
     streams.told_sse(stream)
     streams.grpc(stream, trailers=b"grpc-status: 5\r\ngrpc-message: no%20such%20order\r\n")
-    _, sse, _, grpc = text_of(stream).splitlines()
+    _, sse, grpc = text_of(stream).splitlines()
     assert sse.endswith("  2 events")
     assert grpc.endswith("  2 messages · gRPC NOT_FOUND: no such order")
+
+
+def test_a_call_that_is_answered_once_has_one_line_and_one_that_goes_on_has_a_live_one() -> None:
+    stream = Stream()
+    streams.grpc(stream)
+    (line,) = text_of(stream).splitlines()
+    assert "  …  " not in line
+    longer, more = Stream(), e.MessageSeen(e.Direction.RESPONSE, 3, "message", 1, b"x")
+    streams.grpc(longer)
+    at = next(i for i, event in enumerate(longer.events) if isinstance(event.body, e.ResponseEnd))
+    longer.events.insert(at, msgspec.structs.replace(longer.events[at - 1], body=more))
+    live, end = text_of(longer).splitlines()
+    assert "  …  " in live
+    assert end.endswith("  3 messages")
 
 
 def test_detail_1_prints_each_message_as_it_comes() -> None:

@@ -7,10 +7,12 @@ import pytest
 from soth_mitm.proto.grpc_status import (
     Method,
     Status,
+    at_deadline,
     detection,
     family,
     method_of,
     status_of,
+    timeout_in,
     unescape,
     web_trailers_note,
 )
@@ -97,3 +99,44 @@ def test_the_trailers_of_grpc_web_give_a_note() -> None:
     assert web_trailers_note(b"grpc-status:0\r\n") == "0"
     assert web_trailers_note(b"Grpc-Status: 7\r\ngrpc-message: no\r\n") == "7 no"
     assert web_trailers_note(b"\xff") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"100m", 0.1),
+        (b" 2S", 2.0),
+        (b"1M", 60.0),
+        (b"99999999H", 99999999 * 3600.0),
+        (b"250000u", 0.25),
+        (b"5n", 5e-9),
+        (b"100", None),
+        (b"100s", None),
+        (b"-1S", None),
+        (b"123456789S", None),
+        (b"", None),
+    ],
+)
+def test_the_time_that_a_call_may_take_is_read_in_its_units(value: bytes, seconds: float | None) -> None:
+    read = timeout_in([(b"te", b"trailers"), (b"Grpc-Timeout", value)])
+    assert read == (None if seconds is None else pytest.approx(seconds))
+    assert timeout_in([]) is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "taken", "inferred"),
+    [
+        (10.0, 9.7, True),
+        (10.0, 10.9, True),
+        (10.0, 4.0, False),
+        (10.0, 11.2, False),
+        (0.1, 0.09, True),
+        (0.1, 0.05, False),
+        (0.005, 0.0, True),
+        (3600.0, 3700.0, True),
+    ],
+)
+def test_a_call_that_ends_about_when_its_time_is_up_is_taken_to_end_for_that(
+    allowed: float, taken: float, inferred: bool
+) -> None:
+    assert at_deadline(allowed, taken) is inferred

@@ -357,3 +357,17 @@ def test_the_trailers_of_grpc_web_are_a_message_with_the_status() -> None:
     seen = e.MessageSeen(e.Direction.RESPONSE, 1, "trailers", 40, offset=5, note="7 not yours")
     stream.add(seen, conn=pair.conn, flow=flow)
     assert row_of(stream, flow).outcome == "gRPC PERMISSION_DENIED: not yours"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_call_that_its_deadline_ended_says_so_and_is_a_failure(answered: bool) -> None:
+    stream = streams.Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, method="POST", path=b"/shop.v1.Orders/Get", content_type=b"application/grpc")
+    if answered:
+        streams.response(pair, flow, content_type=b"application/grpc")
+    stream.add(e.StreamReset(e.Side.CLIENT, "CANCEL"), conn=pair.conn, flow=flow)
+    stream.add(e.Noted("grpc_deadline", "cancelled after 0.1 s"), conn=pair.conn, flow=flow)
+    stream.add(e.FlowClosed("client_closed", "RST_STREAM CANCEL"), conn=pair.conn, flow=flow)
+    row = row_of(stream, flow)
+    assert (row.outcome, row.error, row.grpc_status) == ("deadline exceeded (inferred)", True, -1)

@@ -22,6 +22,7 @@ from soth_mitm.model.events import (
     Side,
     StreamReset,
 )
+from soth_mitm.model.outcomes import DEADLINE
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, joining, replies
 from soth_mitm.net.dial import DialError
@@ -32,6 +33,7 @@ from soth_mitm.net.origin import elsewhere
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
+from soth_mitm.proto import grpc_status
 from soth_mitm.proto.http1 import Http1Error
 from soth_mitm.proto.http2 import VERSION, ErrorCode, error_name, heads, translate
 from soth_mitm.proto.http2.heads import lines
@@ -69,6 +71,8 @@ class StreamExchange(Relaying):
         """Where its connection comes from, where the request is sent elsewhere."""
         self._replaced = False
         """A handler has given the request another body."""
+        self._began = 0
+        """The flow's first moment, in nanoseconds of the monotonic clock."""
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ class StreamExchange(Relaying):
         place, head, session = self.place, self.head, self.session
         self.shared.flows[self.flow.number] = self
         emit = self.flow.emit
-        emit(opened(session, place, capture=self.capture))
+        self._began = emit(opened(session, place, capture=self.capture))
         emit(
             RequestHead(
                 head.method,
@@ -209,12 +213,21 @@ class StreamExchange(Relaying):
     def client_reset(self, code: int) -> None:
         """The client wants no more: neither does the upstream have to go on."""
         name = error_name(code)
-        self.flow.emit(StreamReset(Side.CLIENT, name))
+        now = self.flow.emit(StreamReset(Side.CLIENT, name))
+        if code == ErrorCode.CANCEL and grpc_status.family(self.head.content_type):
+            self._cancelled((now - self._began) / 1e9)
         if self.response_done and code == ErrorCode.NO_ERROR:
             self.finish(CloseReason.COMPLETED, code=code)
         else:
             end = self._end_of(Direction.REQUEST, CloseReason.CLIENT_CLOSED, f"RST_STREAM {name}")
             self.finish(*end, code=code)
+
+    def _cancelled(self, taken: float) -> None:
+        """Say of a gRPC call whether its own deadline explains that it was cancelled."""
+        allowed = grpc_status.timeout_in(self.head.fields)
+        if allowed is not None and grpc_status.at_deadline(allowed, taken):
+            text = f"cancelled after {taken:.3g} s by its client, whose grpc-timeout was {allowed:.3g} s"
+            self.flow.emit(Noted(DEADLINE, f"{text}: probably its deadline"))
 
     def client_lost(self, detail: str) -> None:
         """The client's connection is gone."""

@@ -70,7 +70,7 @@ async def test_the_first_settings_offer_extended_connect_where_the_server_speaks
     assert len(origin.wires) == 1
 
 
-async def test_a_server_that_says_nothing_of_itself_delays_no_client(lab: Lab) -> None:
+async def test_a_server_that_says_nothing_of_itself_holds_a_client_up_for_a_moment_only(lab: Lab) -> None:
     await start(lab)
     asking = await client(lab)
     await asking.until(lambda: asking.peer_settings, "the first settings")
