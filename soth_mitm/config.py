@@ -39,6 +39,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message_rows: int = 100_000
     leaf_cache: int = 1024
     session_cache: int = 1024
+    sticky_values: int = 1024
     learned_hosts: int = 1024
     pool_idle_per_host: int = 64
     pool_idle_total: int = 256
@@ -207,6 +208,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block: tuple[str, ...] = ()
     rules: tuple[HostRule, ...] = ()
     breakpoints: tuple[BreakpointSetting, ...] = ()
+    message_rules: tuple[dict[str, Any], ...] = ()
+    """What is done to messages without code; docs/rules.md has the actions."""
     handler_fails: Literal["open", "closed"] = "open"
     """What happens to a message when a handler hook raises or takes too long."""
     spill: bool = True

@@ -31,6 +31,7 @@ from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy import modes
 from soth_mitm.policy.decision import Policy
 from soth_mitm.policy.routes import Routes
+from soth_mitm.policy.rules import from_tables
 from soth_mitm.record.bus import Bus
 from soth_mitm.text import printable
 
@@ -91,7 +92,9 @@ class Proxy:
         endpoints = modes.endpoints(config) if self._listens else []
         if not transparent.AVAILABLE and any(p.mode.kind is modes.Kind.TRANSPARENT for p in endpoints):
             raise StartError("the mode transparent needs Linux; use regular, or socks5")
+        rules = from_tables(config.message_rules)
         shared = self._shared = Shared(config, self.bus, self._handler)
+        shared.ruling.replace(rules, from_file=True)
         soft, _ = raise_descriptor_limit()
         self.bus.publish(SessionStarted(self.run_id, __version__, platform=sys.platform))
         if 0 < soft < 4096:
@@ -198,6 +201,7 @@ class Proxy:
         OpenSSL refuses, and `ConfigError` for breakpoints that cannot work; then they have not changed.
         """
         changed, routes = difference(self.config, config), Routes(config, os.environ)
+        rules = from_tables(config.message_rules)
         if "breakpoints" in changed or "limits" in changed:
             self._shared.pauses.configure(config)
             self._shared.chain_changed()
@@ -212,6 +216,8 @@ class Proxy:
             self._shared.policy = Policy(config)
             self._shared.learning.learner.settings = config.tls
             self._shared.routes = routes
+            if "message_rules" in changed:
+                self._shared.ruling.replace(rules, from_file=True)
             self.bus.publish(ConfigReloaded(changed))
             late = [name for name in changed if name in _AT_START]
             if late:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soth_mitm.model.events import Direction
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.breakpoints import Breakpoint, BreakpointState, Stage
+    from soth_mitm.policy.rules import Rule, RuleState
 
 
 class DecisionError(SothError):
@@ -114,6 +115,30 @@ class Debugger:
     def _everything(self, on: bool) -> None:
         self._pauses.breakpoints.pause_everything(on)
         self._shared.chain_changed()
+
+    # --- rules ----------------------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> tuple[RuleState, ...]:
+        """The rules, those of the settings' file first, in the order in which they are asked."""
+        return self._shared.ruling.rules.states
+
+    @property
+    def rules_revision(self) -> int:
+        """Another number after each change of the rules or their hits."""
+        return self._shared.ruling.rules.revision
+
+    async def set_rules(self, rules: Sequence[Rule]) -> tuple[RuleState, ...]:
+        """Replace the rules that do not stand in the settings' file; return all, with the ids they got.
+
+        Raises:
+            RuleError: one of them cannot work; its text names it. Nothing has changed.
+        """
+        return await call(self._shared, self._set_rules, tuple(rules))
+
+    def _set_rules(self, rules: tuple[Rule, ...]) -> tuple[RuleState, ...]:
+        self._shared.ruling.replace(rules)
+        return self.rules
 
     # --- decisions ------------------------------------------------------------------------------------
 

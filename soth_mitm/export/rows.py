@@ -53,6 +53,7 @@ class FlowRow(Protocol):
     grpc_status: int
     process: str
     replay_of: int
+    rules: str
     mark: str
     comment: str
     colour: str

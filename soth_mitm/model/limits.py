@@ -59,6 +59,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("leaf_cache", 1024, "certificates", "drop the least recently used", "leaf_cache_full"),
     Limit("session_cache", 1024, "TLS sessions", "drop the least recently used", "session_cache_full"),
+    Limit("sticky_values", 1024, "authorizations and as many cookies", "drop the oldest", "sticky_values"),
     Limit("learned_hosts", 1024, "hosts", "forget the one refused longest ago", "learned_full"),
     Limit("pool_idle_per_host", 64, "connections", "close the connection after use", "pool_full"),
     Limit("pool_idle_total", 256, "connections", "close the oldest idle connection", "pool_full"),

@@ -43,7 +43,7 @@ class CloseReason(StrEnum):
     LIMIT_REACHED = "limit_reached"
     """A named budget was used up."""
     KILLED = "killed"
-    """A person ended it."""
+    """A person, or a rule that is to break it, ended it."""
     SHUTDOWN = "shutdown"
     """The proxy stopped while it was open."""
     INTERNAL_ERROR = "internal_error"

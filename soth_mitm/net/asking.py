@@ -18,6 +18,7 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
 from soth_mitm.net.chain import Turn
 from soth_mitm.net.hold import BodyCutOff
+from soth_mitm.net.shaping import ShapedBody
 from soth_mitm.net.sockets import format_address
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.text import printable
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.chain import Part
     from soth_mitm.net.hold import Hold
     from soth_mitm.net.life import FlowLife
-    from soth_mitm.net.origin import Place
+    from soth_mitm.net.origin import Place, Supply
+    from soth_mitm.net.shaping import Shape
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject
     from soth_mitm.proto.websocket.handshake import Handshake
@@ -98,8 +100,8 @@ class Asking(ABC):
             if task is not asyncio.current_task():
                 task.cancel()
         for tap in self._taps.values():
-            if tap.held is not None:
-                tap.held.stop()
+            if tap.through is not None:
+                tap.through.stop()
 
     def _spawn(self, work: Awaitable[None], hook: str) -> None:
         async def run() -> None:
@@ -156,6 +158,14 @@ class Asking(ABC):
         """Wait for the request's body as it came, and see to it that the client sends it."""
 
     @abstractmethod
+    def _resizable(self, direction: Direction) -> bool:
+        """Whether a message can go on without its length."""
+
+    @abstractmethod
+    def _serve(self, supply: Supply, name: str) -> None:
+        """Have the request answered by a supply of our own."""
+
+    @abstractmethod
     def _watch(self, direction: Direction) -> None:
         """Deciding about a message may take long: see to it that a client that leaves is noticed."""
 
@@ -194,7 +204,20 @@ class Asking(ABC):
         if hold is None:
             name = "request" if request else "response"
             raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")
-        return await (self._whole_request(hold) if request else hold.collect())
+        body = await (self._whole_request(hold) if request else hold.collect())
+        shaped = self._taps[direction].shaped
+        if shaped is not None and shaped.rewrites:
+            body = await shaped.whole(body, self._shared.config.limits.hook_body_bytes)
+            change = Modify(body=body)
+            _ = self._change_request(change) if request else self._change_response(change)
+            self._bodies[direction] = body
+        return body
+
+    def _shape(self, direction: Direction, shape: Shape) -> None:
+        tap = self._taps[direction]
+        if tap.shaped is None:
+            tap.shaped = ShapedBody(tap)
+        tap.shaped.add(shape)
 
     def _turn(self, direction: Direction, hook: str) -> Turn:
         asked, request = self._asked, direction is Direction.REQUEST
@@ -212,18 +235,23 @@ class Asking(ABC):
             streams=self._taps[direction].held is not None or self._handshake is not None,
             draft=self._request_draft if request else self._response_draft,
             watch=partial(self._watch, direction),
+            resizable=self._resizable(direction),
+            shape=partial(self._shape, direction),
+            original=partial(self._original, direction),
+            serve=self._serve,
         )
         return turn
 
     async def _decided(self, direction: Direction, hook: str) -> bool:
         """Ask the parts in turn; return whether the message goes on, changed or not."""
-        wanted = "wants_request" if direction is Direction.REQUEST else "wants_response"
-        asked = self._asked
-        for part in self._shared.chain.parts:
-            if not getattr(part, wanted)(asked.subject):
+        asked, chain = self._asked, self._shared.chain
+        request = direction is Direction.REQUEST
+        for part in chain.requests if request else chain.responses:
+            wants = part.wants_request if request else part.wants_response
+            if not wants(asked.subject):
                 continue
             turn = self._turn(direction, hook)
-            decision = await (part.request(turn) if direction is Direction.REQUEST else part.response(turn))
+            decision = await (part.request(turn) if request else part.response(turn))
             if asked.finished:
                 return False
             try:
@@ -264,6 +292,7 @@ class Asking(ABC):
             if self._handshake is not None:
                 raise ValueError("the answer to a WebSocket's handshake cannot be modified")
             head, body = self._change_response(change)
+            self._tell_subject()
         if body is not None:
             self._bodies[turn.direction] = body
         flow, to = self._asked.flow, self._asked.place
@@ -272,6 +301,12 @@ class Asking(ABC):
         detail = "" if body is None else f"a body of {len(body):,} bytes"
         target = f"{to.scheme}://{format_address((to.host, to.port))}" if to[:3] != place[:3] else ""
         flow.emit(MessageChanged(turn.direction, part.name, detail, head, printable(target, 300)))
+
+    def _tell_subject(self) -> None:
+        """What is asked of a response is asked of what it has become."""
+        made = self._asked.subject
+        answer = self._response_view(partial(self._body, Direction.RESPONSE))
+        made.answered(answer.status, answer.raw, switches=made.switches)
 
     def _original(self, direction: Direction, data: bytes) -> None:
         """Tell bytes of a body that do not go on, within the budget of what is recorded."""

@@ -28,7 +28,7 @@ async def ask(
         MessageRefused: the handler failed, and is set to fail closed.
     """
     made: Change | None = None
-    for part in shared.chain.parts:
+    for part in shared.chain.messages:
         decision = await part.message(flow, asked(), message)
         if flow.closed:
             break

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.held import HeldBody
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.messages import MessageTap
+    from soth_mitm.net.shaping import ShapedBody
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject
 
@@ -25,7 +26,7 @@ class BodyTap:
 
     __slots__ = (
         "_hook", "_limit", "asked", "capture", "data", "direction", "flow", "held", "late", "messages",
-        "shared", "wire",
+        "shaped", "shared", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -52,10 +53,17 @@ class BodyTap:
         """Asks the handler about its messages before they pass; who relays the body connects it."""
         self.late = False
         """Somebody began to decide about such bodies when this one was passing already."""
+        self.shaped: ShapedBody | None = None
+        """What a rule has the body go through; around `held`, where that is there too."""
         self.data = 0
         """Payload bytes so far."""
         self.wire = 0
         """Wire bytes so far; counted by the owner, who sees the framing."""
+
+    @property
+    def through(self) -> HeldBody | ShapedBody | None:
+        """What the body goes through on its way; None where it goes as it comes."""
+        return self.shaped or self.held
 
     def passed(self, data: bytes) -> None:
         """Tell payload that goes on; events carry at most 64 KiB each."""

@@ -9,6 +9,7 @@ import msgspec
 from soth_mitm.hooks.decisions import Abort, Change, Decision, Drop, MessageDecision, Replace, Respond
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
+from soth_mitm.net.chain import Asks
 from soth_mitm.net.decoded import decoded
 from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import MessageDraft, ResponseDraft
@@ -27,6 +28,7 @@ class Breaking:
     """Pauses what the breakpoints name."""
 
     name = "person"
+    asks = Asks.REQUEST | Asks.RESPONSE | Asks.MESSAGES
 
     def __init__(self, pauses: Pauses) -> None:
         self._pauses = pauses

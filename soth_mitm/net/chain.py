@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from enum import Flag, auto
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.hooks.decisions import Block, Change, Continue, Decision, Drop, Inject, MessageDecision
 from soth_mitm.model.events import HandlerActed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from soth_mitm.hooks.messages import Message, Request, Response
     from soth_mitm.model.events import Direction
     from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.origin import Supply
+    from soth_mitm.net.shaping import Shape
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.editing import RequestDraft, ResponseDraft
     from soth_mitm.policy.subject import Subject
@@ -48,6 +51,10 @@ class Turn:
         streams: bool,
         draft: Callable[[bytes | None], RequestDraft | ResponseDraft],
         watch: Callable[[], None],
+        resizable: bool,
+        shape: Callable[[Shape], None],
+        original: Callable[[bytes], None],
+        serve: Callable[[Supply, str], None],
     ) -> None:
         self.flow = flow
         self.direction = direction
@@ -62,12 +69,31 @@ class Turn:
         """Returns what goes on, with this body, or None for one that streams on."""
         self.watch = watch
         """To be called where deciding may take long: a client that leaves is noticed then."""
+        self.resizable = resizable
+        """Its body may go on in another length than is known when the head goes."""
+        self.original = original
+        """Tells bytes of its body that do not go on as they came."""
+        self.shape = shape
+        """Has a body that streams on go through a shape, behind those that are there."""
+        self.serve = serve
+        """Has the request answered by a supply of our own, by its name, in place of its upstream."""
         self.timeout: asyncio.Timeout | None = None
         """What limits the time for deciding, while it does."""
 
 
+class Asks(Flag):
+    """What a part decides about."""
+
+    REQUEST = auto()
+    RESPONSE = auto()
+    MESSAGES = auto()
+
+
 class Part(Protocol):
     """One of those who decide."""
+
+    asks: Asks
+    """Of what it can want anything at all."""
 
     @property
     def name(self) -> str:
@@ -104,34 +130,37 @@ class Part(Protocol):
 
 
 class Chain:
-    """The parts that are there. Without any, each question costs one look at an empty tuple."""
+    """The parts that are there. Where none asks, a question costs one look at an empty tuple."""
 
     def __init__(self) -> None:
-        self.parts: tuple[Part, ...] = ()
+        self.use(())
+
+    def use(self, parts: Sequence[Part]) -> None:
+        """Have these decide, in this order."""
+        self.requests = tuple(part for part in parts if Asks.REQUEST in part.asks)
+        self.responses = tuple(part for part in parts if Asks.RESPONSE in part.asks)
+        self.messages = tuple(part for part in parts if Asks.MESSAGES in part.asks)
 
     def wants_request(self, subject: Callable[[], Subject]) -> bool:
         """Whether anybody wants to decide about a request."""
-        parts = self.parts
-        if not parts:
+        if not self.requests:
             return False
         made = subject()
-        return any(part.wants_request(made) for part in parts)
+        return any(part.wants_request(made) for part in self.requests)
 
     def wants_response(self, subject: Callable[[], Subject]) -> bool:
         """Likewise about a response."""
-        parts = self.parts
-        if not parts:
+        if not self.responses:
             return False
         made = subject()
-        return any(part.wants_response(made) for part in parts)
+        return any(part.wants_response(made) for part in self.responses)
 
     def wants_messages(self, subject: Callable[[], Subject], direction: Direction) -> bool:
         """Likewise about each message of a stream."""
-        parts = self.parts
-        if not parts:
+        if not self.messages:
             return False
         made = subject()
-        return any(part.wants_messages(made, direction) for part in parts)
+        return any(part.wants_messages(made, direction) for part in self.messages)
 
 
 class HandlerPart:
@@ -141,6 +170,14 @@ class HandlerPart:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        hooks = shared.hooks
+        self.asks = Asks(0)
+        if hooks.request:
+            self.asks |= Asks.REQUEST
+        if hooks.response or hooks.websocket:
+            self.asks |= Asks.RESPONSE
+        if hooks.message:
+            self.asks |= Asks.MESSAGES
 
     def wants_request(self, subject: Subject) -> bool:
         """See `Part`."""

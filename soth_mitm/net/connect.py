@@ -25,7 +25,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.model.outcomes import LEARNED
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import upstream
+from soth_mitm.net import speaking, upstream
 from soth_mitm.net.dial import DialError, Dialled
 from soth_mitm.net.hello import differs, hello_event
 from soth_mitm.net.http2 import only
@@ -33,8 +33,9 @@ from soth_mitm.net.http2.bridge import BridgedOrigin
 from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import FixedOrigin, OwnOrigin
 from soth_mitm.net.passthrough import pass_through
-from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_now, peek_until, readable
+from soth_mitm.net.peek import PeekTimeout, PeerLeft, peek_until
 from soth_mitm.net.session import ClientSession
+from soth_mitm.net.speaking import Tunnelled
 from soth_mitm.net.tls import failure
 from soth_mitm.net.tls.leaf import LeafError, sans_of
 from soth_mitm.net.tls.mirror import NOTHING, Mirror, mirror_of
@@ -58,18 +59,6 @@ HTTP1 = ("http/1.1",)
 HTTP2 = ("h2", "http/1.1")
 """What is offered in TLS, to either side."""
 _HELLO_MOST = 65_536
-_FRAME_HEAD = 9
-_SETTINGS = b"\x04\x00\x00\x00\x00\x00"
-
-
-class Tunnelled(Exception):
-    """This connection is passed through; `code` and `detail` say why."""
-
-    def __init__(self, code: str, detail: str = "", *, rule: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail or rule
-        self.rule = rule
 
 
 class Connect:
@@ -119,9 +108,14 @@ class Connect:
             self._decided(Decision(Action.INTERCEPT, "own_page"))
             await self._show_own_page()
             return True
+        ruling = self._shared.ruling
+        if ruling.offline:
+            return await self._without_upstream(None)
         try:
             upstream_life, dialled = await upstream.dial(self._shared, host, port, via=self._via)
         except DialError as error:
+            if ruling.answers_for_upstreams:
+                return await self._without_upstream(error)
             self._decided(early)
             self._unreachable(error)
             return False
@@ -185,21 +179,42 @@ class Connect:
         self._decided(decision)
         return await self._intercept(scheme, decision, upstream_life=upstream_life, dialled=dialled)
 
+    async def _without_upstream(self, error: DialError | None) -> bool:
+        """Go on though the upstream cannot be reached, as a rule may answer in its place."""
+        await self._shared.loop.sock_sendall(self._sock, self._greeting.established)
+        try:
+            scheme = await self._first_bytes(None)
+            decision = self._decide()
+            if decision.action in (Action.BLOCK, Action.TUNNEL):
+                raise Tunnelled(decision.reason, rule=decision.rule)
+            if scheme == "https":
+                self._check_nameable()
+        except Tunnelled as cause:
+            self._decided(Decision(Action.TUNNEL, cause.code, rule=cause.rule))
+            if error is None:
+                text = f"{self._host}:{self._port} is not reached: only recorded answers are given"
+                self._fail(502, "offline", text=text, hint="", reason=CloseReason.BLOCKED, answer=False)
+            else:
+                self._unreachable(error, answer=False)
+            return False
+        self._decided(decision)
+        prior, scheme = scheme == "h2c", scheme.replace("h2c", "http")
+        peer = self._peer(scheme, decision, prior=prior)
+        return await self._go_on(scheme, decision, peer, prior=prior, conn=None, why=error)
+
     # --- what the client speaks -------------------------------------------------------------------
 
-    async def _first_bytes(self, server: socket.socket) -> str:
+    async def _first_bytes(self, server: socket.socket | None) -> str:
         """Return `https`, `http`, or `h2c` for HTTP/2 without TLS; the hello is then known.
+
+        Without a server, the client has to speak first.
 
         Raises:
             Tunnelled: neither, or the server speaks first; PeerLeft, ConnectionError: the client left.
         """
-        limits = self._config.limits
-        await self._who_speaks_first(server, limits.server_first_wait)
-        try:
-            first = await peek_until(self._sock, _sniff_needs, timeout=limits.peek_timeout, most=64)
-        except PeekTimeout as error:
-            self._shared.counters.hit("peek_timeout")
-            raise Tunnelled("first_bytes_incomplete", f"{len(error.data)} bytes") from error
+        if server is not None:
+            await speaking.client_first(self._shared, self._sock, server)
+        first = await speaking.first_bytes(self._shared, self._sock)
         kind = sniff(first)
         if kind is Sniff.HTTP:
             return "http"
@@ -229,34 +244,6 @@ class Connect:
         if self._shared.hooks.tls_failure:
             self._shared.call_hook("on_tls_failure", why)
         self._life.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)
-
-    async def _who_speaks_first(self, server: socket.socket, wait: float) -> None:
-        if peek_now(self._sock, 1) is not None:
-            return
-        loop = self._shared.loop
-        first = loop.create_future()
-
-        def wake(who: str) -> None:
-            if not first.done():
-                first.set_result(who)
-
-        handle = loop.call_later(wait, wake, "nobody")
-        loop.add_reader(self._sock, wake, "client")
-        loop.add_reader(server, wake, "server")
-        try:
-            who = await first
-        finally:
-            handle.cancel()
-            loop.remove_reader(self._sock)
-            loop.remove_reader(server)
-        if who == "server" and _settings(peek_now(server, _FRAME_HEAD)):
-            # A server of HTTP/2 does not wait for the client's preface (RFC 9113 section 3.4).
-            who = "client" if await readable(self._sock, wait) else "nobody"
-        if who == "client" or peek_now(self._sock, 1) is not None:
-            return
-        self._shared.counters.hit("server_first_wait")
-        detail = "the server spoke first" if who == "server" else f"no byte from the client within {wait:g} s"
-        raise Tunnelled("server_first" if who == "server" else "client_silent", detail)
 
     async def _peek_hello(self) -> None:
         try:
@@ -324,11 +311,12 @@ class Connect:
             answer=answer,
         )
 
-    def _unreachable(self, error: DialError) -> None:
+    def _unreachable(self, error: DialError, *, answer: bool = True) -> None:
         flow = self._open_failed()
         flow.emit(DialFailed(error.stage, error.code, error.detail))
         flow.close(error.reason, error.code)
-        self._answer(error.status, error.code, text=str(error), hint=error.hint)
+        if answer:
+            self._answer(error.status, error.code, text=str(error), hint=error.hint)
 
     def _open_failed(self) -> FlowLife:
         flow = self._shared.new_flow(self._life.number)
@@ -358,19 +346,35 @@ class Connect:
     async def _intercept(
         self, scheme: str, decision: Decision, *, upstream_life: ConnLife, dialled: Dialled
     ) -> bool:
-        sni = self._sni
         prior, scheme = scheme == "h2c", scheme.replace("h2c", "http")
-        offer = self._offer(decision, prior=prior)
-        where = (scheme, self._host, self._port)
-        peer = Peer.of(*where, decision=decision, sni=sni, alpn=offer, via=self._via)
+        peer = self._peer(scheme, decision, prior=prior)
         conn: UpstreamConn | None = None
-        why = None
+        why: UpstreamTlsError | None = None
         try:
             may = scheme == "https" and self._config.http2 and not decision.no_h2
             conn, peer = await only.start(self._shared, upstream_life, peer=peer, dialled=dialled, may=may)
             self._upstream_taken = True
         except UpstreamTlsError as error:
-            why = error.failure
+            why = error
+        return await self._go_on(scheme, decision, peer, prior=prior, conn=conn, why=why)
+
+    def _peer(self, scheme: str, decision: Decision, *, prior: bool) -> Peer:
+        where = (scheme, self._host, self._port)
+        offer = self._offer(decision, prior=prior)
+        return Peer.of(*where, decision=decision, sni=self._sni, alpn=offer, via=self._via)
+
+    async def _go_on(
+        self,
+        scheme: str,
+        decision: Decision,
+        peer: Peer,
+        *,
+        prior: bool,
+        conn: UpstreamConn | None,
+        why: UpstreamTlsError | DialError | None,
+    ) -> bool:
+        """Be the server for the client, whether there is an upstream or only a reason why there is none."""
+        sni = self._sni
         origin = FixedOrigin(self._shared, peer=peer, decision=decision, conn=conn, failure=why)
         streams = prior or self._client_gets_h2(conn)
         reach: Origin = origin
@@ -457,12 +461,3 @@ class Connect:
 
 class HandshakeFailed(Exception):
     """The client's TLS handshake failed, and all about it has been published."""
-
-
-def _sniff_needs(data: bytes) -> int:
-    return len(data) + 1 if not data or sniff(data) is Sniff.NEED_MORE else len(data)
-
-
-def _settings(data: bytes | None) -> bool:
-    """Whether a server's first bytes are the head of the SETTINGS with which HTTP/2 begins."""
-    return data is not None and data[3:] == _SETTINGS

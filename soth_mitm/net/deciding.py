@@ -13,7 +13,7 @@ from soth_mitm.net.asking import Asking
 from soth_mitm.net.gate import Why
 from soth_mitm.net.hold import Hold
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
-from soth_mitm.proto.http1 import Body, End, Item, ResponseHead, rewrite
+from soth_mitm.proto.http1 import Body, End, Framing, Item, ResponseHead, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.net.held_items import HeldItems
+    from soth_mitm.net.origin import Supply
     from soth_mitm.proto.websocket.handshake import Handshake
 
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -211,6 +212,17 @@ class Deciding(Asking):
         exchange.response_items(items)
 
     # --- what the chain asks ------------------------------------------------------------------------
+
+    def _resizable(self, direction: Direction) -> bool:
+        """See `Asking`: HTTP/1.0 has no chunks."""
+        request, answer = self._exchange.head, self._response_head
+        if direction is Direction.REQUEST or answer is None:
+            return request.minor > 0
+        return min(request.minor, answer.minor) > 0 or answer.framing is not Framing.LENGTH
+
+    def _serve(self, supply: Supply, name: str) -> None:
+        """See `Asking`."""
+        self._exchange.origin = supply
 
     def _watch(self, direction: Direction) -> None:
         """See `Asking`: nothing is read from a client whose request is held, so a little is now."""

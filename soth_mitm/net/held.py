@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from soth_mitm.decode.undoing import CodingError
 from soth_mitm.hooks.decisions import Change, Drop, Inject, MessageDecision, NewMessage
 from soth_mitm.hooks.messages import Message
-from soth_mitm.model.events import MessageForm, Noted
+from soth_mitm.model.events import HandlerActed, MessageForm, Noted
 from soth_mitm.net.asking_message import HOOK, MessageRefused, ask
 from soth_mitm.net.slices import SLICE
 from soth_mitm.proto.splitting import Found, Item, Part, SplitError
@@ -62,6 +62,10 @@ class Way(Protocol):
 
     def failed(self, error: Exception) -> None:
         """End the flow for a fault of ours."""
+        ...
+
+    def cut(self, detail: str) -> None:
+        """End the flow here on purpose: what has passed arrives, and its end is missing."""
         ...
 
 
@@ -113,6 +117,13 @@ class HeldBody:
         self._noted = False
         self._through = False
         """The body is no longer what it was taken for: its bytes pass."""
+
+    resizes = True
+    """Whether as much comes out as goes in is not known before the end."""
+
+    def resized(self, head: bytes, detail: str) -> HandlerActed:
+        """Return the event that says that the head goes on without a length."""
+        return HandlerActed(HOOK, "hold", detail, forwarded=head)
 
     # --- what the exchange does -------------------------------------------------------------------
 

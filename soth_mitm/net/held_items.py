@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.messages import url_of
-from soth_mitm.model.events import HandlerActed
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net.asking_message import HOOK
 from soth_mitm.net.gate import Why
 from soth_mitm.proto.http1 import Body, End, Framing, Item, ResponseHead, rewrite
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.net.held import HeldBody
+    from soth_mitm.net.shaping import ShapedBody
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -52,20 +51,28 @@ def _joined(
     relay: Callable[[Sequence[Item]], None],
     hold: Callable[[bool], None],
 ) -> tuple[bytes, HeldItems | None]:
-    held, place = tap.held, exchange.place
+    held, place = tap.through, exchange.place
     if held is None:
         return raw, None
-    if framing is Framing.LENGTH:
+    keeps = framing is Framing.LENGTH and not held.resizes
+    if framing is Framing.LENGTH and not keeps:
         raw = rewrite.drop_fields(raw, (b"content-length",))
         raw = rewrite.replace_fields(raw, [(b"Transfer-Encoding", b"chunked")])
-        exchange.flow.emit(HandlerActed(HOOK, "hold", "in chunks: its length may change", forwarded=raw))
+        exchange.flow.emit(held.resized(raw, "in chunks: its length may change"))
 
     def broken(code: str, detail: str) -> None:
         exchange.finish(CloseReason.HTTP_ERROR, f"{code}: {detail}")
         exchange.session.abort()
 
     way = HeldItems(
-        held, framing, relay=relay, hold=hold, broken=broken, failed=exchange.session.internal_error
+        held,
+        framing,
+        keeps=keeps,
+        relay=relay,
+        hold=hold,
+        broken=broken,
+        failed=exchange.session.internal_error,
+        cut=exchange.session.cut,
     )
     held.connect(way, url=url_of(place.scheme, place.host, place.port, target=place.path))
     return raw, way
@@ -76,22 +83,27 @@ class HeldItems:
 
     def __init__(
         self,
-        held: HeldBody,
+        held: HeldBody | ShapedBody,
         framing: Framing,
         *,
+        keeps: bool,
         relay: Callable[[Sequence[Item]], None],
         hold: Callable[[bool], None],
         broken: Callable[[str, str], None],
         failed: Callable[[Exception], None],
+        cut: Callable[[str], None],
     ) -> None:
         self._held = held
-        self._framing = framing
+        self._bare = keeps or framing is Framing.CLOSE
+        """Payload goes as it is, not in chunks."""
+        self._chunked_now = framing is Framing.LENGTH and not keeps
         self._relay = relay
         self._relaying = False
         self._end = End(b"", b"")
         self.hold = hold
         self.broken = broken
         self.failed = failed
+        self.cut = cut
 
     def takes(self, items: Sequence[Item]) -> bool:
         """Take items of the body; False leaves them to the exchange."""
@@ -108,12 +120,12 @@ class HeldItems:
 
     def send(self, data: bytes) -> None:
         """Pass payload on."""
-        wire = data if self._framing is Framing.CLOSE else b"%x\r\n%b\r\n" % (len(data), data)
+        wire = data if self._bare else b"%x\r\n%b\r\n" % (len(data), data)
         self._pass(Body(wire, data))
 
     def finish(self) -> None:
         """Pass the end of the body on, with its trailers."""
-        self._pass(End(LAST_CHUNK, b"") if self._framing is Framing.LENGTH else self._end)
+        self._pass(End(LAST_CHUNK, b"") if self._chunked_now else self._end)
 
     def _pass(self, item: Item) -> None:
         self._relaying = True

@@ -50,7 +50,7 @@ def decide_anew(exchange: Passing, *taps: BodyTap) -> None:
 def _wanted(tap: BodyTap) -> bool:
     """Return whether a stream's messages are to be decided about; take note where that is too late."""
     messages, asked, shared = tap.messages, tap.asked, tap.shared
-    if tap.held is not None or asked is None:
+    if tap.through is not None or asked is None:
         return False
     if messages is not None and messages.sure:
         if not shared.chain.wants_messages(asked, tap.direction):

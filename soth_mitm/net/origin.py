@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net.upstream import Peer, UpstreamConn, UpstreamTlsError, open_upstream
+from soth_mitm.net.upstream import Peer, UpstreamConn, open_upstream
 from soth_mitm.proto.connect import ConnectError, parse_absolute, parse_authority
 from soth_mitm.proto.http1 import RequestHead, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soth_mitm.model.tls import TlsFailure
+    from soth_mitm.net.dial import DialError
     from soth_mitm.net.shared import Shared
+    from soth_mitm.net.upstream import UpstreamTlsError
     from soth_mitm.policy.decision import Decision
     from soth_mitm.policy.routes import Hop
     from soth_mitm.proto.http2.heads import RequestHead as StreamHead
@@ -105,14 +106,14 @@ class FixedOrigin:
         peer: Peer,
         decision: Decision,
         conn: UpstreamConn | None,
-        failure: TlsFailure | None = None,
+        failure: UpstreamTlsError | DialError | None = None,
     ) -> None:
         self._shared = shared
         self._peer = peer
         self._decision = decision
         self._conn = conn
         self._failure = failure
-        """Why the first handshake with the upstream failed; the first request is answered with it."""
+        """Why the upstream could not be reached at first; the first request is answered with it."""
         self._server_first: Callable[[], None] | None = None
         self._closed = False
         if conn is not None:
@@ -150,7 +151,7 @@ class FixedOrigin:
         """Dial again, because the upstream closed, or because the first handshake failed."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            raise UpstreamTlsError(failure)
+            raise failure
         return await open_upstream(self._shared, self._peer)
 
     def release(self, conn: UpstreamConn, reusable: bool) -> None:
@@ -333,8 +334,10 @@ class OwnOrigin(PooledOrigin):
         return Place("http", host, 80, path, raw, self._shared.policy.decide(host, 80), own=True)
 
 
-def elsewhere(shared: Shared, place: Place, site: Site) -> tuple[PooledOrigin, Place]:
+def elsewhere(shared: Shared, place: Place, site: Site, *, h2: bool = False) -> tuple[PooledOrigin, Place]:
     """Return where a request goes that is sent to another site than its client asked for.
+
+    With `h2` the site may answer in HTTP/2.
 
     Raises:
         ValueError: that would be this proxy itself.
@@ -347,4 +350,7 @@ def elsewhere(shared: Shared, place: Place, site: Site) -> tuple[PooledOrigin, P
     if raw and via is not None and via.speaks_http and scheme == "http":
         raw = rewrite.to_absolute_form(raw, place.path, f"{host}:{port}".encode())
     decision = shared.policy.decide(host, port)
-    return PooledOrigin(shared), Place(scheme, host, port, place.path, raw, decision, via=via)
+    origin = PooledOrigin(shared)
+    if h2 and scheme == "https":
+        origin.alpn = ("h2", "http/1.1")
+    return origin, Place(scheme, host, port, place.path, raw, decision, via=via)

@@ -81,6 +81,10 @@ class TunnelWatch:
         """Cut both sides now."""
         self._tunnel.stop(reason)
 
+    def cut(self, detail: str) -> None:
+        """Cut both sides now: a tunnel has no end that could be missing."""
+        self._tunnel.stop(CloseReason.KILLED)
+
     def shut_when_idle(self) -> None:
         """A tunnel has no idle point of its own; the drain's deadline ends it."""
 

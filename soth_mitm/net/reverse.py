@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import TargetGiven
 from soth_mitm.net import upstream
-from soth_mitm.net.connect import HTTP1, HTTP2, Connect, Tunnelled
+from soth_mitm.net.connect import HTTP1, HTTP2, Connect
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.greeting import Silent
 from soth_mitm.net.http2.bridge import BridgedOrigin
@@ -14,6 +14,7 @@ from soth_mitm.net.http2.session import StreamSession
 from soth_mitm.net.origin import Place, PooledOrigin
 from soth_mitm.net.peek import peek_until
 from soth_mitm.net.session import ClientSession
+from soth_mitm.net.speaking import Tunnelled
 from soth_mitm.net.tls.mirror import NOTHING
 from soth_mitm.policy.decision import Action, Decision
 from soth_mitm.proto.connect import ConnectError, parse_absolute

@@ -13,7 +13,7 @@ from soth_mitm.net.bytestream import ByteStream
 from soth_mitm.net.client import ClientTransport
 from soth_mitm.net.exchange import Exchange
 from soth_mitm.net.gate import Why
-from soth_mitm.net.sockets import peer_left
+from soth_mitm.net.sockets import peer_left, reset_on_close
 from soth_mitm.net.upstream import established
 from soth_mitm.proto import proxy_auth
 from soth_mitm.proto.connect import ConnectError, Sniff, sniff
@@ -404,13 +404,21 @@ class ClientSession(ClientTransport):
             self.exchange.decide_anew()
 
     def kill(self, reason: str) -> None:
-        """Cut both sides now."""
+        """Cut both sides now; a client whose flow is killed gets a reset, which is no message's end."""
         self._end = (reason, "")
+        if reason == CloseReason.KILLED and not self.transport.is_closing():
+            reset_on_close(self.transport.get_extra_info("socket"))
         if self.exchange is not None and not self.exchange.finished:
             self.exchange.finish(reason)
         if self.stream is not None:
             self.stream.finish(reason)
         self.abort()
+
+    def cut(self, detail: str) -> None:
+        """Cut the response short: what was written arrives."""
+        if self.exchange is not None and not self.exchange.finished:
+            self.exchange.finish(CloseReason.KILLED, detail)
+        self.close_when_sent()
 
     def _left_paused(self, exchange: Exchange) -> None:
         """End a flow whose client left while a person decides: it waits for nothing, not even half-closed."""

@@ -18,6 +18,7 @@ from soth_mitm.net.learning import Learning
 from soth_mitm.net.life import ConnLife, FlowLife
 from soth_mitm.net.pausing import Pauses
 from soth_mitm.net.refusal import Spares
+from soth_mitm.net.ruling import Ruling
 from soth_mitm.net.slices import Slices
 from soth_mitm.net.tasks import TaskGroup
 from soth_mitm.policy.decision import Policy
@@ -55,6 +56,10 @@ class Killable(Protocol):
 
     def kill(self, reason: str) -> None:
         """Close both sides now; open flows end with `reason`."""
+        ...
+
+    def cut(self, detail: str) -> None:
+        """End the flow that is open once what was sent to its client has gone out; its end is missing."""
         ...
 
 
@@ -138,6 +143,7 @@ class Shared:
         self.slices = Slices(self)
         self.pauses = Pauses(self)
         self.chain = Chain()
+        self.ruling = Ruling(self)
         self.sessions: set[Session] = set()
         self.spares = Spares(self.sessions, capacity=config.limits.learned_hosts)
         self.upstreams: set[UpstreamConn] = set()
@@ -182,12 +188,12 @@ class Shared:
     def chain_changed(self) -> None:
         """Put together who decides about messages; called where somebody begins or leaves off to."""
         hooks = self.hooks
-        parts: list[Part] = []
+        parts: list[Part] = [*self.ruling.parts]
         if hooks.request or hooks.response or hooks.message or hooks.websocket:
             parts.append(HandlerPart(self))
         if self.pauses.active:
             parts.append(Breaking(self.pauses))
-        self.chain.parts = tuple(parts)
+        self.chain.use(parts)
         look_again(self)
 
     def new_conn(self) -> ConnLife:

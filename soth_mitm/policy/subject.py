@@ -29,6 +29,7 @@ class Subject:
     error = reused = False
     request_bytes = response_bytes = duration_ns = ttfb_ns = messages = 0
     paused = replay_of = 0
+    rules = ""
 
     def __init__(
         self,
@@ -58,8 +59,11 @@ class Subject:
         self.form = ""
         self.switches = False
         """The response agrees to another protocol, a WebSocket as a rule."""
-        self._method, self._target = method, target
-        self._raw, self._response_raw = raw, b""
+        self._method = method
+        self.target = target
+        """In origin-form."""
+        self.raw, self.response_raw = raw, b""
+        """The heads."""
         self._bodies: dict[Direction, bytes] = {}
 
     @property
@@ -75,12 +79,12 @@ class Subject:
     @cached_property
     def path(self) -> str:
         """The target in origin-form."""
-        return printable(self._target, _SHOWN)
+        return printable(self.target, _SHOWN)
 
     @cached_property
     def content_type(self) -> str:
         """The media type of the response, or while there is none of the request."""
-        raw = self._response_raw or self._raw
+        raw = self.response_raw or self.raw
         at = raw.lower().find(b"\ncontent-type:")
         if at < 0:
             return ""
@@ -89,7 +93,7 @@ class Subject:
 
     def answered(self, status: int, raw: bytes, *, switches: bool = False) -> None:
         """Take note of the response's head."""
-        self.status, self._response_raw, self.switches = status, raw, switches
+        self.status, self.response_raw, self.switches = status, raw, switches
         self.__dict__.pop("content_type", None)
 
     def has_body(self, direction: Direction, data: bytes | None) -> None:
@@ -109,9 +113,9 @@ class Subject:
 
     def _answer(self, term: DeepTerm) -> bool | None:
         if term.scope is Scope.HEADER:
-            request = term.wants(response=False) and term.matches_head(self._raw)
+            request = term.wants(response=False) and term.matches_head(self.raw)
             return request or bool(
-                self._response_raw and term.wants(response=True) and term.matches_head(self._response_raw)
+                self.response_raw and term.wants(response=True) and term.matches_head(self.response_raw)
             )
         unknown = False
         for direction in Direction:

@@ -30,7 +30,7 @@ SITE: Final = (
 RESULT: Final = (
     "kind", "method", "status", "version", "content_type", "reason", "outcome", "error",
     "reused", "generated", "modified", "rewritten", "tls_reason", "tls_peer", "guard", "hint",
-    "form", "messages_skipped", "grpc_status",
+    "form", "messages_skipped", "grpc_status", "rules",
 )  # fmt: skip
 NUMBERS: Final = {"duration_ns": 4, "ttfb_ns": 5, "request_bytes": 6, "response_bytes": 7, "repeats": 8,
                   "last_message_ns": 16, "messages": 17}  # fmt: skip

@@ -127,6 +127,7 @@ class Page:
             row.form,
             row.messages_skipped,
             row.grpc_status,
+            row.rules,
         )
         if row.grpc_status > 0 and len(self._results) >= _VARIED:
             result = _without_message(result)
@@ -231,6 +232,7 @@ class Page:
             form,
             messages_skipped,
             grpc_status,
+            rules,
         ) = self._results[result]
         return Row(
             flow=flow,
@@ -275,6 +277,7 @@ class Page:
             grpc_status=grpc_status,
             process=process,
             replay_of=replay_of,
+            rules=rules,
             repeats=repeats,
             number=number,
         )

@@ -130,6 +130,8 @@ class Row(msgspec.Struct, gc=False):
     """The program of this machine that asked for it; empty where it is not known, or not yet."""
     replay_of: int = 0
     """The flow whose request it sent again; 0 for none."""
+    rules: str = ""
+    """The rules that acted on it, with commas between them."""
     number: int = -1
     """The row's number in its index; -1 outside of one."""
 
@@ -258,6 +260,11 @@ def _changed(row: Row, event: e.Event, body: e.MessageChanged) -> None:
     row.modified = True
 
 
+def _ruled(row: Row, event: e.Event, body: e.RuleApplied) -> None:
+    if body.rule not in row.rules.split(", ") and len(row.rules) < PATH_LIMIT:
+        row.rules = SHORTS[f"{row.rules}, {body.rule}" if row.rules else body.rule]
+
+
 def _paused(row: Row, event: e.Event, body: e.Paused) -> None:
     row.paused += 1
     row.stage = SHORTS[body.stage]
@@ -369,6 +376,7 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.TunnelProgress: _progress,
     e.HandlerActed: _acted,
     e.MessageChanged: _changed,
+    e.RuleApplied: _ruled,
     e.Paused: _paused,
     e.Resumed: _resumed,
     e.HandlerFailed: _handler_failed,

@@ -147,6 +147,7 @@ class FlowView(msgspec.Struct):
     pauses: list[e.Paused] = msgspec.field(default_factory=list)
     resumed: list[e.Resumed] = msgspec.field(default_factory=list)
     changes: list[e.MessageChanged] = msgspec.field(default_factory=list)
+    rules: list[e.RuleApplied] = msgspec.field(default_factory=list)
     retries: list[e.Retried] = msgspec.field(default_factory=list)
     omitted: int = 0
     missing_blocks: int = 0

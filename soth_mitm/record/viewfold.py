@@ -268,6 +268,7 @@ _FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
     e.ResponseHead: _response_head,
     e.ResponseEnd: _response_end,
     e.Upgraded: _upgraded,
+    e.RuleApplied: _listed("rules"),
     e.MessagesStarted: _started,
     e.MessagesStopped: _stopped,
     e.TunnelProgress: _progress,

@@ -26,10 +26,9 @@ EXAMPLES = (
 HEAD = """\
 # Filters
 
-One language for the app's list (`/`), `--filter`, `soth-mitm replay`, and all that is to come (breakpoints,
-rules).
-As you type in the app, the bar says whether the expression is valid, what it means, and what could come
-next.
+One language for the app's list (`/`), `--filter`, `soth-mitm replay`, breakpoints and
+[rules](rules.md). As you type in the app, the bar says whether the expression is valid, what it means, and
+what could come next.
 
 A plain word is looked for, whatever its case, in one line of text per flow: method, status,
 `host:port`, URL, media type and outcome. `/…/` is a regular expression over the same line. Terms side

@@ -42,6 +42,7 @@ from soth_mitm.model.events.debugger import OriginalChunk as OriginalChunk
 from soth_mitm.model.events.debugger import Outcome as Outcome
 from soth_mitm.model.events.debugger import Paused as Paused
 from soth_mitm.model.events.debugger import Resumed as Resumed
+from soth_mitm.model.events.debugger import RuleApplied as RuleApplied
 from soth_mitm.model.events.flow import CHUNK_LIMIT as CHUNK_LIMIT
 from soth_mitm.model.events.flow import Annotated as Annotated
 from soth_mitm.model.events.flow import Anomaly as Anomaly

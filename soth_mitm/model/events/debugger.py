@@ -74,3 +74,14 @@ class OriginalChunk(Body, frozen=True):
     length: int
     data: bytes = b""
     """As in a `BodyChunk`."""
+
+
+class RuleApplied(Body, frozen=True):
+    """A rule has acted on the flow. What it changed of a message stands in `MessageChanged` beside it."""
+
+    KIND = 0x0328
+    rule: str
+    """Its name, or what it does where it has none."""
+    action: str
+    """Such as `map-remote`; docs/rules.md has them all."""
+    detail: str = ""

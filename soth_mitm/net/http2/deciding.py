@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.hooks.decisions import Modify
 from soth_mitm.hooks.messages import BodySource, Request, Response, url_of
-from soth_mitm.model.events import Direction, HandlerActed, ResponseInfo
+from soth_mitm.model.events import Direction, ResponseInfo
 from soth_mitm.model.fields import Fields
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.amend import site
 from soth_mitm.net.asking import Asking
-from soth_mitm.net.asking_message import HOOK
 from soth_mitm.net.hold import Hold
 from soth_mitm.net.http2 import amend
 from soth_mitm.net.http2.held import HeldStream, Section
@@ -27,10 +26,12 @@ if TYPE_CHECKING:
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.http2.exchange import StreamExchange
     from soth_mitm.net.http2.leg import Answer
+    from soth_mitm.net.origin import Supply
     from soth_mitm.proto.http1 import Item
     from soth_mitm.proto.http2.hpack import Fields as FieldList
     from soth_mitm.proto.websocket.handshake import Handshake
 
+_NO_LENGTH = "without a length: it may change"
 _CONTINUE_100 = ((b":status", b"100"),)
 _END = End(b"", b"")
 
@@ -126,17 +127,17 @@ class StreamDeciding(Asking):
 
     def _put_request(self, head: heads.RequestHead) -> None:
         """Send the head; the body follows, through the handler where its messages are decided about."""
-        exchange, held = self._exchange, self._taps[Direction.REQUEST].held
+        exchange, held = self._exchange, self._taps[Direction.REQUEST].through
         if held is not None and not exchange.request_done:
-            if head.length is not None:
+            if head.length is not None and held.resizes:
                 head = amend.request_without_length(head)
-                self._shortened(head.raw)
+                exchange.flow.emit(held.resized(head.raw, _NO_LENGTH))
             self._joined(Direction.REQUEST)
         exchange.put_request(head, None)
 
     def _joined(self, direction: Direction) -> None:
         """See `Asking`."""
-        exchange, held = self._exchange, self._taps[direction].held
+        exchange, held = self._exchange, self._taps[direction].through
         assert held is not None, "it has been made"
         request = direction is Direction.REQUEST
         relay = exchange.relay_request if request else exchange.relay_response
@@ -148,15 +149,13 @@ class StreamDeciding(Asking):
             credit=self._grant_client if request else self._grant_upstream,
             broken=self._broken,
             failed=exchange.internal_error,
+            cut=exchange.cut,
         )
         if request:
             self._held_request = way
         else:
             self._held_response = way
         held.connect(way, url=self._url())
-
-    def _shortened(self, raw: bytes) -> None:
-        self._exchange.flow.emit(HandlerActed(HOOK, "hold", "without a length: it may change", forwarded=raw))
 
     def _url(self) -> str:
         place = self._exchange.place
@@ -247,12 +246,12 @@ class StreamDeciding(Asking):
             self._put_response(answer, end=end)
 
     def _put_response(self, answer: Answer, *, end: bool) -> None:
-        exchange, held = self._exchange, self._taps[Direction.RESPONSE].held
+        exchange, held = self._exchange, self._taps[Direction.RESPONSE].through
         fields, never = answer.fields, answer.never
         if held is not None and not end:
-            if any(name == b"content-length" for name, _ in fields):
+            if held.resizes and any(name == b"content-length" for name, _ in fields):
                 fields, never = amend.without_length(fields, never)
-                self._shortened(lines(fields) + b"\r\n")
+                exchange.flow.emit(held.resized(lines(fields) + b"\r\n", _NO_LENGTH))
             self._joined(Direction.RESPONSE)
         exchange.put_response(fields, never=never, end=end)
 
@@ -317,6 +316,14 @@ class StreamDeciding(Asking):
                     exchange.response_data(b"", overhead=0, end=True)
 
     # --- what the chain asks ------------------------------------------------------------------------
+
+    def _resizable(self, direction: Direction) -> bool:
+        """See `Asking`: a stream needs no length."""
+        return True
+
+    def _serve(self, supply: Supply, name: str) -> None:
+        """See `Asking`."""
+        self._exchange.served(supply, name)
 
     def _watch(self, direction: Direction) -> None:
         """See `Asking`: the connection is read from all the time."""

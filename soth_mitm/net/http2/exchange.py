@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.reach import Group
     from soth_mitm.net.http2.session import StreamSession
-    from soth_mitm.net.origin import Place, PooledOrigin, Site
+    from soth_mitm.net.origin import Place, Site, Supply
     from soth_mitm.proto.http2 import Stream
     from soth_mitm.proto.http2.hpack import Fields
     from soth_mitm.proto.websocket.handshake import Handshake
@@ -67,8 +67,9 @@ class StreamExchange(Relaying):
         self.came = b""
         """The head as it came, where that was a request of HTTP/1.1 that asked for HTTP/2."""
         self._reset_when_sent = -1
-        self._origin: PooledOrigin | None = None
+        self._origin: Supply | None = None
         """Where its connection comes from, where the request is sent elsewhere."""
+        self._origin_name = ""
         self._replaced = False
         """A handler has given the request another body."""
         self._began = 0
@@ -114,7 +115,7 @@ class StreamExchange(Relaying):
 
     def begin(self) -> None:
         """Send the request on, over a connection that is ready or is made now."""
-        self._group = group = self.session.reach.group(self.place, self._origin)
+        self._group = group = self.session.reach.group(self.place, self._origin, self._origin_name)
         leg = group.leg(self)
         if leg is not None:
             self._bind(leg)
@@ -187,10 +188,14 @@ class StreamExchange(Relaying):
         """
         place = self.place._replace(path=head.path)
         if site != place[:3]:
-            self._origin, place = elsewhere(self.shared, place, site)
-            self._origin.alpn = ("h2", "http/1.1") if place.scheme == "https" else ("http/1.1",)
+            self._origin, place = elsewhere(self.shared, place, site, h2=True)
+            self._origin_name = "elsewhere"
         self.place, self.sent_head, self.request_changed = place, head, True
         self._subject = None
+
+    def served(self, supply: Supply, name: str) -> None:
+        """Have another supply answer, in place of what the client asked for."""
+        self._origin, self._origin_name = supply, name
 
     # --- a handler's response ------------------------------------------------------------------
 
@@ -394,9 +399,16 @@ class StreamExchange(Relaying):
 
     def kill(self, reason: str) -> None:
         """Reset the stream on both sides now; no other is touched."""
+        self._reset_now(reason)
+
+    def cut(self, detail: str) -> None:
+        """Reset the stream behind what was sent."""
+        self._reset_now(CloseReason.KILLED, detail)
+
+    def _reset_now(self, reason: str, detail: str = "") -> None:
         self._engine.reset(self.stream, ErrorCode.CANCEL)
         self.session.pump.soon()
-        self.finish(reason)
+        self.finish(reason, detail)
 
     @property
     def method(self) -> bytes:

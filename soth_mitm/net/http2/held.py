@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soth_mitm.net.held import HeldBody
+    from soth_mitm.net.shaping import ShapedBody
     from soth_mitm.proto.http2.hpack import Fields
 
 Section = tuple["Fields", tuple[int, ...], bytes]
@@ -19,13 +20,14 @@ class HeldStream:
 
     def __init__(
         self,
-        held: HeldBody,
+        held: HeldBody | ShapedBody,
         *,
         relay: Callable[[bytes, bool], None],
         trailers: Callable[[Section], None],
         credit: Callable[[int], None],
         broken: Callable[[str, str], None],
         failed: Callable[[Exception], None],
+        cut: Callable[[str], None],
     ) -> None:
         self._held = held
         self._relay = relay
@@ -37,6 +39,7 @@ class HeldStream:
         self._granted = 0
         self.broken = broken
         self.failed = failed
+        self.cut = cut
 
     def takes_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Take a piece of the body; False leaves it to the exchange."""

@@ -269,11 +269,11 @@ class Reach:
 
     def __init__(self, session: StreamSession) -> None:
         self._session = session
-        self._groups: dict[tuple[str, str, int, bool], Group] = {}
+        self._groups: dict[tuple[str, str, int, str], Group] = {}
 
-    def group(self, place: Place, origin: Supply | None = None) -> Group:
-        """Return the connections to a place; `origin` makes them where that is not the session's own."""
-        key = (place.scheme, place.host, place.port, origin is not None)
+    def group(self, place: Place, origin: Supply | None = None, name: str = "") -> Group:
+        """Return the connections to a place; `origin`, by its name, makes them in place of the session's."""
+        key = (place.scheme, place.host, place.port, name)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(self._session, place, origin or self._session.origin)

@@ -419,6 +419,10 @@ class StreamSession(ClientTransport):
             exchange.finish(reason, detail)
         self.abort()
 
+    def cut(self, detail: str) -> None:
+        """Cut both sides now; one stream is cut by its exchange."""
+        self.kill(CloseReason.KILLED, detail)
+
     def shut_when_idle(self) -> None:
         """Take no new streams, say so, and close after the last one."""
         self.opening.begin()

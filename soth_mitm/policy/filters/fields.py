@@ -53,6 +53,7 @@ FIELDS: Final = (
     Field("comment", "text", ("comment",), "comment", "comment:todo"),
     Field("mark", "text", ("mark",), "mark", "mark:●"),
     Field("replay", "number", ("replay_of",), "flow whose request it sends again", "replay:7"),
+    Field("rule", "text", ("rules",), "rule that acted on it", "rule:staging"),
     Field("header", "deep", (), "header field, as `name: value`", "header:set-cookie"),
     Field("body", "deep", (), "body, decoded", "body:needle"),
     Field("reqheader", "deep", (), "header field of the request", "reqheader:authorization"),
