@@ -155,12 +155,12 @@ async def test_a_case_ends_as_without_the_proxy_and_its_messages_are_told(
     (closed,), (row,) = lab.all(FlowClosed), rows(lab)
     assert row.path == f"/{result.got.service}/{result.got.method}"
     code, details = result.got.code, result.got.details
-    if case.__name__ in CUT_SHORT:
+    by_deadline = case.__name__ == "timeout_on_sleeping_server"
+    # The server has a timer for the same moment, which may win; then its status says what it was.
+    if case.__name__ in CUT_SHORT and not (by_deadline and closed.reason == CloseReason.COMPLETED):
         assert (closed.reason, closed.detail) == (CloseReason.CLIENT_CLOSED, "RST_STREAM CANCEL")
-        deadline = ("deadline exceeded (inferred)", True)
         wanted = ("closed by client", False) if down else ("client left", True)
-        wanted = deadline if case.__name__.startswith("timeout") else wanted
-        assert (row.outcome, row.error) == wanted
+        assert (row.outcome, row.error) == (("deadline exceeded (inferred)", True) if by_deadline else wanted)
     else:
         assert closed.reason == CloseReason.COMPLETED
         assert row.grpc_status == getattr(grpc.StatusCode, code).value[0]
