@@ -76,6 +76,13 @@ class Runs:
         if event.conn > conn or event.flow > flow:
             self._highest = Shift(max(conn, event.conn), max(flow, event.flow))
 
+    def note_numbers(self, *, conn: int, flow: int) -> None:
+        """Take note of numbers of the run that is being read, as they stand in the file."""
+        shift, highest = self.current, self._highest
+        conn = conn + shift.conn if conn else 0
+        flow = flow + shift.flow if flow else 0
+        self._highest = Shift(max(highest.conn, conn), max(highest.flow, flow))
+
     def shift_of(self, block: int) -> Shift:
         """Return the shift of the run that a block belongs to."""
         return self._shifts[bisect_right(self._first_blocks, block) - 1]

@@ -29,9 +29,10 @@ class ViewFold:
 
     __slots__ = ("_conns", "_seen", "view")
 
-    def __init__(self, flow: int) -> None:
+    def __init__(self, flow: int, conns: dict[int, ConnView] | None = None) -> None:
+        """With `conns`, those are looked at, and somebody else fills them."""
         self.view = FlowView(flow)
-        self._conns: dict[int, ConnView] = {}
+        self._conns: dict[int, ConnView] = {} if conns is None else conns
         self._seen: dict[tuple[int, int], int] = {}
 
     def apply(self, event: e.Event, block: int = NO_BLOCK, offset: int = 0) -> bool:
@@ -72,14 +73,9 @@ class ViewFold:
         return True
 
     def _apply_conn(self, event: e.Event, key: tuple[int, int]) -> bool:
-        step = _CONN_STEPS.get(type(event.body))
-        if step is None or not event.conn:
+        if not apply_conn(self._conns, event):
             return False
         self._seen[key] = event.seq
-        conn = self._conns.get(event.conn)
-        if conn is None:
-            conn = self._conns[event.conn] = ConnView(event.conn, started_mono_ns=event.mono_ns)
-        step(conn, event, event.body)
         self._join()
         return True
 
@@ -87,6 +83,18 @@ class ViewFold:
         view = self.view
         view.client = self._conns.get(view.conn)
         view.upstream = self._conns.get(view.upstream_conn)
+
+
+def apply_conn(conns: dict[int, ConnView], event: e.Event) -> bool:
+    """Fold an event of a conn into its view, made where there is none; False where it is of no interest."""
+    step = _CONN_STEPS.get(type(event.body))
+    if step is None or not event.conn:
+        return False
+    conn = conns.get(event.conn)
+    if conn is None:
+        conn = conns[event.conn] = ConnView(event.conn, started_mono_ns=event.mono_ns)
+    step(conn, event, event.body)
+    return True
 
 
 def fold(events: Iterable[e.Event], flow: int) -> FlowView:

@@ -10,8 +10,8 @@ import errno
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from soth_mitm.errors import DumpError
@@ -33,7 +33,7 @@ async def whole_file(path: Path, *, overwrite: bool, needed: int = 0) -> AsyncIt
     Raises:
         DumpError: it exists and is not to be overwritten, or cannot be written; nothing stays behind.
     """
-    part = path.with_name(f".{_short(path.name)}.{os.getpid()}-{next(_NUMBERS)}.part")
+    part = _part_of(path)
     try:
         _check(path, overwrite)
         target = _open(part)
@@ -49,6 +49,35 @@ async def whole_file(path: Path, *, overwrite: bool, needed: int = 0) -> AsyncIt
                 os.unlink(part)
     except OSError as error:
         raise DumpError(f"cannot save to {printable(str(path))}: {_why(error, path, needed)}") from error
+
+
+@contextmanager
+def whole_file_here(path: Path, *, overwrite: bool) -> Iterator[FileTarget]:
+    """Do the same as `whole_file` without a loop.
+
+    Raises:
+        DumpError: as there.
+    """
+    part = _part_of(path)
+    try:
+        _check(path, overwrite)
+        target = _open(part)
+        try:
+            try:
+                yield target
+                target.sync()
+            finally:
+                target.close()
+            _put(part, path, overwrite)
+        finally:
+            with suppress(OSError):
+                os.unlink(part)
+    except OSError as error:
+        raise DumpError(f"cannot save to {printable(str(path))}: {_why(error, path, 0)}") from error
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{_short(path.name)}.{os.getpid()}-{next(_NUMBERS)}.part")
 
 
 def _short(name: str) -> str:
