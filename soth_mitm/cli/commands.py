@@ -1,0 +1,132 @@
+"""The options of each command, with their help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from soth_mitm.cli import groups
+from soth_mitm.cli.groups import port_number, positive, seconds
+
+
+def _tui(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a dump to open (.soth)")
+    parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
+    parser.add_argument("-r", "--read", metavar="FILE", help="read a dump; - is standard input (with --dump)")
+    groups.modes(parser)
+    groups.listening(parser, 8080)
+    groups.policy(parser)
+    groups.stopping(parser)
+    groups.recording(parser)
+    groups.decoding(parser)
+    groups.printing(parser)
+    parser.add_argument(
+        "--no-spill",
+        dest="spill",
+        action="store_false",
+        default=None,
+        help="keep what the app shows in memory only (256 MiB)",
+    )
+    parser.add_argument(
+        "--no-state",
+        dest="forget",
+        action="store_true",
+        help="write nothing of what the app remembers (columns, order, colours)",
+    )
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "soth-mitm run [OPTIONS] -- COMMAND [ARGUMENT ...]"
+    groups.modes(parser)
+    groups.listening(parser, 0)
+    groups.policy(parser)
+    groups.recording(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "soth-mitm replay [OPTIONS] FILE [EXPR]"
+    parser.add_argument("file", metavar="FILE", help="the dump (.soth)")
+    parser.add_argument(
+        "expression", nargs="?", metavar="EXPR", help="send only flows that match this filter"
+    )
+    group = parser.add_argument_group("sending")
+    group.add_argument("--to", metavar="URL", help="send to this server instead: scheme://host:port")
+    group.add_argument("--keep-host", action="store_true", help="leave the Host field as it was, with --to")
+    group.add_argument("--times", type=positive, default=1, metavar="N", help="send each N times (1)")
+    group.add_argument("--concurrency", type=positive, default=1, metavar="N", help="so many at once (1)")
+    group.add_argument(
+        "--timeout", type=seconds, metavar="S", help="give up after S seconds of silence (120)"
+    )
+    group.add_argument("--gaps", action="store_true", help="send a WebSocket's messages at their own pace")
+    group = parser.add_argument_group("comparing")
+    group.add_argument(
+        "--ignore", action="append", metavar="RULE", help="field:NAME or json:$.PATH may differ (repeatable)"
+    )
+    group.add_argument(
+        "--ignore-like", action="append", metavar="REGEX", help="what matches may differ (repeatable)"
+    )
+    group.add_argument("--no-default-ignores", action="store_true", help="dates and ids of fields count too")
+    group.add_argument("--json", action="store_true", help="one JSON object a request")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="all differences, of form too")
+    group.add_argument("-q", "--quiet", action="store_true", help="only the counts at the end")
+    group.add_argument("--redact", action=argparse.BooleanOptionalAction, default=None, help=groups.REDACT)
+    groups.directory(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML")
+    groups.policy(parser)
+    groups.recording(parser)
+
+
+def _env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p", "--listen-port", type=port_number, metavar="N", help="of the proxy on this port"
+    )
+    parser.add_argument("--unset", action="store_true", help="print what takes the variables back")
+
+
+def _ca(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=("show", "export", "install", "uninstall", "rotate"),
+        help="show it, export the certificate, put it into trust stores or take it out, or make a new one",
+    )
+    groups.directory(parser)
+    parser.add_argument("--format", choices=("pem", "der", "p12"), default="pem", help="of the export (pem)")
+    parser.add_argument("--out", metavar="FILE", default="-", help="where to write it; - is standard output")
+    parser.add_argument(
+        "--store",
+        choices=("system", "browsers", "all"),
+        help="trust stores to change: the system's, those of Firefox and Chromium, or all (all)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what install or uninstall would change")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    groups.directory(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings to check with (config.toml)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is found (text)")
+    parser.add_argument(
+        "--probe",
+        metavar="HOST",
+        help="look at a server instead: trust, chain, OCSP staple, transparency (host, host:port or URL)",
+    )
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
+    parser.add_argument("--rate", type=float, default=6.0, metavar="N", help="flows a second (6)")
+    groups.listening(parser, 0)
+    groups.recording(parser)
+    groups.printing(parser)
+
+
+BUILDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "tui": _tui,
+    "run": _run,
+    "replay": _replay,
+    "env": _env,
+    "ca": _ca,
+    "demo": _demo,
+    "doctor": _doctor,
+}
+"""What adds the options of a command."""
