@@ -77,6 +77,24 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     groups.recording(parser)
 
 
+def _convert(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "soth-mitm convert [OPTIONS] IN OUT [EXPR]"
+    parser.add_argument("input", metavar="IN", help="a dump: .soth, HAR or mitmproxy; - is standard input")
+    parser.add_argument("output", metavar="OUT", help="the file to write; - is standard output")
+    parser.add_argument("expression", nargs="?", metavar="EXPR", help="only flows that match this filter")
+    kinds = ("soth", "har", "mitm", "jsonl")
+    parser.add_argument(
+        "--from", dest="source_format", choices=kinds[:3], help="format of IN (found out from what is in it)"
+    )
+    parser.add_argument("--to", choices=kinds, help="format of OUT (that of its name)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing OUT")
+    parser.add_argument(
+        "--redact", action=argparse.BooleanOptionalAction, default=None,
+        help="mask secrets in .har and .jsonl (default: yes)",
+    )  # fmt: skip
+    parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+
+
 def _env(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--listen-port", type=port_number, metavar="N", help="of the proxy on this port"
@@ -124,6 +142,7 @@ BUILDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "tui": _tui,
     "run": _run,
     "replay": _replay,
+    "convert": _convert,
     "env": _env,
     "ca": _ca,
     "demo": _demo,

@@ -15,6 +15,7 @@ COMMANDS = {
     "tui": "the app (also without a command); with FILE, open a dump",
     "run": "start, run a command with proxy and CA set for it alone, and exit with its code",
     "replay": "send the requests of a dump again, and print how the answers differ",
+    "convert": "write a dump in another format: .soth, .har, .mitm, .jsonl",
     "env": "print the environment for clients of a running proxy, for `eval`",
     "ca": "show, export, install or rotate the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",
@@ -49,7 +50,7 @@ TRUSTING = {"store": "--store", "dry_run": "--dry-run"}
 WRITING = {"append": "--append", "overwrite": "--overwrite"}
 EPILOG = """\
 commands:
-""" + "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
+""" + "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
 
 
 class Parser(argparse.ArgumentParser):
@@ -115,7 +116,7 @@ def _refuse_idle(parsed: argparse.Namespace) -> None:
         _refuse(given, PROXYING, "is for a proxy that runs, and reading a dump starts none: leave it out")
     if "action" in parsed and parsed.action not in ("install", "uninstall"):
         _refuse(given, TRUSTING, "is about trust stores, for install and uninstall: leave it out")
-    if "write" not in given:
+    if "write" in parsed and "write" not in given:
         _refuse(
             given, {"append": "--append", "overwrite": "--overwrite"}, "says what to do with the file of -w"
         )

@@ -7,6 +7,7 @@ is made in the same way. Memory is bounded by the flows that are open at once, n
 from __future__ import annotations
 
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

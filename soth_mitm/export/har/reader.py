@@ -77,8 +77,8 @@ def flow_of(entry: object) -> Imported:
         EntryError: it has no request with a URL.
     """
     request = _dict(_dict(entry).get("request"))
-    url = urlsplit(_str(request.get("url")))
     try:
+        url = urlsplit(_str(request.get("url")))
         host, port = url.hostname, url.port
     except ValueError as error:
         raise EntryError(str(error)) from None
