@@ -10,7 +10,7 @@ from soth_mitm.cli.groups import port_number, positive, seconds
 
 
 def _tui(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a dump to open (.soth)")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a dump to open: .soth, HAR or mitmproxy")
     parser.add_argument("--dump", action="store_true", help="no screen: one line a flow on stdout")
     parser.add_argument("-r", "--read", metavar="FILE", help="read a dump; - is standard input (with --dump)")
     groups.modes(parser)

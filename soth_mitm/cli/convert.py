@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soth_mitm.cli.foreign import named_file
 from soth_mitm.cli.output import say
-from soth_mitm.errors import ConfigError, DumpError
+from soth_mitm.errors import ConfigError
 from soth_mitm.policy.filters import FilterError, compile_filter
 from soth_mitm.record.converting import Conversion, Outcome
 from soth_mitm.record.kinds import FORMATS, format_of_name, packing_of_name
@@ -35,7 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
     wanted = _filter(arguments.expression)
     kind = _kind_of_output(arguments.output, arguments.to)
     masks = kind in MASKED and arguments.redact is not False
-    with _input(arguments.input) as source, progress_bars() as steps:
+    with named_file(arguments.input) as source, progress_bars() as steps:
         conversion = Conversion(wanted=wanted, masks=masks, steps=steps)
         if arguments.output == "-":
             target = StreamTarget(sys.stdout.buffer)
@@ -77,22 +76,6 @@ def _kind_of_output(name: str, given: Format | None) -> Format:
             f"or give --to {'|'.join(FORMATS)}"
         )
     return found
-
-
-@contextlib.contextmanager
-def _input(name: str) -> Iterator[Path]:
-    """Give the input as a file: standard input is copied into one first, as it is read more than once."""
-    if name != "-":
-        path = Path(name)
-        if not path.exists():
-            raise DumpError(f"cannot open {path}: there is no such file")
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="soth-mitm-") as directory:
-        path = Path(directory, "standard-input")
-        with path.open("xb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
 
 
 def _filter(text: str | None) -> Filter | None:

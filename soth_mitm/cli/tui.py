@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli import options, settings
+from soth_mitm.cli.foreign import growing_soth
 from soth_mitm.cli.output import say
 from soth_mitm.cli.running import Around, Prepared, nothing_around
 from soth_mitm.core import run
@@ -115,10 +116,16 @@ def _offer_crashed(bus: Bus) -> None:
 
 
 async def _file(path: Path, config: Config, *, remember: bool) -> int:
+    async with growing_soth(path) as dump:
+        return await _look(dump, path, config, remember=remember)
+
+
+async def _look(dump: Path, path: Path, config: Config, *, remember: bool) -> int:
+    """Open the app over `dump`, which was made of what the person has named."""
     from soth_mitm_tui.app import run_app
     from soth_mitm_tui.reading import Reading
 
-    store = Store.open_dump(path)
+    store = Store.open_dump(dump)
     reading = Reading(store)
     loading = start(reading.run(), "load")
     try:

@@ -28,6 +28,8 @@ class Made(msgspec.Struct):
     body: bytes = b""
     body_bytes: int = 0
     """How long the body was where that is more than what is here."""
+    kind: bytes = b""
+    """The media type where no field says it."""
     coding: bytes = b""
     """The content coding that `body` still has."""
     trailers: list[tuple[bytes, bytes]] = []
@@ -152,7 +154,8 @@ class Builder:
             conns.move_to_end(key)
             return known, []
         self._conns += 1
-        number, at = self._conns, flow.started_ns
+        phases = flow.dns_ns + flow.connect_ns + flow.tls_ns if side == e.Side.UPSTREAM else 0
+        number, at = self._conns, max(flow.started_ns - phases, 0)
         events = [self._close(conns)] if len(conns) >= KEPT_CONNS else []
         conns[key or f"\0{number}"] = number
         client = side == e.Side.CLIENT
@@ -203,7 +206,7 @@ class Builder:
 
     def _request(self, made: Made, bound: e.FlowBound | None) -> Iterator[tuple[int, e.Body]]:
         raw = _head(made, b"%b %b %b" % (made.method, made.target, made.version.encode()))
-        kind = _field(made, b"content-type")
+        kind = _field(made, b"content-type") or made.kind
         head = e.RequestHead(made.method, made.target, made.version, raw, made.path or made.target, kind)
         yield made.started_ns, head
         if bound is not None:
@@ -214,7 +217,7 @@ class Builder:
 
     def _response(self, made: Made) -> Iterator[tuple[int, e.Body]]:
         raw = _head(made, b"%b %d %b" % (made.version.encode(), made.status, made.reason))
-        kind = _field(made, b"content-type")
+        kind = _field(made, b"content-type") or made.kind
         yield (
             made.started_ns,
             e.ResponseHead(made.status, made.reason, made.version, raw, kind, made.coding),

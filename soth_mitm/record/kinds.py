@@ -6,8 +6,6 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -44,11 +42,18 @@ def format_of_file(path: Path) -> Format:
     """
     if path.is_dir():
         return "soth"
-    with opened(path) as file:
-        found = format_of_start(file.read(_PEEK))
+    named = format_of_name(path)
+    try:
+        with path.open("rb") as file:
+            found = format_of_start(file.read(_PEEK))
+            if found is None and named != "soth":
+                file.seek(0)
+                found = format_of_start(unpacked(file, printable(str(path))).read(_PEEK))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DumpError(f"cannot read {printable(str(path))}: {_words(error)}") from error
     if found is None:
         # Damage at the beginning of a .soth is passed over by its reader, which also says what is none.
-        found = format_of_name(path) or "soth"
+        found = named or "soth"
     if found == "jsonl":
         raise DumpError(
             f"{printable(str(path))} holds JSON lines, which other programs read and this one cannot; "
@@ -66,20 +71,6 @@ def format_of_start(data: bytes) -> Format | None:
         return "jsonl" if data.startswith(b'{"v":') else "har"
     digits = data.partition(b":")[0]
     return "mitm" if digits.isdigit() and len(digits) <= 12 and b":" in data else None
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, through gzip, zlib or zip.
-
-    Raises:
-        DumpError: it cannot be opened.
-    """
-    try:
-        with path.open("rb") as file:
-            yield unpacked(file, printable(str(path)))
-    except OSError as error:
-        raise DumpError(f"cannot open {printable(str(path))}: {error.strerror or error}") from error
 
 
 def unpacked(file: BinaryIO, name: str) -> BinaryIO:
@@ -104,6 +95,10 @@ def _zipped(file: BinaryIO, name: str) -> BinaryIO:
         return archive.open(members[0])  # type: ignore[return-value]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise DumpError(f"{name} is no archive that can be read: {error}") from error
+
+
+def _words(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 class _Zlib(io.RawIOBase):

@@ -168,7 +168,8 @@ def _request(request: dict[str, Any], path: str, flow: Imported, times: _Times) 
         ]
     else:
         made.fields = [each for each in fields if each[0][:1] != b":"]
-    made.body = _post_data(_dict(request.get("postData")))
+    data = _dict(request.get("postData"))
+    made.body, made.kind = _post_data(data), _str(data.get("mimeType")).encode()
     made.body_bytes = _int(request.get("bodySize")) if not made.body else 0
     return made
 
@@ -203,10 +204,11 @@ def _answer(flow: Imported, response: dict[str, Any], times: _Times) -> None:
     fields = [each for each in _pairs(response.get("headers")) if each[0][:1] != b":"]
     made.fields = [(b":status", b"%d" % status), *fields] if version[:6] in ("HTTP/2", "HTTP/3") else fields
     kind = next((value for name, value in fields if name.lower() == b"content-type"), b"")
+    made.kind = _str(content.get("mimeType")).replace("x-unknown", "").encode()
     made.body = _bytes(
         _str(content.get("text")),
         is_base64=content.get("encoding") == "base64",
-        charset=charset_of(kind or _str(content.get("mimeType")).encode()),
+        charset=charset_of(kind or made.kind),
     )
     made.body_bytes = 0 if made.body else max(_int(content.get("size")), 0)
     flow.response = made
