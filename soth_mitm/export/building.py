@@ -117,7 +117,7 @@ class Builder:
     def flow(self, flow: Imported) -> Iterator[e.Event]:
         """Yield the events of a flow, and those of conns that it is the first to use."""
         if self._seq == 0:
-            yield from self.begin(flow.started_ns)
+            yield from self.begin(flow.started_ns - flow.dns_ns - flow.connect_ns - flow.tls_ns)
         at = flow.started_ns
         conn, events = self._conn(self._clients, flow.client_key, flow, e.Side.CLIENT)
         yield from events
@@ -154,7 +154,7 @@ class Builder:
             conns.move_to_end(key)
             return known, []
         self._conns += 1
-        phases = flow.dns_ns + flow.connect_ns + flow.tls_ns if side == e.Side.UPSTREAM else 0
+        phases = flow.dns_ns + flow.connect_ns + flow.tls_ns
         number, at = self._conns, max(flow.started_ns - phases, 0)
         events = [self._close(conns)] if len(conns) >= KEPT_CONNS else []
         conns[key or f"\0{number}"] = number

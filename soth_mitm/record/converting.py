@@ -18,6 +18,7 @@ import msgspec
 from soth_mitm._version import __version__
 from soth_mitm.export.har.writer import HarWriter
 from soth_mitm.export.jsonl import JsonPrinter
+from soth_mitm.export.mitm.writer import MitmWriter
 from soth_mitm.record.assembling import Assembler
 from soth_mitm.record.eventfile import EventFile
 from soth_mitm.record.importing import import_file
@@ -147,7 +148,11 @@ class Conversion:
 
     def _flows(self, dump: Path, target: Target, kind: Format, picked: Picked | None) -> None:
         buffered = _Buffered(target, self._packing)
-        writer = HarWriter(buffered.write, version=__version__, masks=self._masks)
+        writer: HarWriter | MitmWriter
+        if kind == "mitm":
+            writer = MitmWriter(buffered.write, run=_run_of(dump))
+        else:
+            writer = HarWriter(buffered.write, version=__version__, masks=self._masks)
         progress, total, count = self._steps("writing"), size_of(dump), 0
         with Assembler(dump, flows=picked.flows if picked is not None else None) as flows:
             for flow in flows:

@@ -27,8 +27,8 @@ FLOWS_A_FLUSH = 256
 class Reader(Protocol):
     """Reads another format."""
 
-    remarks: list[str]
-
+    @property
+    def remarks(self) -> list[str]: ...
     def __iter__(self) -> Iterator[Imported]: ...
 
 
@@ -68,5 +68,6 @@ def import_file(
 def reader_of(source: BinaryIO, kind: Format, name: str) -> Reader:
     """Return what reads a format."""
     from soth_mitm.export.har.reader import HarReader
+    from soth_mitm.export.mitm.reader import MitmReader
 
-    return HarReader(source, name)
+    return MitmReader(source, name) if kind == "mitm" else HarReader(source, name)
