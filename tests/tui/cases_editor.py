@@ -19,11 +19,12 @@ __all__ = ["CASES"]
 
 async def opened(staged: Stage) -> EditScreen:
     """Open the editor of a paused request, at its body."""
-    await in_queue(staged)
-    await staged.press("e")
+    staged.control.debugger.pause(1)
+    staged.main.list.go_to_flow(1)
+    staged.app.perform("flow.edit")
+    await staged.until(lambda: isinstance(staged.screen, EditScreen) and staged.screen.name_shown)
     screen = staged.screen
     assert isinstance(screen, EditScreen)
-    await staged.until(lambda: screen.name_shown)
     return screen
 
 
@@ -37,7 +38,7 @@ def draft_of(staged: Stage) -> RequestDraft:
 async def changed(staged: Stage) -> EditScreen:
     """Put a three where there was none, in front of the quantity: 33."""
     screen = await opened(staged)
-    await staged.press("down", "down", "end", "3")
+    await staged.keys("down", "down", "end", "3")
     assert screen.sheet.parts.data == b'{"sku": "A-7", "qty": 33}'
     return screen
 
@@ -58,7 +59,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", key)
     assert "Nothing of this flow is paused" in toasts(staged)
     await paused(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert isinstance(staged.screen, EditScreen)
     await staged.until(lambda: staged.control.debugger.paused[0].editing)
 
@@ -66,7 +67,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("paused.edit")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_queue(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert isinstance(staged.screen, EditScreen)
     assert "waits for you, without a deadline" in staged.shown()
 
@@ -74,9 +75,9 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("paused.answer")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_queue(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert "Answer to POST" in staged.shown()
-    await staged.press("ctrl+s")
+    await staged.keys("ctrl+s")
     await staged.until(lambda: staged.control.debugger.ended == [(1, "answered 200")])
     assert staged.screen is staged.main
 
@@ -84,7 +85,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.send")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await changed(staged)
-    await staged.press(key)
+    await staged.keys(key)
     await staged.until(lambda: staged.control.debugger.ended == [(1, "resumed")])
     assert staged.control.debugger.sent == [b'{"sku": "A-7", "qty": 33}']
     assert staged.screen is staged.main
@@ -93,19 +94,19 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.as-typed")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert "sent as typed" in staged.shown()
     assert screen.sheet.parts.as_typed
-    await staged.press(key)
+    await staged.keys(key)
     assert not screen.sheet.edited
 
 
 @case("edit.answer")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert "Answer to POST" in staged.shown()
-    await staged.press("ctrl+s")
+    await staged.keys("ctrl+s")
     await staged.until(lambda: staged.screen is staged.main)
     assert staged.control.debugger.ended == [(1, "answered 200")]
 
@@ -113,10 +114,10 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.external")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert "No editor is set" in staged.shown(), "it says which variables name one"
     with own_editor(staged, "sed -i s/3/7/"):
-        await staged.press(key)
+        await staged.keys(key)
         await staged.until(lambda: screen.sheet.edited)
     assert screen.sheet.parts.data == b'{"sku": "A-7", "qty": 7}'
 
@@ -124,7 +125,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.undo")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await changed(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert not screen.sheet.edited
     assert '"qty": 3\n' in staged.shown()
 
@@ -132,29 +133,29 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.step-back")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await changed(staged)
-    await staged.press("f8", "f6", "f6")
-    await staged.press(key)
+    await staged.keys("f8", "f6", "f6")
+    await staged.keys(key)
     assert screen.sheet.edited
 
 
 @case("edit.drop")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     await staged.until(lambda: staged.control.debugger.ended == [(1, "dropped")])
 
 
 @case("edit.lay-out")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert screen.sheet.parts.data == b'{\n  "sku": "A-7",\n  "qty": 3\n}'
 
 
 @case("edit.copy")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     await staged.until(lambda: "Message," in toasts(staged))
 
 
@@ -163,7 +164,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await opened(staged)
     before = screen.name_shown
     for _ in screen.views:
-        await staged.press(key)
+        await staged.keys(key)
     assert screen.name_shown == before
 
 
@@ -171,16 +172,16 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await opened(staged)
     before = screen.name_shown
-    await staged.press(key)
+    await staged.keys(key)
     assert screen.name_shown != before
-    await staged.press("f6")
+    await staged.keys("f6")
     assert screen.name_shown == before
 
 
 @case("edit.help")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await opened(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert isinstance(staged.screen, HelpScreen)
     assert "Write a response in the place of the server" in staged.shown()
 
@@ -188,7 +189,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("edit.keep")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await changed(staged)
-    await staged.press(key)
+    await staged.keys(key)
     await staged.until(lambda: staged.screen is staged.main)
     assert draft_of(staged).body == b'{"sku": "A-7", "qty": 33}'
     await staged.until(lambda: "edited" in staged.shown(staged.main.paused))
@@ -202,47 +203,47 @@ async def in_headers(staged: Stage, *fields: tuple[bytes, bytes]) -> EditScreen:
     """Open the editor at the header fields, with the cursor on the value of the first."""
     screen = await opened(staged)
     screen.sheet.change("test", fields=fields or ((b"a", b"1"), (b"b", b"2"), (b"a", b"3")))
-    await staged.press("f5", "f5", "f5")
-    assert screen.name_shown == "Headers"
+    await screen.show_tab("Headers")
+    await staged.pilot.pause()
     return screen
 
 
 @case("grid.edit")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await in_headers(staged)
-    await staged.press("down", key, "backspace", "9", "enter")
+    await staged.keys("down", key, "backspace", "9", "enter")
     assert screen.sheet.parts.fields == ((b"a", b"1"), (b"b", b"9"), (b"a", b"3"))
-    await staged.press(key, "x", "escape")
+    await staged.keys(key, "x", "escape")
     assert screen.sheet.parts.fields[1] == (b"b", b"9"), "escape puts back what was there"
 
 
 @case("grid.add")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await in_headers(staged)
-    await staged.press(key, "c", "tab", "4", "enter")
+    await staged.keys(key, "c", "tab", "4", "enter")
     assert screen.sheet.parts.fields == ((b"a", b"1"), (b"c", b"4"), (b"b", b"2"), (b"a", b"3"))
 
 
 @case("grid.remove")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await in_headers(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert screen.sheet.parts.fields == ((b"b", b"2"), (b"a", b"3"))
-    await staged.press("ctrl+z")
+    await staged.keys("ctrl+z")
     assert screen.sheet.parts.fields[0] == (b"a", b"1")
 
 
 @case("grid.later")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await in_headers(staged)
-    await staged.press(key)
+    await staged.keys(key)
     assert screen.sheet.parts.fields == ((b"b", b"2"), (b"a", b"1"), (b"a", b"3"))
-    await staged.press(key, key)
+    await staged.keys(key, key)
     assert "It is the last row" in toasts(staged)
 
 
 @case("grid.earlier")
 async def _(staged: Stage, action: Action, key: str) -> None:
     screen = await in_headers(staged)
-    await staged.press("down", "down", key)
+    await staged.keys("down", "down", key)
     assert screen.sheet.parts.fields == ((b"a", b"1"), (b"a", b"3"), (b"b", b"2"))

@@ -178,6 +178,11 @@ class Stage:
             await self.pilot.press(key)
         await self.settle()
 
+    async def keys(self, *keys: str) -> None:
+        """Press keys in a screen over the main one, which needs not come up to date for them."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
     async def type(self, text: str) -> None:
         """Type a text."""
         names = {

@@ -19,6 +19,7 @@ from tests.tui import (
     cases_run,
 )
 from tests.tui.cases import CASES, SCENES, case, long_body, many, toasts
+from tests.tui.sharing import turn
 from tests.tui.stage import Stage, stage
 
 # --- the set-up card and the help
@@ -151,9 +152,20 @@ def test_every_action_has_a_case() -> None:
     assert set(CASES) == {action.id for action in ACTIONS}
 
 
+EACH = [(action.id, key) for action in ACTIONS for key in action.keys.split(",")]
+TOGETHER = [(action_id, key) for action_id, key in EACH if named(action_id).pane in ("edit", "grid")]
+
+
+async def test_the_actions_of_the_editor_do_what_their_help_says() -> None:
+    async with stage(size=(100, 30)) as staged:
+        for action_id, key in TOGETHER:
+            async with turn(staged, f"{action_id} {key}"):
+                await CASES[action_id](staged, named(action_id), key)
+
+
 @pytest.mark.parametrize(
     ("action_id", "key"),
-    [(action.id, key) for action in ACTIONS for key in action.keys.split(",") if action.pane not in AT_ONCE],
+    [each for each in EACH if each not in TOGETHER and named(each[0]).pane not in AT_ONCE],
 )
 async def test_an_action_does_what_its_help_says(action_id: str, key: str) -> None:
     async with stage(SCENES[action_id]) as staged:

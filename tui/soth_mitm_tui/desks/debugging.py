@@ -123,6 +123,11 @@ class Debugging(Desk):
         if action_id in _OF_PAUSED or (action_id.startswith("paused.") and action_id != "paused.close"):
             if self.current is None:
                 return "Nothing of this flow is paused"
+            resumes = action_id in ("flow.resume", "paused.resume")
+            if resumes and self.app.editing.unfinished(self.current.number):
+                return "The edits cannot be sent yet: e shows why, o sends it as it came"
+            if action_id == "paused.undo" and self.app.editing.unfinished(self.current.number):
+                return ""
             if action_id == "paused.undo" and self.current.draft == self.current.original:
                 return "The message has not been edited"
         if action_id in ("app.resume-all", "app.paused") and not self.paused:
@@ -192,6 +197,7 @@ class Debugging(Desk):
 
     async def _undo_edits(self) -> None:
         if self.current is not None:
+            self.app.editing.forget(self.current.number)
             await self._debugger.undo(self.current.number)
         self.refresh()
 

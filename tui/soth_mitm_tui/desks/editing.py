@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.errors import SothError
-from soth_mitm.policy.editing import MessageDraft, ResponseDraft
+from soth_mitm.policy.editing import MessageDraft, RequestDraft, ResponseDraft
+from soth_mitm_tui.columns import host
 from soth_mitm_tui.debugging import named
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.desks.flows import NO_PROXY
@@ -35,7 +36,7 @@ class Paused(Destination):
 
     def __init__(self, desk: Editing, paused: PausedMessage) -> None:
         self._desk, self.paused = desk, paused
-        self.title = f"‖ {named(paused)}"
+        self.title = f"‖ {desk.words_for(paused)}"
         if isinstance(paused.original, MessageDraft):
             self.verbs = self.verbs - {"answer"}
 
@@ -92,7 +93,7 @@ class Answer(Paused):
 
     def __init__(self, desk: Editing, paused: PausedMessage) -> None:
         super().__init__(desk, paused)
-        self.title = f"Answer to {named(paused)}"
+        self.title = f"Answer to {desk.words_for(paused)}"
 
     async def send(self, draft: Draft) -> None:
         """Answer the client."""
@@ -135,10 +136,20 @@ class Editing(Desk):
             return "A message of a stream cannot be answered with a response"
         return ""
 
+    def words_for(self, paused: PausedMessage) -> str:
+        """Return what is paused in a few words; of a response and a message also what was asked for."""
+        words = named(paused)
+        row = None if isinstance(paused.draft, RequestDraft) else self.main.model.row_of(paused.flow)
+        return words if row is None else f"{words} · {row.method} {host(row)}{row.path}"
+
     def unfinished(self, number: int) -> bool:
         """Whether there are edits of a paused message that cannot be sent yet."""
         sheet = self._sheets.get((number, "edit"))
         return sheet is not None and bool(sheet.faults())
+
+    def forget(self, number: int) -> None:
+        """Forget what was typed for a paused message, and could not be sent."""
+        self._sheets.pop((number, "edit"), None)
 
     def _edit(self) -> None:
         paused = self.app.debugging.current

@@ -9,7 +9,7 @@ from soth_mitm.policy.editing.jsoncheck import JsonCheck
 from soth_mitm.policy.editing.wording import Wording, worded
 from soth_mitm_tui.editing.compact import OneLine, laid_out, one_line_of
 from soth_mitm_tui.editing.text_editor import TextEditor, plain_tint
-from soth_mitm_tui.editing.view import View
+from soth_mitm_tui.editing.view import View, without_added_end
 from soth_mitm_tui.tint import code_tint, json_tint, markup_tint
 
 if TYPE_CHECKING:
@@ -107,11 +107,8 @@ class BodyView(View):
         return text.encode("utf-8", "surrogatepass"), suffix
 
     def take(self, data: bytes) -> None:
-        """Take another text; a line end at the very end that an editor adds by itself is not taken."""
-        text = data.decode("utf-8")
-        if text.endswith("\n") and not self.editor.text.endswith("\n"):
-            text = text[:-1]
-        self.editor.put(text)
+        """Take another text."""
+        self.editor.put(without_added_end(data.decode("utf-8"), self.editor.text))
 
     def on_text_editor_edited(self, event: TextEditor.Edited) -> None:
         """Write what is typed into the sheet."""

@@ -148,7 +148,9 @@ async def _run(app: App[None], command: list[str]) -> tuple[int, str]:
 
 async def _wait(command: list[str]) -> int:
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCH] if hasattr(os, "tcsetpgrp") else []
-    process = await asyncio.create_subprocess_exec(*launcher, *command)
+    # Standard output may be a recording: the terminal is on standard error, for the app draws there.
+    output = None if os.isatty(1) else 2
+    process = await asyncio.create_subprocess_exec(*launcher, *command, stdout=output)
     try:
         return await process.wait()
     except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http.client import responses
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -10,7 +11,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
 from soth_mitm.policy.editing.escapes import escaped
-from soth_mitm.policy.editing.sheet import address
+from soth_mitm.policy.editing.sheet import address, status_of
 from soth_mitm_tui.editing.view import View
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ RESPONSE: Final = (
     ("reason", "Reason", "in words; HTTP/2 has none"),
 )
 EVENT: Final = (("label", "Event", "its type; empty for message"), ("note", "Id", "its id; empty for none"))
+
+
+def usual_reason(status: str) -> str:
+    """Return the usual words for a status; empty where there are none."""
+    number = status_of(status)
+    return "" if number is None else responses.get(number, "")
 
 
 class Field(Input):
@@ -60,6 +67,7 @@ class LineForm(View):
         rows = REQUEST if sheet.is_request else RESPONSE if sheet.is_response else EVENT
         self._names = {part: name for part, name, _ in rows}
         self.fields = {part: Field(part, placeholder) for part, _, placeholder in rows}
+        self._usual = ""
 
     @classmethod
     def applies(cls, sheet: Sheet, most: int) -> bool:
@@ -103,5 +111,17 @@ class LineForm(View):
             self.change(same="target", place=whole[1], target=f"/{target}" if target[:1] == "?" else target)
             self.load()
             field.cursor_position = len(field.value)
+        elif field.part == "status":
+            self._status(event.value)
         else:
             self.change(same=field.part, **{field.part: event.value})
+
+    def _status(self, text: str) -> None:
+        """Take another status; a reason that was the usual one of the old status becomes that of this one."""
+        usual = usual_reason(self.sheet.parts.status) or self._usual
+        if usual and self.sheet.parts.reason == usual:
+            self._usual = usual_reason(text) or usual
+            self.change(same="status", status=text, reason=self._usual)
+            self.load()
+        else:
+            self.change(same="status", status=text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from soth_mitm.text import human_size
 from soth_mitm_tui.editing.raw import raw_of, take_raw
 from soth_mitm_tui.editing.text_editor import TextEditor, plain_tint
-from soth_mitm_tui.editing.view import View
+from soth_mitm_tui.editing.view import View, without_added_end
 from soth_mitm_tui.tint import json_tint
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RawView(View):
 
     def take(self, data: bytes) -> None:
         """Take another text."""
-        self.editor.put(data.decode("utf-8"))
+        self.editor.put(without_added_end(data.decode("utf-8"), self.editor.text))
 
     def on_text_editor_edited(self, event: TextEditor.Edited) -> None:
         """Read what is typed."""

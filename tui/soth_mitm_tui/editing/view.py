@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
 
 
+def without_added_end(text: str, before: str) -> str:
+    """Return a text without the line end that editors add to a last line which had none `before`."""
+    return text[:-1] if text.endswith("\n") and not before.endswith("\n") else text
+
+
 class View(Guarded, Vertical):
     """One tab of the editor."""
 
@@ -69,8 +74,9 @@ class View(Guarded, Vertical):
         Raises:
             ValueError: it cannot be taken; its text says why.
         """
-        _, wording = raw_of(self.sheet, most=self.most)
-        self.change(same="", **take_raw(self.sheet, data.decode("utf-8"), wording))
+        before, wording = raw_of(self.sheet, most=self.most)
+        text = without_added_end(data.decode("utf-8"), before)
+        self.change(same="", **take_raw(self.sheet, text, wording))
         self.seen = -1
 
     def verdict(self) -> Span | None:
