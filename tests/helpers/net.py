@@ -225,6 +225,8 @@ class Lab:
         assert not shared.flows, f"flows are left in the registry: {shared.flows}"
         assert not shared.sessions, f"sessions are left: {shared.sessions}"
         assert len(shared.tasks) == 0, "tasks are left"
+        queue = shared.pauses.queue
+        assert (len(queue), queue.held, queue.next_due) == (0, 0, None), "pauses are left"
         if not self.faults_expected:
             complaints = [event.body for event in self.bodies(Notice) if event.body.level == "error"]
             assert not complaints, f"the proxy complains: {complaints}"
