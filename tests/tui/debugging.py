@@ -110,6 +110,10 @@ class Debugging:
         self._set.set(breakpoints)
         return self._set.states
 
+    def hit(self, stopped: Breakpoint) -> None:
+        """Count a message that a breakpoint has stopped."""
+        self._set.hit(stopped)
+
     async def pause_everything(self, on: bool, /) -> None:
         self._set.pause_everything(on)
 

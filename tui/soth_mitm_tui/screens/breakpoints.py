@@ -31,6 +31,7 @@ class BreakpointsScreen(OverMenu, ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.menu = Menu()
+        self.menu.most_label = 60
         self.menu.when_empty = (
             ("No breakpoint is set: ", "muted"),
             ("n", "accent"),
@@ -81,14 +82,13 @@ def _entry(state: BreakpointState) -> Entry:
     made = state.breakpoint
     expression = printable(made.expression) or "everything"
     label = printable(made.name) or expression
-    once = "once · " if made.once else ""
-    if made.given:
-        once += "of the settings · "
+    more = " · once" if made.once else ""
+    more += " · of the settings" if made.given else ""
     hits = "no hit yet" if not state.hits else "1 hit" if state.hits == 1 else f"{state.hits:,} hits"
     shown = f"  {expression}" if made.name else ""
     return Entry(
         str(made.id),
         "●" if made.enabled else "○",
         label,
-        f"{stages_text(made.stages)} · {once}{hits}{shown}",
+        f"{hits} · {stages_text(made.stages)}{more}{shown}",
     )

@@ -54,6 +54,8 @@ class Menu(LineScroll):
         super().__init__()
         self.entries: list[Entry] = list(entries)
         self.cursor = cursor
+        self.most_label = _MOST_LABEL
+        """Most cells that labels take, and half of the width at most."""
         self.when_empty: tuple[Span, ...] = ()
 
     def on_mount(self) -> None:
@@ -93,7 +95,7 @@ class Menu(LineScroll):
 
     def _spans(self, entry: Entry, width: int, *, current: bool) -> list[Span]:
         keys = max((cell_len(each.key) for each in self.entries), default=0)
-        labels = min(max(cell_len(each.label) for each in self.entries), _MOST_LABEL, width // 2)
+        labels = min(max(cell_len(each.label) for each in self.entries), self.most_label, width // 2)
         note = entry.reason or entry.note
         dim = bool(entry.reason)
         spans: list[Span] = [("▸ " if current else "  ", "accent")]

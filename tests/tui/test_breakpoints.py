@@ -1,0 +1,61 @@
+"""Breakpoints from run to run, and what becomes of paused messages when the app ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from soth_mitm.policy.breakpoints import Breakpoint, Stage
+from soth_mitm_tui.state import State
+from tests.tui.cases import toasts
+from tests.tui.stage import stage
+
+
+@pytest.mark.parametrize(("key", "paused"), [("r", "resume"), ("d", "drop")])
+async def test_leaving_resumes_or_drops_what_is_paused_as_the_person_chooses(key: str, paused: str) -> None:
+    async with stage() as staged:
+        staged.control.debugger.pause(1)
+        await staged.until(lambda: staged.main.paused.display)
+        await staged.press("q")
+        assert "1 message is paused" in staged.shown()
+        assert staged.control.drains == []
+        await staged.press(key)
+        await staged.until(lambda: staged.app.drained)
+        assert (staged.control.drains, staged.control.left_paused) == ([5.0], paused)
+
+
+@pytest.mark.parametrize("key", ["s", "escape"])
+async def test_who_stays_goes_on_where_he_was(key: str) -> None:
+    async with stage() as staged:
+        staged.control.debugger.pause(1)
+        await staged.until(lambda: staged.main.paused.display)
+        await staged.press("q", key)
+        assert staged.screen is staged.main
+        assert len(staged.control.debugger.paused) == 1
+        assert staged.control.drains == []
+
+
+async def test_breakpoints_of_the_person_are_kept_and_those_of_the_settings_are_not() -> None:
+    state = State()
+    own = Breakpoint(expression="host:mine", stages=(Stage.RESPONSE,), once=True)
+    state.set("breakpoints", "list", [own])
+    async with stage(state=state) as staged:
+        debugger = staged.control.debugger
+        await staged.until(lambda: len(debugger.breakpoints) == 1)
+        mine = debugger.breakpoints[0].breakpoint
+        assert (mine.expression, mine.stages, mine.once) == (own.expression, own.stages, own.once)
+        await debugger.set_breakpoints((Breakpoint(expression="host:theirs", given=True), mine))
+        await staged.press("B", "j", "space")
+        await staged.until(lambda: not debugger.breakpoints[1].breakpoint.enabled)
+        assert "host:theirs" in staged.shown()
+        assert "of the settings" in staged.shown()
+    kept: list[Breakpoint] = state.get_as("breakpoints", "list", list[Breakpoint], [])
+    assert [(each.expression, each.enabled) for each in kept] == [("host:mine", False)]
+
+
+async def test_kept_breakpoints_that_cannot_work_are_said_and_stop_nothing_else() -> None:
+    state = State()
+    state.set("breakpoints", "list", [Breakpoint(expression="(host:mine")])
+    async with stage(state=state) as staged:
+        await staged.until(lambda: staged.control.debugger.attached)
+        await staged.until(lambda: "this '(' is not closed" in toasts(staged))
+        assert not staged.control.debugger.breakpoints
