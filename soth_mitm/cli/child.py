@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 from soth_mitm.cli import environ, reach, settings
 from soth_mitm.cli.output import Log, say
 from soth_mitm.cli.running import Prepared, handling
+from soth_mitm.cli.tallying import Tally
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
 from soth_mitm.policy.modes import endpoints
-from soth_mitm.record.rows import RowFold
 
 if TYPE_CHECKING:
     import argparse
 
     from soth_mitm.config import Config
-    from soth_mitm.model.events import Event
 
 
 MOST_TOLD = 20
@@ -40,9 +39,9 @@ def command(arguments: argparse.Namespace) -> int:
 
 async def _main(arguments: argparse.Namespace, config: Config) -> int:
     prepared = Prepared(arguments, config, log=False)
-    summary = Summary()
+    tally = Tally(settings.fail_on(arguments))
     told: deque[str] = deque(maxlen=MOST_TOLD)
-    prepared.bus.attach(summary)
+    prepared.bus.attach(tally)
     prepared.bus.attach(Log(quiet=arguments.quiet, tell=told.append))
     async with prepared.run() as running:
         ca = running.proxy.ca
@@ -53,8 +52,8 @@ async def _main(arguments: argparse.Namespace, config: Config) -> int:
         say(text)
     if not arguments.quiet:
         saved = f", recorded in {arguments.write}" if arguments.write else ""
-        say(f"{summary.text()}{saved}")
-    return code
+        say(f"{tally.text()}{saved}")
+    return tally.code(code)
 
 
 async def _child(child: list[str], environment: dict[str, str]) -> int:
@@ -88,29 +87,3 @@ def _has_terminal() -> bool:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     finally:
         os.close(terminal)
-
-
-class Summary:
-    """Counts the flows for the line at the end."""
-
-    def __init__(self) -> None:
-        self._fold = RowFold()
-        self._flows = 0
-        self._failed = 0
-        self._bytes = 0
-
-    def __call__(self, event: Event) -> None:
-        """Fold an event."""
-        row = self._fold.apply(event)
-        if row is not None and not row.open:
-            self._flows += 1
-            self._failed += row.error
-            self._bytes += row.response_bytes
-
-    def text(self) -> str:
-        """Return the line."""
-        from soth_mitm.text import human_size
-
-        failed = f", {self._failed} failed" if self._failed else ""
-        flows = "1 flow" if self._flows == 1 else f"{self._flows} flows"
-        return f"{flows}{failed}, {human_size(self._bytes)} received"

@@ -41,7 +41,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     groups.listening(parser, 0)
     groups.policy(parser)
     groups.recording(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+    group = parser.add_argument_group("summary")
+    group.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
+    groups.failing(group)
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:

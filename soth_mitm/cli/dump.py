@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 from soth_mitm.cli import settings
 from soth_mitm.cli.output import Output, say
 from soth_mitm.cli.running import Around, Prepared, announce, nothing_around
+from soth_mitm.cli.tallying import Tally
 from soth_mitm.core import run
 from soth_mitm.errors import ConfigError
 from soth_mitm.export.jsonl import JsonPrinter
 from soth_mitm.export.lines import TextPrinter
-from soth_mitm.record.rows import RowFold
+from soth_mitm.export.template import Template, TemplateError, TemplatePrinter
 from soth_mitm.record.schemas import load
 
 if TYPE_CHECKING:
@@ -22,33 +24,54 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soth_mitm.config import Config
+    from soth_mitm.export.rows import Fold
     from soth_mitm.model.events import Event
     from soth_mitm.net.dial import Override
 
-Printer = TextPrinter | JsonPrinter
+Printer = TextPrinter | JsonPrinter | TemplatePrinter
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Run until a signal or `--count`; return the exit code."""
+    """Run until a signal, `--count` or `--exit-after`; return the exit code."""
     return run(_main(arguments, settings.of(arguments)))
 
 
-def printer(arguments: argparse.Namespace, config: Config, write: Callable[[str], None]) -> Printer:
-    """Return the sink that prints flows as the options ask."""
+def printer(
+    arguments: argparse.Namespace, config: Config, write: Callable[[str], None], fold: Fold
+) -> Printer:
+    """Return the sink that prints flows as the options ask; `fold` is for its use alone."""
     matcher = settings.matcher(arguments)
     detail = min(arguments.verbose, 2)
+    if arguments.line is not None:
+        return TemplatePrinter(
+            write,
+            template=_template(arguments),
+            fold=fold,
+            redact=config.redact,
+            matcher=matcher,
+        )
     if arguments.format == "jsonl":
-        return JsonPrinter(write, fold=RowFold(), detail=detail, redact=config.redact, matcher=matcher)
+        return JsonPrinter(write, fold=fold, detail=detail, redact=config.redact, matcher=matcher)
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return TextPrinter(
         write,
-        fold=RowFold(),
+        fold=fold,
         detail=detail,
         color=color,
         redact=config.redact,
         matcher=matcher,
         schema=load(config.proto),
     )
+
+
+def _template(arguments: argparse.Namespace) -> Template:
+    for given, option in ((arguments.format, "--format"), (arguments.verbose, "-v")):
+        if given:
+            raise ConfigError(f"{option} and --line exclude each other: a line is all that --line prints")
+    try:
+        return Template(arguments.line)
+    except TemplateError as error:
+        raise ConfigError(f"--line: {error}") from error
 
 
 async def _main(arguments: argparse.Namespace, config: Config) -> int:
@@ -68,18 +91,25 @@ async def serve(
     prepared = Prepared(arguments, config)
     stop = asyncio.Event()
     output = Output(sys.stdout.fileno(), stop.set)
-    lines = printer(arguments, config, output.write)
-    if not arguments.quiet or arguments.count:
+    tally = Tally(settings.fail_on(arguments))
+    lines = printer(arguments, config, output.write, tally)
+    if arguments.quiet and not arguments.count:
+        if tally.failing is not None:
+            prepared.bus.attach(tally)
+    else:
         prepared.bus.attach(_counting(lines, output, arguments, stop))
     async with prepared.run(resolver, last=output.close) as running:
         running.stop = stop
         announce(running)
         async with around(running):
-            await stop.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), arguments.exit_after)
     if output.dropped:
         lost = "1 batch of lines is" if output.dropped == 1 else f"{output.dropped} lines or batches are"
         say(f"standard output was not read fast enough: {lost} lost")
-    return running.code
+    if not arguments.quiet:
+        say(tally.text())
+    return tally.code(running.code)
 
 
 def _counting(

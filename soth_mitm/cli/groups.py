@@ -115,12 +115,26 @@ def printing(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--filter", metavar="EXPR", help="print only flows that match, such as status:5xx")
     group.add_argument("-v", "--verbose", action="count", default=0, help="heads too; -vv: bodies too")
     group.add_argument("-q", "--quiet", action="store_true", help="print no flows")
-    group.add_argument("--count", type=positive, metavar="N", help="stop after N flows")
+    group.add_argument(
+        "--line",
+        metavar="TEMPLATE",
+        help="a line of your own, such as '{status} {url}' (docs/cli.md)",
+    )
+    group.add_argument("-n", "--count", type=positive, metavar="N", help="stop after N flows")
+    group.add_argument("--exit-after", type=seconds, metavar="S", help="stop after S seconds")
+    failing(group)
     group.add_argument(
         "--redact",
         action=argparse.BooleanOptionalAction,
         default=None,
         help=REDACT,
+    )
+
+
+def failing(group: argparse._ArgumentGroup) -> None:
+    """Add what makes flows fail the run."""
+    group.add_argument(
+        "--fail-on", metavar="EXPR", help="exit with 3 where a flow matches, such as status:5xx"
     )
 
 

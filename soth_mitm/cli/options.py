@@ -27,6 +27,9 @@ PRINTING = {
     "verbose": "-v",
     "quiet": "-q",
     "count": "--count",
+    "line": "--line",
+    "fail_on": "--fail-on",
+    "exit_after": "--exit-after",
     "redact": "--redact",
 }
 PROXYING = {
@@ -44,6 +47,7 @@ PROXYING = {
     **{name: option for name, (option, _) in tls_options.OPTIONS.items()},
     "write": "--write",
     "strict_capture": "--strict-capture",
+    "exit_after": "--exit-after",
     "spill": "--no-spill",
 }
 TRUSTING = {"store": "--store", "dry_run": "--dry-run"}

@@ -17,6 +17,7 @@ from soth_mitm.policy.modes import endpoints
 if TYPE_CHECKING:
     import argparse
 
+    from soth_mitm.cli.tallying import FailOn
     from soth_mitm.policy.filters import Filter
 
 _NAMES = (
@@ -79,7 +80,20 @@ def matcher(arguments: argparse.Namespace) -> Filter | None:
     Raises:
         ConfigError: the expression is wrong; the text points at the place.
     """
-    text = getattr(arguments, "filter", None)
+    return _expression(getattr(arguments, "filter", None), "--filter")
+
+
+def fail_on(arguments: argparse.Namespace) -> FailOn | None:
+    """Return what looks for the flows of `--fail-on`; raises ConfigError as `matcher` does."""
+    wanted = _expression(getattr(arguments, "fail_on", None), "--fail-on")
+    if wanted is None:
+        return None
+    from soth_mitm.cli.tallying import FailOn
+
+    return FailOn(wanted)
+
+
+def _expression(text: str | None, option: str) -> Filter | None:
     if not text:
         return None
     from soth_mitm.policy.filters import FilterError, compile_filter
@@ -87,4 +101,4 @@ def matcher(arguments: argparse.Namespace) -> Filter | None:
     try:
         return compile_filter(text)
     except FilterError as error:
-        raise ConfigError(f"--filter {text!r}: {error}") from error
+        raise ConfigError(f"{option} {text!r}: {error}") from error

@@ -29,8 +29,9 @@ def test_a_flow_is_a_line_of_time_status_method_url_size_and_duration(origin: Or
     first, second = result.out.splitlines()
     assert re.fullmatch(rf"\d\d:\d\d:\d\d  200  GET      {url}/ok\?q=1  2  [0-9.]+m?s", first)
     assert re.fullmatch(rf"\d\d:\d\d:\d\d  404  DELETE   {url}/other  4  [0-9.]+m?s", second)
-    assert result.err.count("\n") == 1
-    assert result.err.startswith("soth-mitm: listening on http://127.0.0.1:")
+    said, summary = result.err.splitlines()
+    assert said.startswith("soth-mitm: listening on http://127.0.0.1:")
+    assert summary == "soth-mitm: 2 flows, 1 with a status of 400 or above, 6 received"
 
 
 def test_a_failed_flow_says_what_failed_and_what_to_do(nobody: str, home: Path) -> None:
