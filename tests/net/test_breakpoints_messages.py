@@ -45,6 +45,17 @@ async def test_one_message_of_many_is_stopped_while_pings_and_the_other_way_go_o
     assert (await lab.one(Resumed)).how == "edited"
 
 
+async def test_a_message_is_judged_by_itself_and_in_its_own_direction(lab: Lab) -> None:
+    debugger = await debugging(lab, at(UP, expression="body:secret"))
+    ws = await upgraded(lab, "plain")
+    ws.client.send(frame(TEXT, b"a secret") + frame(TEXT, b"nothing"))
+    await debugger.resume((await stopped(debugger)).number)
+    await ws.server.same(frame(TEXT, b"a secret") + frame(TEXT, b"nothing"))
+    await ws.up(frame(TEXT, b"nor here"))
+    await ws.down(frame(TEXT, b"a secret of the server", mask=False))
+    assert len(lab.all(Paused)) == 1
+
+
 async def test_a_compressed_message_is_edited_and_those_after_it_can_be_read(lab: Lab) -> None:
     debugger = await debugging(lab, at(DOWN, expression="body:world", once=True))
     fields = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"

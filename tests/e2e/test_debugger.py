@@ -1,0 +1,136 @@
+"""The debugger as a person drives it: the app in a terminal, a client that waits, an editor of one's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from threading import Thread
+
+import pytest
+
+from bench.terminal import Screen, opened
+from tests.helpers.client import Answered, ask
+from tests.helpers.program import DEADLINE, PROGRAM, surroundings
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+EDITOR = """#!/bin/sh
+touch "$0.open"
+until [ -e "$0.go" ]; do sleep 0.02; done
+sed -i 's/"qty": 1/"qty": 7/' "$1"
+"""
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was sent."""
+
+    wbufsize = 65_536
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = self.command.encode() + b" " + self.path.encode() + b" " + body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def text(screen: Screen) -> str:
+    shown = screen.shown()
+    return "\n".join(shown.line(y) for y in range(shown.lines))
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"not in time: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def app(home: Path, *arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen, int]]:
+    """Run the app in a terminal of its own; yield it, its screen and its port."""
+    with opened(keep=True) as (near, screen):
+        program = subprocess.Popen(
+            [*PROGRAM, "-p", "0", "--no-state", *arguments],
+            stdin=near,
+            stdout=near,
+            stderr=near,
+            env=surroundings(home, TERM="xterm-256color", **environ),
+            start_new_session=True,
+        )
+        try:
+            until(lambda: re.search(r"● 127\.0\.0\.1:\d+", text(screen)), "the app")
+            found = re.search(r"● 127\.0\.0\.1:(\d+)", text(screen))
+            assert found is not None
+            yield program, screen, int(found[1])
+        finally:
+            program.kill()
+            program.wait(DEADLINE)
+
+
+def test_a_paused_request_is_edited_in_ones_own_editor_while_the_proxy_goes_on(
+    tmp_path: Path, url: str
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(EDITOR)
+    editor.chmod(0o700)
+    post = {"Content-Type": "application/json"}
+    with (
+        app(tmp_path, "--break", "request-body:method:POST", EDITOR=str(editor)) as (program, screen, port),
+        ThreadPoolExecutor(2) as clients,
+    ):
+
+        def send(path: str) -> Answered:
+            return ask(port, url + path, method="POST", body=b'{"qty": 1}', fields=post)
+
+        first = clients.submit(send, "/orders")
+        until(lambda: "Paused 1" in text(screen), "the pause")
+        screen.press("ge")
+        until(lambda: "qty" in text(screen), "the editor of the app")
+        screen.press("\x1bOS")  # f4
+        until(Path(f"{editor}.open").exists, "an editor of one's own")
+        times = []
+        for number in range(40):
+            began = time.perf_counter()
+            assert ask(port, f"{url}/{number}").status == 200
+            times.append(time.perf_counter() - began)
+        assert median(times) < 0.02, "others go on as if nothing were paused"
+        assert not first.done()
+        Path(f"{editor}.go").touch()
+        until(lambda: '"qty": 7' in text(screen) or '"qty":7' in text(screen), "what was edited")
+        screen.press("\x13")  # ctrl+s
+        assert first.result(DEADLINE) == (200, b'POST /orders {"qty": 7}')
+
+        second = clients.submit(send, "/later")
+        until(lambda: "Paused 1" in text(screen), "the second pause")
+        os.kill(program.pid, signal.SIGTERM)
+        assert second.result(DEADLINE) == (200, b'POST /later {"qty": 1}'), "stopping resumes what is paused"
+        assert program.wait(DEADLINE) == 0
