@@ -35,6 +35,8 @@ PANES = {
     "edit": "The editor of a message",
     "grid": "The rows of the editor: header fields, query, form, cookies",
     "diff": "A comparison",
+    "several": "The dialog that replays several times",
+    "results": "The results of a replay",
     "app": "Everywhere",
 }
 HEAD = """\

@@ -35,7 +35,12 @@ from soth_mitm_tui.actions.flows import (
 from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, PAGE_ACTIONS, SETUP_ACTIONS
 from soth_mitm_tui.actions.messages import MESSAGE_ACTIONS, MESSAGES_ACTIONS, SIFT_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
-from soth_mitm_tui.actions.replaying import REPLAY_FLOW_ACTIONS
+from soth_mitm_tui.actions.replaying import (
+    REPLAY_APP_ACTIONS,
+    REPLAY_FLOW_ACTIONS,
+    RESULTS_ACTIONS,
+    SEVERAL_ACTIONS,
+)
 from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
 __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "named", "of_pane"]
@@ -68,8 +73,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *EDIT_ACTIONS,
     *GRID_ACTIONS,
     *DIFF_ACTIONS,
+    *SEVERAL_ACTIONS,
+    *RESULTS_ACTIONS,
     *APP_ACTIONS,
     *DEBUG_APP_ACTIONS,
+    *REPLAY_APP_ACTIONS,
 )
 
 PANES: Final = {
@@ -96,6 +104,8 @@ PANES: Final = {
     "edit": "The editor",
     "grid": "Rows of the editor",
     "diff": "A comparison",
+    "several": "Replay several times",
+    "results": "The results of a replay",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

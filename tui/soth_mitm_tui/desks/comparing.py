@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from soth_mitm.policy.diff import DEFAULTS, Ignore, IgnoreError
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.desks.messages import NONE
+from soth_mitm_tui.desks.replaying import RULES, SECTION
 from soth_mitm_tui.diffing import sources
 from soth_mitm_tui.screens.diff import DiffScreen
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.diffing.sources import Comparison
-
-SECTION: Final = "replay"
-RULES: Final = "ignore"
 
 
 class Comparing(Desk):

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.errors import SothError
 from soth_mitm.record.resending import resend_of
 from soth_mitm.text import printable
+from soth_mitm_tui.columns import host, masked, method
 from soth_mitm_tui.desks.desk import Desk
+from soth_mitm_tui.runs import Judge, Run
 from soth_mitm_tui.screens.picker import Choice, PickerScreen
+from soth_mitm_tui.screens.replay import ReplayScreen
+from soth_mitm_tui.screens.results import ResultsScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from textual.notifications import SeverityLevel
 
+    from soth_mitm.record.resending import Resend
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.plans import Plan
     from soth_mitm_tui.replaying import Replay
 
 NO_PROXY: Final = "This is a file: no proxy runs that could send it. soth-mitm replay FILE sends it again"
 HIDDEN: Final = "The filter hides flow #{}: esc in the list clears it"
+RUNS: Final = 8
+"""Runs whose results are kept."""
+SECTION: Final = "replay"
+RULES: Final = "ignore"
 _SLICE: Final = 4096
 _LATEST: Final = 1024
 """Flows whose newest replay is remembered; of others it is looked for."""
@@ -41,9 +52,18 @@ class Replaying(Desk):
         """The original and the replay that were last gone between."""
         self.latest: dict[int, int] = {}
         """The newest replay of each flow that was sent again from here."""
+        self.runs: list[Run] = []
+        """The latest runs, the newest last."""
+        self._texts: dict[str, str] = {"times": "10", "concurrency": "2"}
         self.deeds = {
             "flow.replay": self._replay,
+            "flow.replay-several": self._several,
             "flow.counterpart": self._go_to_counterpart,
+            "app.results": lambda: self._show(self.runs[-1]),
+            "results.open": self._open,
+            "results.diff": self._compare,
+            "results.cancel": self._stop,
+            "results.again": self._again,
         }
 
     @property
@@ -54,6 +74,10 @@ class Replaying(Desk):
 
     def reason_against(self, action_id: str) -> str:
         """Say why a flow cannot be sent again."""
+        if action_id == "app.results":
+            return "" if self.runs else "Nothing was sent again several times: ctrl+r does"
+        if action_id.startswith("results."):
+            return self._reason_of_result(action_id)
         row = self.row
         if row is None:
             return "No flow is selected"
@@ -74,22 +98,26 @@ class Replaying(Desk):
         return [row.flow for row in rows if row is not None and row.kind not in _KINDS]
 
     async def _replay(self) -> None:
+        await self._with_marked(self._send_these)
+
+    async def _with_marked(self, act: Callable[[list[int]], Awaitable[object]]) -> None:
+        """Do something to the flow at hand; where it is marked and others are, ask whether to all of them."""
         flow, marked = self.main.current_flow, self.marked
         if flow not in marked or len(marked) < 2:
-            await self._send(flow)
+            await act([flow])
             return
 
         async def chosen(name: str) -> None:
-            if name == "this":
-                await self._send(flow)
-            else:
-                await self._send_all(marked)
+            await act([flow] if name == "this" else marked)
 
         choices = [
             Choice("this", "t", f"this flow, #{flow}"),
             Choice("all", "m", f"all {len(marked):,} marked"),
         ]
         self.app.push_screen(PickerScreen("Send again", choices, chosen))
+
+    async def _send_these(self, flows: list[int]) -> None:
+        await (self._send(flows[0]) if len(flows) == 1 else self._send_all(flows))
 
     async def _begin(self, flow: int) -> Replay:
         return await self.app.control.replay(await resend_of(self.app.store, flow))
@@ -133,6 +161,106 @@ class Replaying(Desk):
         """Tell the person something."""
         seconds = 8 if severity == "error" else 4
         self.app.notify(printable(text, 400), severity=severity, markup=False, timeout=seconds)
+
+    # --- several times
+
+    async def _several(self) -> None:
+        await self._with_marked(self._ask)
+
+    async def _ask(self, flows: list[int]) -> None:
+        rows = [row for row in map(self.main.model.row_of, flows) if row is not None]
+        if not rows:
+            return
+        own = {f"{row.scheme}://{host(row)}" for row in rows}
+        state, one = self.app.state, rows[0]
+        kept: list[str] = state.get_as(SECTION, RULES, list[str], [])
+        title = f"#{one.flow} {method(one)} {host(one)}{masked(one.path)}"
+        title = title if len(rows) == 1 else f"{len(rows):,} marked flows"
+
+        def take(plan: Plan, texts: dict[str, str]) -> None:
+            self._texts = texts
+            state.set(SECTION, RULES, list(plan.rules) or None)
+            self.begin_run(Run(f"Replay of {title}", flows, plan))
+
+        self.app.push_screen(
+            ReplayScreen(
+                "Replay several times",
+                take,
+                own=own.pop() if len(own) == 1 else "their own servers",
+                texts={**self._texts, "ignore": " ".join(kept)},
+                limits=self.app.config.limits,
+                websocket=any(row.form == "websocket" for row in rows),
+            )
+        )
+
+    def begin_run(self, run: Run) -> None:
+        """Begin a run, and show it."""
+        self.runs.append(run)
+        del self.runs[:-RUNS]
+        self.app.run_worker(self._go(run), exit_on_error=False)
+        self._show(run)
+
+    async def _go(self, run: Run) -> None:
+        app = self.app
+
+        async def begin(resend: Resend, plan: Plan) -> Replay:
+            return await app.control.replay(
+                resend,
+                times=plan.times,
+                concurrency=plan.concurrency,
+                timeout=plan.timeout,
+                gaps=plan.gaps,
+            )
+
+        await run.go(partial(resend_of, app.store), begin, Judge(app.store, app.worker, run.plan.ignore))
+        for entry in run.entries[-1:]:
+            if entry.of and entry.flow:
+                self.note(entry.of, entry.flow)
+
+    @property
+    def _screen(self) -> ResultsScreen | None:
+        return next((each for each in self.app.screen_stack if isinstance(each, ResultsScreen)), None)
+
+    def _show(self, run: Run) -> None:
+        screen = self._screen
+        if screen is not None:
+            screen.show_run(run)
+        else:
+            self.app.push_screen(ResultsScreen(run))
+
+    def _reason_of_result(self, action_id: str) -> str:
+        screen = self._screen
+        entry = screen.list.current if screen is not None else None
+        if action_id == "results.cancel":
+            return "" if screen is not None and not screen.run.finished else "It is over already"
+        if action_id == "results.again":
+            return "" if screen is not None and screen.run.finished else "It is under way: X stops it"
+        if entry is None or not entry.flow:
+            return "This time has no row"
+        return "This request was made anew" if action_id == "results.diff" and not entry.of else ""
+
+    def _open(self) -> None:
+        screen = self._screen
+        entry = screen.list.current if screen is not None else None
+        if screen is not None and entry is not None and self.go_to(entry.flow):
+            screen.dismiss()
+            self.main.open()
+
+    def _compare(self) -> None:
+        screen = self._screen
+        entry = screen.list.current if screen is not None else None
+        if entry is not None:
+            self.app.comparing.compare(entry.of, entry.flow)
+
+    async def _stop(self) -> None:
+        if self._screen is not None:
+            await self._screen.run.stop()
+
+    def _again(self) -> None:
+        screen = self._screen
+        if screen is not None:
+            run = screen.run
+            self.begin_run(Run(run.title, run.flows, run.plan))
 
     # --- originals
 
