@@ -143,8 +143,9 @@ for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.clo
     SCENES[_id] = lambda script: None
 SCENES.update(cases_bars.SCENES)
 SCENES.update(cases_comparing.SCENES)
+SCENES.update(cases_replaying.SCENES)
 
-AT_ONCE = ("diff",)
+AT_ONCE = ("diff", "several", "results")
 """Panes whose actions are all checked in one app: each begins and ends on the main screen."""
 
 
@@ -180,6 +181,7 @@ async def test_the_actions_of_a_screen_do_what_their_help_says(pane: str) -> Non
                 await CASES[action.id](staged, action, key)
                 while staged.screen is not staged.main:
                     staged.app.pop_screen()
+                staged.main.show_list()
                 staged.app.clear_notifications()
                 await staged.settle()
 

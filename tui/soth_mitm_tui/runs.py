@@ -214,9 +214,9 @@ class Judge:
             attempt = entry.attempt
             if entry.judged or attempt is None or attempt.state not in (DONE, CANCELLED):
                 continue
-            entry.judged = True
             if not attempt.error and attempt.flow and attempt.state == DONE:
                 entry.verdict = await self._compare(entry.of, attempt.flow)
+            entry.judged = True
 
     async def _compare(self, of: int, flow: int) -> Verdict | None:
         view = await self._store.view(flow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from soth_mitm_tui.screens.replay import ReplayScreen
 from soth_mitm_tui.screens.results import ResultsScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from textual.notifications import SeverityLevel
 
@@ -41,6 +42,10 @@ _KINDS: Final = {
     "bytes": "This flow carried bytes that are no HTTP: there is no request to send again",
     "failed": "This flow failed before there was a request to send again",
 }
+
+
+Deed = Callable[[list[int]], Awaitable[object] | None]
+"""Does something to flows."""
 
 
 class Replaying(Desk):
@@ -97,24 +102,26 @@ class Replaying(Desk):
         rows = [model.row_of(flow) for flow in marked]
         return [row.flow for row in rows if row is not None and row.kind not in _KINDS]
 
-    async def _replay(self) -> None:
-        await self._with_marked(self._send_these)
+    def _replay(self) -> object:
+        return self._with_marked(self._send_these)
 
-    async def _with_marked(self, act: Callable[[list[int]], Awaitable[object]]) -> None:
+    def _with_marked(self, act: Deed) -> object:
         """Do something to the flow at hand; where it is marked and others are, ask whether to all of them."""
         flow, marked = self.main.current_flow, self.marked
         if flow not in marked or len(marked) < 2:
-            await act([flow])
-            return
+            return act([flow])
 
         async def chosen(name: str) -> None:
-            await act([flow] if name == "this" else marked)
+            done = act([flow] if name == "this" else marked)
+            if done is not None:
+                await done
 
         choices = [
             Choice("this", "t", f"this flow, #{flow}"),
             Choice("all", "m", f"all {len(marked):,} marked"),
         ]
         self.app.push_screen(PickerScreen("Send again", choices, chosen))
+        return None
 
     async def _send_these(self, flows: list[int]) -> None:
         await (self._send(flows[0]) if len(flows) == 1 else self._send_all(flows))
@@ -164,10 +171,10 @@ class Replaying(Desk):
 
     # --- several times
 
-    async def _several(self) -> None:
-        await self._with_marked(self._ask)
+    def _several(self) -> object:
+        return self._with_marked(self._ask)
 
-    async def _ask(self, flows: list[int]) -> None:
+    def _ask(self, flows: list[int]) -> None:
         rows = [row for row in map(self.main.model.row_of, flows) if row is not None]
         if not rows:
             return
@@ -297,6 +304,7 @@ class Replaying(Desk):
 
     def go_to(self, flow: int) -> bool:
         """Select a flow in the list, and say so where that cannot be."""
+        self.main.tick()  # under another screen it is brought up to date but once a second
         if self.main.list.go_to_flow(flow):
             return True
         kept = self.main.model.row_of(flow) is not None

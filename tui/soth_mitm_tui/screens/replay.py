@@ -27,6 +27,8 @@ NAMES: Final = {
     "to": "to", "times": "times", "concurrency": "at once", "timeout": "timeout", "ignore": "may differ",
 }  # fmt: skip
 _KEEP, _GAPS = "keep-host", "gaps"
+_NUMBERS: Final = ("times", "concurrency")
+"""Fields in which what is typed at first takes the place of what stands there."""
 
 
 class ReplayScreen(ModalScreen[None]):
@@ -55,11 +57,14 @@ class ReplayScreen(ModalScreen[None]):
         hints = self._hints()
         self.fields = {
             name: Input(
-                texts.get(name, ""), placeholder=hints[name][0], select_on_focus=False, compact=True,
+                texts.get(name, ""),
+                placeholder=hints[name][0],
+                select_on_focus=name in _NUMBERS,
+                compact=True,
                 id=f"several-{name}",
             )
             for name in FIELDS
-        }  # fmt: skip
+        }
         self._notes = {name: Label(hints[name][1], markup=False, classes="note") for name in FIELDS}
         self.ticks = Menu(self._entries())
         self._verdict = Label("", id="several-verdict", markup=False)
