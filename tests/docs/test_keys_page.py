@@ -37,6 +37,7 @@ PANES = {
     "diff": "A comparison",
     "several": "The dialog that replays several times",
     "results": "The results of a replay",
+    "compose": "The dialog of a new request",
     "app": "Everywhere",
 }
 HEAD = """\

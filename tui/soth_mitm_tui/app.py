@@ -20,6 +20,7 @@ from soth_mitm_tui.commands import ActionCommands
 from soth_mitm_tui.desks.browsing import Browsing
 from soth_mitm_tui.desks.cells import Cells
 from soth_mitm_tui.desks.comparing import Comparing
+from soth_mitm_tui.desks.composing import Composing
 from soth_mitm_tui.desks.copying import Copying
 from soth_mitm_tui.desks.debugging import Debugging
 from soth_mitm_tui.desks.decoding import Decoding
@@ -172,6 +173,7 @@ class SothApp(App[None]):
         self.editing = Editing(self)
         self.replaying = Replaying(self)
         self.comparing = Comparing(self)
+        self.composing = Composing(self)
         desks: tuple[Desk, ...] = (
             Browsing(self),
             Flows(self),
@@ -188,6 +190,7 @@ class SothApp(App[None]):
             self.editing,
             self.replaying,
             self.comparing,
+            self.composing,
             Marking(self),
             Cells(self),
             General(self),

@@ -36,6 +36,7 @@ from soth_mitm_tui.actions.general import APP_ACTIONS, HELP_ACTIONS, PAGE_ACTION
 from soth_mitm_tui.actions.messages import MESSAGE_ACTIONS, MESSAGES_ACTIONS, SIFT_ACTIONS
 from soth_mitm_tui.actions.registry import Registry
 from soth_mitm_tui.actions.replaying import (
+    COMPOSE_ACTIONS,
     REPLAY_APP_ACTIONS,
     REPLAY_FLOW_ACTIONS,
     RESULTS_ACTIONS,
@@ -75,6 +76,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *DIFF_ACTIONS,
     *SEVERAL_ACTIONS,
     *RESULTS_ACTIONS,
+    *COMPOSE_ACTIONS,
     *APP_ACTIONS,
     *DEBUG_APP_ACTIONS,
     *REPLAY_APP_ACTIONS,
@@ -106,6 +108,7 @@ PANES: Final = {
     "diff": "A comparison",
     "several": "Replay several times",
     "results": "The results of a replay",
+    "compose": "A new request",
     "app": "Everywhere",
 }
 """Names of the panes, for the help."""

@@ -24,6 +24,14 @@ REPLAY_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
         FLOW,
     ),
     Action(
+        "flow.edit-replay",
+        "R",
+        "edit, replay",
+        "Edit this flow's request, and send it as a row of its own.",
+        FLOW,
+        show=True,
+    ),
+    Action(
         "flow.counterpart",
         "percent_sign",
         "original",
@@ -35,6 +43,13 @@ REPLAY_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
 RESULTS: Final = "Replays"
 
 REPLAY_APP_ACTIONS: Final[tuple[Action, ...]] = (
+    Action(
+        "app.compose",
+        "N",
+        "new request",
+        "Write a request, from a pasted curl command, an address or nothing, and send it.",
+        APP,
+    ),
     Action("app.results", "ctrl+l", "results", "Show what came of the last replay of several.", APP),
 )
 
@@ -67,4 +82,20 @@ RESULTS_ACTIONS: Final[tuple[Action, ...]] = (
     Action("results.first", "g,home", "first", "Go to the first time.", MOVE),
     Action("results.last", "G,end", "last", "Go to the last time.", MOVE),
     Action("results.close", "escape,q", "back", "Go back; what is under way goes on.", MOVE, show=True),
+)
+
+COMPOSE_ACTIONS: Final[tuple[Action, ...]] = (
+    Action(
+        "compose.edit",
+        "ctrl+s",
+        "edit",
+        "Go on with the request in the editor; enter does as well.",
+        VIEW,
+        show=True,
+        priority=True,
+    ),
+    Action(
+        "compose.send", "ctrl+r", "send now", "Send the request as it is.", VIEW, show=True, priority=True
+    ),
+    Action("compose.close", "escape", "back", "Go back, and send nothing.", MOVE, show=True, priority=True),
 )

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from soth_mitm_tui.columns import BY_ID
+from soth_mitm_tui.composing import is_command
 from soth_mitm_tui.setup import Commands, commands, setup_lines
 from soth_mitm_tui.status import Rate, status_parts
 from soth_mitm_tui.viewmodel import FlowModel
@@ -242,6 +243,12 @@ class MainScreen(Screen[None]):
         hints.pressed(event.key)
         if event.key not in self.active_bindings and hints.unknown():
             event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A curl command that is pasted anywhere but into a field becomes a request."""
+        if is_command(event.text) and not self.soth.reason_against("app.compose"):
+            event.stop()
+            self.soth.composing.open(event.text)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Other keys work now."""
