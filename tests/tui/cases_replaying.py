@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from textual.events import Paste
+
 from soth_mitm.model import events as e
 from soth_mitm_tui.actions import Action
+from soth_mitm_tui.screens.compose import ComposeScreen
+from soth_mitm_tui.screens.edit import EditScreen
 from soth_mitm_tui.screens.picker import PickerScreen
 from soth_mitm_tui.screens.replay import ReplayScreen
 from soth_mitm_tui.screens.results import ResultsScreen
@@ -268,6 +272,84 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.screen is staged.main
 
 
+# --- edited, and new
+
+
+@case("flow.edit-replay")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    screen = staged.screen
+    assert isinstance(screen, EditScreen)
+    screen.sheet.change("test", method="PUT")
+    await staged.press("escape")
+    await staged.until(lambda: "what you typed is kept" in toasts(staged))
+    await staged.press(key)
+    staged.control.refusal = "the field x is no field"
+    await staged.press("ctrl+s")
+    await staged.until(lambda: "the field x is no field" in staged.shown())
+    staged.control.refusal = ""
+    await staged.press("ctrl+s")
+    await staged.until(lambda: staged.main.list.selected == 4)
+    (replay,) = staged.control.replays
+    assert (replay.of, replay.resend.draft.method) == (1, b"PUT")
+    assert "Sent as #4, edited" in toasts(staged)
+
+
+@case("app.compose")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("g", key)
+    assert isinstance(staged.screen, ComposeScreen)
+    assert "GET https://api.shop.test/ · 2 fields" in staged.shown()
+    await staged.press("escape")
+    staged.app.post_message(Paste("curl 'https://api.shop.test/x' -d @orders.json"))
+    await staged.until(lambda: "column 32: -d sends what is in the file orders.json" in staged.shown())
+    await staged.press("ctrl+s")
+    assert "This is no request yet" in toasts(staged)
+    assert "-d @orders.json" in staged.shown(), "what was pasted stays"
+
+
+async def written(staged: Stage, text: str) -> ComposeScreen:
+    """Write a request."""
+    await staged.press("g", "N")
+    screen = staged.screen
+    assert isinstance(screen, ComposeScreen)
+    screen.area.text = text
+    await staged.until(lambda: screen.read == text)
+    return screen
+
+
+@case("compose.edit")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await written(staged, "delete https://api.shop.test:8443/orders/7")
+    await staged.until(lambda: "DELETE https://api.shop.test:8443/orders/7 · 3 fields" in staged.shown())
+    await staged.press("enter")
+    assert isinstance(staged.screen, EditScreen)
+    assert "goes as a row of its own" in staged.shown()
+
+
+@case("compose.send")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await written(staged, "curl -k https://api.shop.test/ -d a=1")
+    await staged.until(lambda: "· -k: whether certificates are verified" in staged.shown())
+    staged.control.refusal = "the proxy is stopping"
+    await staged.press(key)
+    await staged.until(lambda: "the proxy is stopping" in staged.shown())
+    staged.control.refusal = ""
+    staged.control.answers = [Answer()]
+    await staged.press(key)
+    await staged.until(lambda: staged.screen is staged.main)
+    replay = staged.control.replays[-1]
+    assert (replay.of, replay.resend.draft.method, replay.resend.draft.body) == (0, b"POST", b"a=1")
+
+
+@case("compose.close")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await written(staged, "https://api.shop.test")
+    await staged.press(key)
+    assert staged.screen is staged.main
+
+
 SCENES: dict[str, Callable[[Script], object]] = {
     "several": orders, "results": orders, "flow.replay-several": orders, "app.results": orders,
+    "compose": orders, "flow.edit-replay": orders, "app.compose": orders,
 }  # fmt: skip

@@ -145,7 +145,7 @@ SCENES.update(cases_bars.SCENES)
 SCENES.update(cases_comparing.SCENES)
 SCENES.update(cases_replaying.SCENES)
 
-AT_ONCE = ("diff", "several", "results")
+AT_ONCE = ("diff", "several", "results", "compose")
 """Panes whose actions are all checked in one app: each begins and ends on the main screen."""
 
 

@@ -85,6 +85,7 @@ class Comparing(Desk):
 
     def compare(self, left: int, right: int) -> None:
         """Compare two flows."""
+        self.app.store.catch_up()
         self.main.tick()  # under another screen it is brought up to date but once a second
         row_of = self.main.model.row_of
         one, other = row_of(left), row_of(right)

@@ -304,6 +304,7 @@ class Replaying(Desk):
 
     def go_to(self, flow: int) -> bool:
         """Select a flow in the list, and say so where that cannot be."""
+        self.app.store.catch_up()
         self.main.tick()  # under another screen it is brought up to date but once a second
         if self.main.list.go_to_flow(flow):
             return True

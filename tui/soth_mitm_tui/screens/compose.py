@@ -59,6 +59,9 @@ class ComposeScreen(ModalScreen[None]):
         self.area = CommandArea(text, id="compose-text", soft_wrap=True, tab_behavior="focus", compact=True)
         self.area.cursor_blink = False
         self.pasted: Pasted | None = None
+        """What the text stands for; None where it is wrong."""
+        self.read = ""
+        """The text that this was made of."""
         self._verdict = Label("", id="compose-verdict", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -85,7 +88,7 @@ class ComposeScreen(ModalScreen[None]):
         self._read()
 
     def _read(self) -> None:
-        text = self.area.text
+        text = self.read = self.area.text
         try:
             self.pasted = composing.read(text, self._site)
         except PasteError as error:
