@@ -50,7 +50,8 @@ def parse_site(text: str) -> Site:
     try:
         site = parse_authority(match[2].encode(), default_port=_PORTS[scheme])
     except ConnectError as error:
-        raise ReplayError(f"{printable(text, 200)!r} names no server: {error.detail}") from error
+        why = error.detail.partition(": b")[0]  # the text itself is named already
+        raise ReplayError(f"{printable(text, 200)!r} names no server: {why}") from error
     return Site(scheme, site.host, site.port)
 
 
