@@ -6,9 +6,12 @@ import msgspec
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from soth_mitm.model import events as e
+from soth_mitm.model.events import Body
 from soth_mitm.model.terms import Direction, MessageForm
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
 from soth_mitm.policy.editing import MessageDraft, RequestDraft, ResponseDraft
+from tests.tui.script import Script
 from tests.tui.stage import Stage as Staged
 from tests.tui.stage import stage
 
@@ -114,4 +117,37 @@ async def test_a_breakpoint_from_a_flow(size: tuple[int, int], picture: Snapshot
     """What `b` proposes for the selected flow, with the stages ticked."""
     async with stage(size=size) as staged:
         await staged.press("g", "b")
+        assert await picture_of(staged) == picture
+
+
+def decided(script: Script) -> None:
+    """Have a request paused and edited, its response changed by a rule and dropped at a breakpoint."""
+    conn = script.connect("api.shop.test")
+    flow = script.request(conn, "api.shop.test", "POST", "/orders", body=b'{"qty": 7}')
+
+    def tell(body: Body) -> None:
+        script.publish(body, conn=conn, flow=flow)
+
+    tell(e.Paused(1, Direction.REQUEST, Stage.REQUEST_BODY, "orders", 60.0))
+    script.wait(8.2)
+    tell(e.Resumed(1, Direction.REQUEST, "edited", 8_200_000_000))
+    tell(e.MessageChanged(Direction.REQUEST, "person", "a body of 10 bytes", target="https://old.shop.test"))
+    tell(e.RuleApplied("cart mock", "set-header", "X-Env: test"))
+    tell(e.Paused(2, Direction.RESPONSE, Stage.RESPONSE, "no 5xx", 60.0))
+    script.wait(60)
+    tell(e.Resumed(2, Direction.RESPONSE, "deadline", 60_000_000_000))
+    tell(e.Paused(3, Direction.RESPONSE, Stage.RESPONSE_BODY, "everything", 60.0))
+    script.wait(2)
+    tell(e.Resumed(3, Direction.RESPONSE, "dropped", 2_000_000_000))
+    tell(e.FlowClosed("killed"))
+
+
+@SIZES
+async def test_the_overview_tells_what_was_done_to_a_flow(
+    size: tuple[int, int], picture: SnapshotAssertion
+) -> None:
+    """Three pauses with their ends, a rule, and what changed."""
+    async with stage(decided, size=size) as staged:
+        await staged.press("G", "enter")
+        await staged.until(lambda: "On its way" in staged.shown())
         assert await picture_of(staged) == picture

@@ -8,7 +8,7 @@ what belongs to a flow it has not seen is passed over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -265,12 +265,17 @@ def _ruled(row: Row, event: e.Event, body: e.RuleApplied) -> None:
         row.rules = SHORTS[f"{row.rules}, {body.rule}" if row.rules else body.rule]
 
 
+DROPPED_WORDS: Final = "dropped at a breakpoint"
+
+
 def _paused(row: Row, event: e.Event, body: e.Paused) -> None:
     row.paused += 1
     row.stage = SHORTS[body.stage]
 
 
 def _resumed(row: Row, event: e.Event, body: e.Resumed) -> None:
+    if body.how == "dropped" and not row.stage.startswith("message"):  # such a one is left out, no more
+        row.outcome = DROPPED_WORDS
     row.paused = max(row.paused - 1, 0)
     if not row.paused:
         row.stage = ""

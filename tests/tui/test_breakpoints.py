@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from soth_mitm.model.events import Direction, Outcome, Paused, Resumed
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
+from soth_mitm.record.view import FlowView
+from soth_mitm_tui.interventions import ENDS, intervention_lines
 from soth_mitm_tui.state import State
 from tests.tui.cases import toasts
 from tests.tui.stage import stage
@@ -59,3 +64,19 @@ async def test_kept_breakpoints_that_cannot_work_are_said_and_stop_nothing_else(
         await staged.until(lambda: staged.control.debugger.attached)
         await staged.until(lambda: "this '(' is not closed" in toasts(staged))
         assert not staged.control.debugger.breakpoints
+
+
+def test_every_end_of_a_pause_has_its_words() -> None:
+    assert set(ENDS) == set(get_args(Outcome))
+
+
+def test_of_thousands_of_pauses_the_latest_are_told() -> None:
+    view = FlowView(flow=1)
+    for number in range(1, 31):
+        view.pauses.append(Paused(number, Direction.RESPONSE, "message-down", "x", message=number))
+    view.resumed.append(Resumed(30, Direction.RESPONSE, "sent_as_it_was", 1_500_000_000))
+    lines = ["".join(text for text, _ in line.spans) for line in intervention_lines(view)]
+    assert lines[0] == " On its way"
+    assert lines[1].split(maxsplit=1)[1] == "10 times before these"
+    assert lines[2].split(maxsplit=1)[1] == "message 11 · at “x” · waits"
+    assert lines[-2].split(maxsplit=1)[1] == "message 30 · at “x” · sent on as it was after 1.5s"

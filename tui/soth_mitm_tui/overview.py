@@ -8,6 +8,7 @@ from soth_mitm.model.reasons import WORDS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui import columns
 from soth_mitm_tui.connections import client_lines, hello_lines, upstream_lines
+from soth_mitm_tui.interventions import intervention_lines
 from soth_mitm_tui.lines import BLANK, Line, Span, Subject, fact, heading, line
 from soth_mitm_tui.timing import timing_lines
 
@@ -37,6 +38,7 @@ def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int, secrets:
     """Return the overview; `width` is for the timing bars; the address has its `secrets` masked without."""
     lines = [BLANK, *_outcome(view, row, width, secrets=secrets), BLANK]
     lines += _remarks(view)
+    lines += intervention_lines(view)
     lines += _sizes(view, row)
     lines += timing_lines(view, width)
     lines += _policy(view, row)
