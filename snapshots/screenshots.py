@@ -24,6 +24,8 @@ class Shot(NamedTuple):
     keys: tuple[str, ...]
     size: tuple[int, int] = (120, 36)
     theme: str = "soth-dark"
+    paused: int = 0
+    """Number of a flow that is paused; 0 for none."""
 
 
 _SIGNS: Final = {" ": "space", ":": "colon", "/": "slash"}
@@ -43,6 +45,8 @@ SHOTS: Final = (
     Shot("tls", ("g", *"jjj", "enter"), (120, 30)),
     Shot("overview", ("O", "j"), (120, 40)),
     Shot("groups", ("v", "g", "j", "enter", "j")),
+    Shot("editor", ("g", "e", "down", "down", "end", "0"), (100, 20), paused=1),
+    Shot("editor-changes", ("g", "e", "down", "down", "end", "0", *["f6"] * 3), (120, 20), paused=1),
     Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
 )
 
@@ -60,7 +64,11 @@ async def draw(shot: Shot) -> str:
     state = State()
     state.set("look", "theme", shot.theme)
     async with stage(size=shot.size, state=state) as staged:
+        if shot.paused:
+            staged.control.debugger.pause(shot.paused)
         await staged.press(*shot.keys)
+        staged.app.clear_notifications()
+        await staged.pilot.pause()
         return self_contained(staged.app.export_screenshot(title="soth-mitm"))
 
 

@@ -69,7 +69,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await in_queue(staged)
     await staged.keys(key)
     assert isinstance(staged.screen, EditScreen)
-    assert "waits for you, without a deadline" in staged.shown()
+    assert "waits, no deadline" in staged.shown()
 
 
 @case("paused.answer")

@@ -16,7 +16,7 @@ from soth_mitm.policy.editing.checks import Fault, faults
 from soth_mitm.policy.editing.coded import Content, content, recoded
 from soth_mitm.policy.editing.draft import Draft, FieldLine, MessageDraft, RequestDraft, ResponseDraft
 from soth_mitm.policy.editing.escapes import escaped, unescaped
-from soth_mitm.policy.editing.framing import consistent
+from soth_mitm.policy.editing.framing import FRAMING, consistent
 
 STEPS: Final = 200
 """Changes that can be taken back one by one."""
@@ -150,6 +150,17 @@ class Sheet:
     def content_type(self) -> bytes:
         """The type of the body; empty where nothing says it."""
         return self.field(b"content-type")
+
+    @property
+    def same_framing(self) -> bool:
+        """Whether the fields that say how the body is framed and coded are as in the original."""
+        framing = (*FRAMING, b"content-encoding")
+        now, was = ([each for each in fields if each[0].lower() in framing] for fields in self._both)
+        return now == was
+
+    @property
+    def _both(self) -> tuple[tuple[FieldLine, ...], tuple[FieldLine, ...]]:
+        return self.parts.fields, self.first.fields
 
     # --- changes
 

@@ -47,6 +47,6 @@ GRID_ACTIONS: Final[tuple[Action, ...]] = (
     Action("grid.edit", "enter", "edit", "Edit the name or the value; enter keeps it.", EDIT, show=True),
     Action("grid.add", "n", "new", "Add a row below.", EDIT, show=True),
     Action("grid.remove", "d", "delete", "Delete the row; ctrl+z puts it back.", EDIT, show=True),
-    Action("grid.later", "J", "move down", "Move the row down.", EDIT, show=True),
+    Action("grid.later", "J", "move down", "Move the row down.", EDIT),
     Action("grid.earlier", "K", "move up", "Move the row up.", EDIT),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.debugging import Debugger
 
-OVER: Final = "It is not paused any more: the client has left, or it was killed or let go on"
+OVER: Final = "It is not paused any more: its client left, or it was let go or killed"
 
 EMPTY: Final = ResponseDraft(
     status=200, reason=b"OK", fields=((b"Content-Type", b"application/json"),), body=b""
@@ -52,7 +52,7 @@ class Paused(Destination):
     def standing(self) -> Standing:
         """Say whether it is paused still."""
         if self.is_paused:
-            return Standing(("waits for you, without a deadline", "muted"))
+            return Standing(("waits, no deadline", "muted"))
         return Standing(("not paused any more", "warn"), OVER)
 
     async def opened(self) -> None:

@@ -40,7 +40,7 @@ class Says(Toned):
 
     def _first(self, faults: Sequence[Fault], verdict: Span | None) -> tuple[Span, ...]:
         if self.over:
-            return (("▲ ", "warn"), (self.over, "warn"), (" · f12 copies it", "muted"))
+            return (("▲ ", "warn"), (self.over, "warn"))
         if self.error:
             return (("✕ ", "bad"), (self.error, "bad"))
         if faults:
@@ -48,8 +48,9 @@ class Says(Toned):
             return (("✕ ", "bad"), (said(faults[0]), "bad"), (more, "muted"))
         return (("  ", "text"), verdict) if verdict is not None else ()
 
-    @staticmethod
-    def _second(sheet: Sheet) -> tuple[Span, ...]:
+    def _second(self, sheet: Sheet) -> tuple[Span, ...]:
+        if self.over:
+            return (("  ", "text"), ("f12", "accent"), (" copies what is here as text", "muted"))
         return (("  ", "text"), (follows(sheet), "muted"))
 
     def draw_line(self, y: int) -> Strip:
@@ -75,14 +76,19 @@ def follows(sheet: Sheet) -> str:
     if not sheet.edited:
         return "as it came"
     if parts.as_typed:
-        return "sent as typed: Content-Length, Transfer-Encoding and Content-Encoding as they stand"
+        return "sent as typed: the fields for length and codings as they stand"
     if not sheet.has_body:
         return "the body streams on as it comes, with its own Content-Length or Transfer-Encoding"
+    if parts.data == sheet.first.data and sheet.same_framing:
+        return "the body as it came"
     if sheet.field(b"content-encoding") and not sheet.coded_because:
         name = printable(sheet.field(b"content-encoding"), 40)
         return f"the body is edited decoded and sent in {name}; Content-Length follows"
     length = sheet.field(b"content-length")
     now = b"%d" % len(parts.data)
-    if length and length != now:
-        return f"Content-Length becomes {len(parts.data):,}, from {printable(length, 20)}"
+    if sheet.field(b"transfer-encoding"):
+        return f"Content-Length {len(parts.data):,} takes the place of Transfer-Encoding"
+    if length != now:
+        was = f", from {printable(length, 20)}" if length else ""
+        return f"Content-Length becomes {len(parts.data):,}{was}"
     return f"{len(parts.data):,} bytes of body"
