@@ -154,6 +154,20 @@ class HostRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`os`, `certifi` or a PEM file, in place of `upstream_roots`."""
 
 
+class ServerReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers from dumps, in place of upstreams; docs/rules.md says how requests are matched."""
+
+    files: tuple[str, ...] = ()
+    extra: Literal["forward", "fail"] = "forward"
+    """What becomes of a request without a recorded answer."""
+    ignore: tuple[str, ...] = ()
+    """What may differ: `scheme`, `host`, `port`, `query`, `query:NAME`, `body`."""
+    once: bool = False
+    """Give each answer one time only; otherwise the last of equal requests is given again."""
+    timing: bool = False
+    """Send bodies at the pace at which they came."""
+
+
 class ProxyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Through which proxy the hosts that match are reached; the first rule that matches decides."""
 
@@ -210,6 +224,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breakpoints: tuple[BreakpointSetting, ...] = ()
     message_rules: tuple[dict[str, Any], ...] = ()
     """What is done to messages without code; docs/rules.md has the actions."""
+    server_replay: ServerReplay = ServerReplay()
     handler_fails: Literal["open", "closed"] = "open"
     """What happens to a message when a handler hook raises or takes too long."""
     spill: bool = True
@@ -266,6 +281,9 @@ def load(path: Path | None, **overrides: object) -> Config:
     tls, given = settings.get("tls"), overrides.get("tls")
     if isinstance(tls, dict) and isinstance(given, dict):
         overrides["tls"] = {**tls, **given}
+    replay, given = settings.get("server_replay"), overrides.get("server_replay")
+    if isinstance(replay, dict) and isinstance(given, dict):
+        overrides["server_replay"] = {**replay, **given}
     settings.update({key: value for key, value in overrides.items() if value is not None})
     try:
         config = msgspec.convert(settings, Config)
@@ -275,7 +293,9 @@ def load(path: Path | None, **overrides: object) -> Config:
     return config
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {"limits": Limits, "tls": TlsSettings}
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "limits": Limits, "tls": TlsSettings, "server_replay": ServerReplay,
+}  # fmt: skip
 _ROWS: dict[str, type[msgspec.Struct]] = {
     "rules": HostRule, "upstream": ProxyRule, "breakpoints": BreakpointSetting
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from soth_mitm._version import __version__
 from soth_mitm.config import Config, difference
 from soth_mitm.control import Control
-from soth_mitm.errors import StartError
+from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import CaLoaded, ConfigReloaded, Event, Notice, SessionEnded, SessionStarted
 from soth_mitm.net import transparent
 from soth_mitm.net.admission import Admission
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Proxy", "run"]
 
-_AT_START = ("mode", "listen_host", "listen_port", "keep_host", "proxy_protocol")
-"""Settings of listeners, which stay as they were opened."""
+_AT_START = ("mode", "listen_host", "listen_port", "keep_host", "proxy_protocol", "server_replay")
+"""Settings of listeners and dumps, which stay as they were opened."""
 
 
 class Proxy:
@@ -126,8 +126,9 @@ class Proxy:
         self._drain = Drain(shared, self._listener)
         self.control = Control(shared, drain=self._drain, reload=self.reload)
         try:
+            await shared.ruling.replay(config.server_replay)
             self.listeners = self._listener.open(endpoints)
-        except StartError:
+        except SothError:
             self.bus.publish(SessionEnded("start_failed"))
             raise
         self.addresses = _addresses(self.listeners)
@@ -173,6 +174,7 @@ class Proxy:
         await self.drain()
         self._watchdog.stop()
         self._shared.slices.finish()
+        await self._shared.ruling.close()
         if self._shared.processes is not None:
             self._shared.processes.close()
         self._shared.ended = True

@@ -71,6 +71,25 @@ def policy(parser: argparse.ArgumentParser) -> None:
     tls_options.add(parser)
 
 
+def server_replay(parser: argparse.ArgumentParser) -> None:
+    """Add what answers from dumps."""
+    group = parser.add_argument_group("server replay")
+    group.add_argument(
+        "--server-replay", action="append", metavar="FILE", help="answer from this dump (repeatable)"
+    )
+    group.add_argument(
+        "--server-replay-extra",
+        choices=("forward", "fail"),
+        help="what becomes of requests that were not recorded (forward)",
+    )
+    group.add_argument(
+        "--server-replay-ignore",
+        action="append",
+        metavar="PART",
+        help="may differ: scheme, host, port, query, query:NAME, body (repeatable)",
+    )
+
+
 def stopping(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("debugging (in the app)")
     group.add_argument(

@@ -37,6 +37,11 @@ _NAMES = (
     "redact",
     "proto",
 )
+_SERVER_REPLAY = (
+    ("files", "server_replay"),
+    ("extra", "server_replay_extra"),
+    ("ignore", "server_replay_ignore"),
+)
 
 
 def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
@@ -52,6 +57,9 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     texts = getattr(arguments, "breakpoints", None)
     if texts:
         given["breakpoints"] = settings_of(texts)
+    replay = {name: getattr(arguments, option, None) for name, option in _SERVER_REPLAY}
+    if any(replay.values()):
+        given["server_replay"] = {name: value for name, value in replay.items() if value is not None}
     config = settings.load(_file(arguments), **given, tls=tls_options.given(arguments))
     endpoints(config)
     breakpoints_of(config)

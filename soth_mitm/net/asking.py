@@ -162,7 +162,7 @@ class Asking(ABC):
         """Whether a message can go on without its length."""
 
     @abstractmethod
-    def _serve(self, supply: Supply, name: str) -> None:
+    def _serve(self, supply: Supply) -> None:
         """Have the request answered by a supply of our own."""
 
     @abstractmethod

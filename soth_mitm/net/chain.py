@@ -54,7 +54,7 @@ class Turn:
         resizable: bool,
         shape: Callable[[Shape], None],
         original: Callable[[bytes], None],
-        serve: Callable[[Supply, str], None],
+        serve: Callable[[Supply], None],
     ) -> None:
         self.flow = flow
         self.direction = direction
@@ -76,7 +76,7 @@ class Turn:
         self.shape = shape
         """Has a body that streams on go through a shape, behind those that are there."""
         self.serve = serve
-        """Has the request answered by a supply of our own, by its name, in place of its upstream."""
+        """Has the request answered by a supply of our own, in place of its upstream."""
         self.timeout: asyncio.Timeout | None = None
         """What limits the time for deciding, while it does."""
 

@@ -220,7 +220,7 @@ class Deciding(Asking):
             return request.minor > 0
         return min(request.minor, answer.minor) > 0 or answer.framing is not Framing.LENGTH
 
-    def _serve(self, supply: Supply, name: str) -> None:
+    def _serve(self, supply: Supply) -> None:
         """See `Asking`."""
         self._exchange.origin = supply
 

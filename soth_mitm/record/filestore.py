@@ -49,21 +49,29 @@ class DumpStore(Store):
         self._lengths = array("I")
         self._block_runs: list[tuple[int, str]] = []
         self._done_bytes = 0
+        self._observe: Callable[[Event], None] | None = None
 
     @property
     def report(self) -> ReadReport:
         """What was met while reading."""
         return self._reader.report
 
-    async def load(self, progress: Progress | None = None, *, growing: bool = False) -> None:
+    async def load(
+        self,
+        progress: Progress | None = None,
+        *,
+        growing: bool = False,
+        observe: Callable[[Event], None] | None = None,
+    ) -> None:
         """Read up to the end, in slices of a few milliseconds; rows can be looked at meanwhile.
 
-        Flows that are open at the end are shown as cut off, unless the file is `growing`. When it is
-        cancelled, what was read stays.
+        `observe` is called with each event. Flows that are open at the end are shown as cut off, unless
+        the file is `growing`. When it is cancelled, what was read stays.
 
         Raises:
             DumpError: it cannot be read, or is no `.soth`, or of a newer version.
         """
+        self._observe = observe
         await self._read(progress, growing=growing)
         if not growing:
             self.index.end_of_recording()
@@ -101,6 +109,8 @@ class DumpStore(Store):
         for _, event in self._reader.events_in(block):
             event = shift.apply(event)
             self._runs.note(event)
+            if self._observe is not None:
+                self._observe(event)
             events.append(event)
             if len(events) >= _EVENTS_AT_ONCE:
                 self.index.apply(events, number)

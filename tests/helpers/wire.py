@@ -184,6 +184,16 @@ async def read_head(sock: socket.socket) -> bytes:
     return head
 
 
+async def unchunked(wire: Wire) -> bytes:
+    """Read a chunked body that has no trailers."""
+    pieces = []
+    while size := int(await wire.until(b"\r\n"), 16):
+        pieces.append(await wire.exactly(size))
+        await wire.exactly(2)
+    await wire.exactly(2)
+    return b"".join(pieces)
+
+
 async def wrap(
     sock: socket.socket, *, context: ssl.SSLContext | None = None, name: str | None = None
 ) -> Wire:

@@ -12,11 +12,10 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.policy.rules import Rule
 from soth_mitm.policy.rules import actions as a
 from tests.helpers.net import OK, Lab
+from tests.helpers.wire import unchunked
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.helpers.wire import Wire
 
 HOST_LINE = b"Host: site.test\r\n"
 
@@ -29,16 +28,6 @@ async def ruled(lab: Lab, *actions: a.Action | Rule, expression: str = "") -> No
         for action in actions
     ]
     await proxy.control.debugger.set_rules(rules)
-
-
-async def unchunked(wire: Wire) -> bytes:
-    """Read a chunked body."""
-    pieces = []
-    while size := int(await wire.until(b"\r\n"), 16):
-        pieces.append(await wire.exactly(size))
-        await wire.exactly(2)
-    await wire.exactly(2)
-    return b"".join(pieces)
 
 
 async def test_fields_are_set_removed_and_replaced_and_all_other_lines_stay(lab: Lab, route: str) -> None:

@@ -96,7 +96,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("e", "edit", SAME),
     Key("D", "duplicate", "it compares flows; {flow.replay} sends one again, as a row of its own"),
     Key("V", "revert changes", "{paused.undo} over the paused messages takes edits back"),
-    Key("S", "replay a server from a file", "replay is not in this version"),
+    Key("S", "replay a server from a file", "--server-replay FILE at the start: docs/rules.md"),
     Key("vertical_line", "run a script on a flow", "programs use the handler API: docs/embedding.md"),
 )
 """What mitmproxy's console binds, by its own default keys, that a person may reach for here."""

@@ -321,9 +321,9 @@ class StreamDeciding(Asking):
         """See `Asking`: a stream needs no length."""
         return True
 
-    def _serve(self, supply: Supply, name: str) -> None:
+    def _serve(self, supply: Supply) -> None:
         """See `Asking`."""
-        self._exchange.served(supply, name)
+        self._exchange.served(supply)
 
     def _watch(self, direction: Direction) -> None:
         """See `Asking`: the connection is read from all the time."""

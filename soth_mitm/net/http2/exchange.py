@@ -28,6 +28,7 @@ from soth_mitm.net import answers, joining, replies
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.heads import opened
 from soth_mitm.net.http2.deciding import StreamDeciding
+from soth_mitm.net.http2.reach import Group
 from soth_mitm.net.http2.relaying import Relaying
 from soth_mitm.net.origin import elsewhere
 from soth_mitm.net.sockets import format_address
@@ -41,7 +42,6 @@ from soth_mitm.proto.http2.upgrade import SWITCHING
 
 if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
-    from soth_mitm.net.http2.reach import Group
     from soth_mitm.net.http2.session import StreamSession
     from soth_mitm.net.origin import Place, Site, Supply
     from soth_mitm.proto.http2 import Stream
@@ -69,7 +69,8 @@ class StreamExchange(Relaying):
         self._reset_when_sent = -1
         self._origin: Supply | None = None
         """Where its connection comes from, where the request is sent elsewhere."""
-        self._origin_name = ""
+        self._served: Supply | None = None
+        """What answers in its upstream's place."""
         self._replaced = False
         """A handler has given the request another body."""
         self._began = 0
@@ -115,7 +116,7 @@ class StreamExchange(Relaying):
 
     def begin(self) -> None:
         """Send the request on, over a connection that is ready or is made now."""
-        self._group = group = self.session.reach.group(self.place, self._origin, self._origin_name)
+        self._group = group = self._reached()
         leg = group.leg(self)
         if leg is not None:
             self._bind(leg)
@@ -189,13 +190,17 @@ class StreamExchange(Relaying):
         place = self.place._replace(path=head.path)
         if site != place[:3]:
             self._origin, place = elsewhere(self.shared, place, site, h2=True)
-            self._origin_name = "elsewhere"
         self.place, self.sent_head, self.request_changed = place, head, True
         self._subject = None
 
-    def served(self, supply: Supply, name: str) -> None:
+    def served(self, supply: Supply) -> None:
         """Have another supply answer, in place of what the client asked for."""
-        self._origin, self._origin_name = supply, name
+        self._served = supply
+
+    def _reached(self) -> Group:
+        if self._served is not None:
+            return Group(self.session, self.place, self._served, keeps=False)
+        return self.session.reach.group(self.place, self._origin)
 
     # --- a handler's response ------------------------------------------------------------------
 

@@ -29,9 +29,10 @@ PATIENCE = 0.25
 
 
 class Group:
-    """The connections to one place."""
+    """The connections to one place. With `keeps` off, each carries one exchange."""
 
-    def __init__(self, session: StreamSession, place: Place, origin: Supply) -> None:
+    def __init__(self, session: StreamSession, place: Place, origin: Supply, *, keeps: bool = True) -> None:
+        self._keeps = keeps
         self._session = session
         self._place = place
         self._origin = origin
@@ -218,7 +219,7 @@ class Group:
     def _release(self, conn: UpstreamConn, reusable: bool) -> None:
         self._busy -= 1
         self._moved = self._session.shared.loop.time()
-        if reusable and not self._session.ended:
+        if reusable and self._keeps and not self._session.ended:
             conn.idle_since = self._session.shared.loop.time()
             self._idle.append(conn)
         elif conn.alive:
@@ -269,11 +270,11 @@ class Reach:
 
     def __init__(self, session: StreamSession) -> None:
         self._session = session
-        self._groups: dict[tuple[str, str, int, str], Group] = {}
+        self._groups: dict[tuple[str, str, int, bool], Group] = {}
 
-    def group(self, place: Place, origin: Supply | None = None, name: str = "") -> Group:
-        """Return the connections to a place; `origin`, by its name, makes them in place of the session's."""
-        key = (place.scheme, place.host, place.port, name)
+    def group(self, place: Place, origin: Supply | None = None) -> Group:
+        """Return the connections to a place; `origin` makes them where that is not the session's own."""
+        key = (place.scheme, place.host, place.port, origin is not None)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(self._session, place, origin or self._session.origin)

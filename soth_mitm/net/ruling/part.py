@@ -223,7 +223,7 @@ class RulePart:
         if not await answerer.has(turn.subject.target):
             return
         self._applied(turn)
-        turn.serve(InnerSupply(self._shared, answerer), self.name)
+        turn.serve(InnerSupply(self._shared, answerer))
 
     async def _shaped(self, turn: Turn) -> tuple[bool, Decision | None]:
         """Do what acts on the way of a message; return whether that was it, and what follows."""

@@ -55,6 +55,8 @@ class Answer(NamedTuple):
     length: int | None = None
     """Of the body, where it is not sent (HEAD) or read piece by piece; None where it is not known."""
     reason: bytes = b""
+    trailers: tuple[FieldLine, ...] = ()
+    """Sent where the length is not known."""
 
 
 class Answerer(Protocol):
@@ -194,7 +196,7 @@ class _Serving:
             async for piece in answer.body:
                 self._put(h11.Data(data=piece))
                 await self._writer.drain()
-        self._put(h11.EndOfMessage())
+        self._put(h11.EndOfMessage(headers=list(answer.trailers) if length is None else []))
         await self._writer.drain()
 
     def _put(self, event: h11.Event) -> None:

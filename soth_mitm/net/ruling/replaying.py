@@ -1,0 +1,95 @@
+"""Server replay as a part of the chain: requests that were recorded get their recorded answers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.errors import DumpError
+from soth_mitm.hooks.decisions import Block
+from soth_mitm.hooks.messages import BodyTooLarge
+from soth_mitm.model.events import Noted, RuleApplied
+from soth_mitm.net.chain import Asks
+from soth_mitm.net.serving.inner import InnerSupply
+from soth_mitm.policy.recorded import Wanted
+
+if TYPE_CHECKING:
+    from soth_mitm.hooks.decisions import Decision, MessageDecision
+    from soth_mitm.hooks.messages import Message
+    from soth_mitm.model.events import Direction
+    from soth_mitm.net.chain import Turn
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.serving.recorded import Recordings
+    from soth_mitm.net.shared import Shared
+    from soth_mitm.policy.subject import Subject
+
+NAME: Final = "server replay"
+
+
+class ReplayPart:
+    """Answers from dumps."""
+
+    name = NAME
+    asks = Asks.REQUEST
+
+    def __init__(self, shared: Shared, recordings: Recordings) -> None:
+        self._shared = shared
+        self._recordings = recordings
+        self._fails = recordings.settings.extra == "fail"
+
+    def wants_request(self, subject: Subject) -> bool:
+        """See `chain.Part`."""
+        return self._fails or bool(self._recordings.deck.bodies(_wanted(subject)))
+
+    def wants_response(self, subject: Subject) -> bool:
+        """See `chain.Part`."""
+        return False
+
+    def wants_messages(self, subject: Subject, direction: Direction) -> bool:
+        """See `chain.Part`."""
+        return False
+
+    async def request(self, turn: Turn) -> Decision | None:
+        """See `chain.Part`."""
+        deck, wanted = self._recordings.deck, _wanted(turn.subject)
+        digest = b""
+        if deck.likeness.asks_body and any(deck.bodies(wanted)) and not turn.streams:
+            try:
+                body = await turn.message.body()
+            except BodyTooLarge as error:
+                return self._without(turn, f"its body cannot be compared: {error}")
+            digest = hashlib.sha256(body).digest() if body else b""
+        answer = deck.take(wanted, digest)
+        if answer is None:
+            if deck.bodies(wanted):
+                return self._without(turn, "it was recorded with another body, or all answers were given")
+            return self._without(turn, "it was not recorded")
+        try:
+            answerer = await self._recordings.answer_of(answer)
+        except DumpError as error:
+            return self._without(turn, str(error))
+        turn.flow.emit(RuleApplied(NAME, "answer", answerer.name))
+        turn.serve(InnerSupply(self._shared, answerer))
+        return None
+
+    def _without(self, turn: Turn, why: str) -> Block | None:
+        if not self._fails:
+            turn.flow.emit(Noted("not_recorded", f"no recorded answer: {why}"))
+            return None
+        turn.flow.emit(RuleApplied(NAME, "fail", why))
+        return Block(502, f"no recorded answer to this request: {why}")
+
+    async def response(self, turn: Turn) -> Decision | None:
+        """See `chain.Part`."""
+        return None
+
+    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
+        """See `chain.Part`."""
+        return None
+
+    def instead(self, turn: Turn, error: Exception) -> None:
+        """See `chain.Part`."""
+
+
+def _wanted(subject: Subject) -> Wanted:
+    return Wanted(subject.scheme, subject.host, subject.port, subject.method.encode(), subject.target)
