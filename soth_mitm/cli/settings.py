@@ -9,10 +9,11 @@ import msgspec
 
 from soth_mitm import config as settings
 from soth_mitm.cli import tls_options
-from soth_mitm.errors import ConfigError
+from soth_mitm.errors import ConfigError, SothError
 from soth_mitm.policy.breakpoints import given as breakpoints_of
 from soth_mitm.policy.breakpoints.given import settings_of
 from soth_mitm.policy.modes import endpoints
+from soth_mitm.policy.rules import from_tables
 
 if TYPE_CHECKING:
     import argparse
@@ -60,9 +61,14 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     replay = {name: getattr(arguments, option, None) for name, option in _SERVER_REPLAY}
     if any(replay.values()):
         given["server_replay"] = {name: value for name, value in replay.items() if value is not None}
-    config = settings.load(_file(arguments), **given, tls=tls_options.given(arguments))
+    file = _file(arguments)
+    config = settings.load(file, **given, tls=tls_options.given(arguments))
     endpoints(config)
-    breakpoints_of(config)
+    try:
+        breakpoints_of(config)
+        from_tables(config.message_rules)
+    except SothError as error:
+        raise ConfigError(f"{error} (in {file or 'the command line'})") from error
     if config.proto:
         from soth_mitm.record.schemas import prepared
 

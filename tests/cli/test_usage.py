@@ -122,6 +122,15 @@ def test_a_dump_given_twice_is_refused(refused: Callable[..., str]) -> None:
         (b"\xff\xfe", "not UTF-8"),
         (b"[[breakpoints]]\nexpression = 'host:'\n", "breakpoint 'host:': filter, column 5"),
         (b"[[breakpoints]]\nstages = ['response-bdy']\n", "$.breakpoints[0].stages[0]"),
+        (
+            b"[[message_rules]]\ndo = 'blok'\n",
+            "message_rules[0]: do = 'blok' is no action; did you mean block?",
+        ),
+        (
+            b"[[message_rules]]\ndo = 'delay'\nseconds = 0\n",
+            "message_rules[0]: the rule 'delay response by 0 s'",
+        ),
+        (b"[server_replay]\nextra = 'no'\n", "server_replay.extra"),
         (b'upstream_roots = "nowhere.pem"\n', "names no file: nowhere.pem"),
     ],
 )
