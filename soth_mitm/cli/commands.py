@@ -99,6 +99,36 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary at the end")
 
 
+def _redact(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "soth-mitm redact [OPTIONS] IN OUT"
+    parser.add_argument("input", metavar="IN", help="a dump: .soth, HAR or mitmproxy; - is standard input")
+    parser.add_argument("output", metavar="OUT", help="the file to write, of any format")
+    group = parser.add_argument_group("rules, beside those that always hold")
+    for option, what in (
+        ("field", "header field"),
+        ("cookie", "cookie"),
+        ("query", "parameter of a query or a form"),
+    ):
+        group.add_argument(
+            f"--{option}", action="append", metavar="NAME", help=f"mask this {what} (repeatable)"
+        )
+    group.add_argument(
+        "--json", dest="json_path", action="append", metavar="PATH", help="mask $.a.b[*].c (repeatable)"
+    )
+    group.add_argument(
+        "--match", action="append", metavar="REGEX", help="mask what matches, wherever it stands (repeatable)"
+    )
+    group.add_argument("--keep", action="append", metavar="NAME", help="this name is no secret (repeatable)")
+    group.add_argument(
+        "--no-default-rules",
+        dest="default_rules",
+        action="store_false",
+        help="mask what is named here, and nothing else",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing OUT")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no account at the end")
+
+
 def _env(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--listen-port", type=port_number, metavar="N", help="of the proxy on this port"
@@ -147,6 +177,7 @@ BUILDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run,
     "replay": _replay,
     "convert": _convert,
+    "redact": _redact,
     "env": _env,
     "ca": _ca,
     "demo": _demo,

@@ -32,7 +32,7 @@ MASKED = frozenset({"har", "jsonl"})
 def command(arguments: argparse.Namespace) -> int:
     """Convert a file; return 0 where it was written, whatever was damaged in it."""
     wanted = _filter(arguments.expression)
-    kind = _kind_of_output(arguments.output, arguments.to)
+    kind = kind_of_output(arguments.output, arguments.to)
     masks = kind in MASKED and arguments.redact is not False
     with named_file(arguments.input) as source, progress_bars() as steps:
         conversion = Conversion(wanted=wanted, masks=masks, steps=steps)
@@ -66,7 +66,12 @@ def _summary(outcome: Outcome, output: str, kind: Format, *, masks: bool) -> str
     return "; ".join(parts)
 
 
-def _kind_of_output(name: str, given: Format | None) -> Format:
+def kind_of_output(name: str, given: Format | None) -> Format:
+    """Return the format of an output by its name, where it is not given.
+
+    Raises:
+        ConfigError: the name does not tell.
+    """
     if given is not None:
         return given
     found = format_of_name(Path(name)) if name != "-" else None

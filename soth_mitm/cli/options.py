@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "start, run a command with proxy and CA set for it alone, and exit with its code",
     "replay": "send the requests of a dump again, and print how the answers differ",
     "convert": "write a dump in another format: .soth, .har, .mitm, .jsonl",
+    "redact": "write a dump with its secrets masked, and say what was masked",
     "env": "print the environment for clients of a running proxy, for `eval`",
     "ca": "show, export, install or rotate the certificate authority",
     "demo": "the app over an embedded origin and live sample traffic",

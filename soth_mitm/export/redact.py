@@ -1,9 +1,9 @@
 """Mask secrets in what leaves the proxy as text: fields, query parameters, members of JSON.
 
-A name decides, never a value: `Authorization`, cookies, and whatever is called a key, a token, a
-password or a signature. Masking keeps what helps to debug (the scheme, a cookie's name and
-attributes, the parameter's name). It is a courtesy for logs, not a proof: a secret in a path, or
-under a harmless name, stays.
+A name decides: `Authorization`, cookies, and whatever is called a key, a token, a password or a
+signature; and the looks decide, for keys that are known by theirs (`SHAPES`). Masking keeps what helps to
+debug (the scheme, a cookie's name and attributes, the parameter's name). It is a courtesy for logs, not
+a proof: a secret in a path, or under a harmless name, stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from soth_mitm.decode.registry import DECODERS
 MASK = "***"
 
 _SECRET_NAMES = frozenset({
-    "key", "sig", "auth", "authorization", "pass", "passwd", "pwd", "pin", "otp", "jwt", "sid",
+    "key", "sig", "auth", "authorization", "proxyauthorization", "pass", "passwd", "pwd", "pin", "otp", "jwt",
+    "sid",
     "assertion", "session", "jsessionid", "phpsessid", "codeverifier",
 })  # fmt: skip
 _SECRET_ENDS = (
@@ -49,6 +50,29 @@ _LOGIN_OPTION = re.compile(r"((?<!\S)(?:-u|--user|-U|--proxy-user)[ =]?[^\s:-][^
 _OPTION = re.compile(r"((?<!\S)--?([\w-]{1,100})[= ])(?!-)\S+")
 
 
+SHAPES: dict[str, str] = {
+    "AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})",
+    "GitLab token": r"\bglpat-[\w-]{20,255}",
+    "Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,255}",
+    "Stripe key": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,255}",
+    "key that begins with sk-": r"\bsk-[A-Za-z0-9_-]{20,255}",
+    "Google API key": r"\bAIza[\w-]{35}",
+    "npm token": r"\bnpm_[A-Za-z0-9]{36}",
+    "PyPI token": r"\bpypi-[\w-]{50,255}",
+    "JSON web token": r"\beyJ[\w-]{8,4096}\.eyJ[\w-]{8,8192}\.[\w-]{8,4096}",
+    "private key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.{1,8192}?-----END [A-Z ]{0,20}PRIVATE KEY-----",
+}
+"""What keys look like that are known by their looks alone, wherever they stand."""
+
+_SHAPES = re.compile(
+    "|".join(f"(?P<s{number}>{shape})" for number, shape in enumerate(SHAPES.values())), re.DOTALL | re.ASCII
+)
+_HINTS = re.compile(r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox|[rs]k_|sk-|AIza|npm_|pypi-|eyJ|-----BEGIN")
+_SHAPE_NAMES = tuple(SHAPES)
+_SHORTEST = 16
+
+
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Return whether a field, parameter or member of this name holds a secret."""
@@ -58,31 +82,76 @@ def is_secret(name: str) -> bool:
     return plain.endswith(_SECRET_ENDS) and plain not in _HARMLESS
 
 
-def url(text: str) -> str:
-    """Mask the values of secret parameters in a URL, a query or a form, and a password before a host."""
-    if "@" in text:
-        text = _USERINFO.sub(rf"\1{MASK}@", text)
-    return _PARAMETER.sub(_parameter, text) if "=" in text else text
+class Masker:
+    """Masks by the rules that always hold; `masking.Masks` counts, and has rules of a person's own."""
 
+    def secret(self, kind: str, name: str) -> bool:
+        """Say whether what has this name is masked; kinds are `field`, `cookie`, `query` and `member`."""
+        return kind == "cookie" or is_secret(name)
 
-def _parameter(match: re.Match[str]) -> str:
-    return f"{match[1]}{match[2]}={MASK}" if is_secret(match[2]) else match[0]
+    def url(self, text: str) -> str:
+        """Mask the values of secret parameters in a URL, a query or a form, and a password before a host."""
+        if "@" in text:
+            text = _USERINFO.sub(rf"\1{MASK}@", text)
+        if "=" in text:
+            text = _PARAMETER.sub(self._parameter, text)
+        return self.keys(text)
 
+    def keys(self, text: str) -> str:
+        """Mask what looks like a key."""
+        if len(text) < _SHORTEST or not _HINTS.search(text):
+            return text
+        return _SHAPES.sub(self._shape, text)
 
-def field(name: str, value: str) -> str:
-    """Mask the value of a field where its name, or a URL in it, asks for that."""
-    lower = name.strip().lower()
-    if lower in _SCHEMED:
-        scheme, space, _ = value.strip().partition(" ")
-        return f"{scheme} {MASK}" if space else MASK
-    if lower in _COOKIES:
-        return ";".join(_cookie(part) for part in value.split(";"))
-    if lower in _SET_COOKIES:
-        cookie, semicolon, attributes = value.partition(";")
-        return _cookie(cookie) + semicolon + attributes
-    if is_secret(lower):
+    def field(self, name: str, value: str) -> str:
+        """Mask the value of a field where its name, or a URL or a key in it, asks for that."""
+        lower = name.strip().lower()
+        if lower in _COOKIES:
+            return ";".join(self._cookie(part) for part in value.split(";"))
+        if lower in _SET_COOKIES:
+            cookie, semicolon, attributes = value.partition(";")
+            return self._cookie(cookie) + semicolon + attributes
+        if self.secret("field", lower):
+            scheme, space, _ = value.strip().partition(" ") if lower in _SCHEMED else ("", "", "")
+            return f"{scheme} {MASK}" if space else MASK
+        return self.url(value)
+
+    def body(self, text: str, kind: str) -> str:
+        """Mask the parameters of a form, the text members of any JSON, and what looks like a key."""
+        if kind == "form":
+            return "&".join(map(self._pair, text.split("&")))
+        if '"' in text:
+            text = _MEMBER.sub(self._member, text)
+        return self.keys(text)
+
+    def noted_shape(self, name: str) -> str:
+        """Return what stands in place of a key of this shape."""
         return MASK
-    return url(value)
+
+    def _shape(self, match: re.Match[str]) -> str:
+        return self.noted_shape(_SHAPE_NAMES[int((match.lastgroup or "s0")[1:])])
+
+    def _parameter(self, match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]}={MASK}" if self.secret("query", match[2]) else match[0]
+
+    def _cookie(self, part: str) -> str:
+        name, equals, _ = part.partition("=")
+        if not self.secret("cookie", name.strip() if equals else ""):
+            return part
+        return f"{name}={MASK}" if equals else MASK
+
+    def _pair(self, text: str) -> str:
+        name, equals, _ = text.partition("=")
+        return f"{name}={MASK}" if equals and self.secret("query", name) else self.keys(text)
+
+    def _member(self, match: re.Match[str]) -> str:
+        return f'{match[1]}"{MASK}"' if self.secret("member", match[2]) else match[0]
+
+
+_always = Masker()
+url = _always.url
+field = _always.field
+body = _always.body
 
 
 def command(text: str) -> str:
@@ -90,27 +159,6 @@ def command(text: str) -> str:
     text = _FIELD_ARGUMENT.sub(lambda match: f"{match[1]}{MASK}", url(text))
     text = _LOGIN_OPTION.sub(rf"\1:{MASK}", text)
     return _OPTION.sub(lambda match: f"{match[1]}{MASK}" if is_secret(match[2]) else match[0], text)
-
-
-def _cookie(part: str) -> str:
-    name, equals, _ = part.partition("=")
-    return f"{name}={MASK}" if equals else MASK
-
-
-def body(text: str, kind: str) -> str:
-    """Mask secrets in the text of a body: the parameters of a form, the text members of any JSON in it."""
-    if kind == "form":
-        return "&".join(map(_pair, text.split("&")))
-    return _MEMBER.sub(_member, text) if '"' in text else text
-
-
-def _pair(text: str) -> str:
-    name, equals, _ = text.partition("=")
-    return f"{name}={MASK}" if equals and is_secret(name) else text
-
-
-def _member(match: re.Match[str]) -> str:
-    return f'{match[1]}"{MASK}"' if is_secret(match[2]) else match[0]
 
 
 def lines(texts: list[str], kind: str) -> list[str]:
