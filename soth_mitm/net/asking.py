@@ -83,8 +83,8 @@ class Asking(ABC):
         self._asked = exchange
         self._taps = {Direction.REQUEST: up, Direction.RESPONSE: down}
         self._shared = exchange.shared
-        self._request_hold: Hold | None = None
-        self._response_hold: Hold | None = None
+        self._holds: dict[Direction, Hold] = {}
+        """What is held while it is decided about."""
         self._tasks: list[asyncio.Task[None]] = []
         self._originals = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
         self._bodies: dict[Direction, bytes] = {}
@@ -114,10 +114,7 @@ class Asking(ABC):
 
     def holds(self, direction: Direction) -> bool:
         """Whether a body does not pass: it is held, or another goes in its place."""
-        request = direction is Direction.REQUEST
-        return (self._request_hold if request else self._response_hold) is not None or (
-            direction in self._bodies
-        )
+        return direction in self._holds or direction in self._bodies
 
     def join(self, direction: Direction) -> bool:
         """Have the messages of a body that is passing decided about, from where one has ended on.
@@ -200,7 +197,7 @@ class Asking(ABC):
         if direction in self._bodies:
             return self._bodies[direction]
         request = direction is Direction.REQUEST
-        hold = self._request_hold if request else self._response_hold
+        hold = self._holds.get(direction)
         if hold is None:
             name = "request" if request else "response"
             raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")

@@ -51,19 +51,18 @@ class Deciding(Asking):
         """Keep or drop items of the request; False leaves them to the exchange."""
         if Direction.REQUEST in self._joining and not self.holds(Direction.REQUEST):
             self.join(Direction.REQUEST)
-        taken = self._takes(Direction.REQUEST, items, self._request_hold, self._exchange.end_request)
+        taken = self._takes(Direction.REQUEST, items, self._exchange.end_request)
         return taken or (self._held_request is not None and self._held_request.takes(items))
 
     def takes_response(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the response likewise."""
         if Direction.RESPONSE in self._joining and not self.holds(Direction.RESPONSE):
             self.join(Direction.RESPONSE)
-        taken = self._takes(Direction.RESPONSE, items, self._response_hold, self._exchange.end_response)
+        taken = self._takes(Direction.RESPONSE, items, self._exchange.end_response)
         return taken or (self._held_response is not None and self._held_response.takes(items))
 
-    def _takes(
-        self, direction: Direction, items: Sequence[Item], hold: Hold | None, end: Callable[[], None]
-    ) -> bool:
+    def _takes(self, direction: Direction, items: Sequence[Item], end: Callable[[], None]) -> bool:
+        hold = self._holds.get(direction)
         if hold is not None:
             hold.add(items)
             return True
@@ -111,7 +110,7 @@ class Deciding(Asking):
     def ask_request(self) -> None:
         """Hold the request, and ask about it."""
         gate = self._exchange.session.gate
-        self._request_hold = Hold(
+        self._holds[Direction.REQUEST] = Hold(
             limit=self._exchange.session.config.limits.hook_body_bytes,
             more=lambda: gate.open(Why.HOLDING),
             enough=lambda: gate.shut(Why.HOLDING),
@@ -131,7 +130,7 @@ class Deciding(Asking):
         if not await self._decided(Direction.REQUEST, "on_request"):
             return
         exchange = self._exchange
-        hold, self._request_hold = self._request_hold, None
+        hold = self._holds.pop(Direction.REQUEST, None)
         items = hold.items if hold is not None else []
         exchange.session.gate.open(Why.HOLDING)
         if self._answered_100:
@@ -148,7 +147,7 @@ class Deciding(Asking):
         self.takes_request(items)
 
     def _ended_before(self) -> None:
-        hold = self._request_hold
+        hold = self._holds.get(Direction.REQUEST)
         if hold is not None:
             self._exchange.request_done = hold.ended  # so the answer need not linger for the rest
 
@@ -179,7 +178,7 @@ class Deciding(Asking):
 
     def _ask_response(self, hook: str) -> None:
         gate = self._exchange.gate
-        self._response_hold = Hold(
+        self._holds[Direction.RESPONSE] = Hold(
             limit=self._exchange.session.config.limits.hook_body_bytes,
             more=lambda: gate.open(Why.HOLDING),
             enough=lambda: gate.shut(Why.HOLDING),
@@ -191,7 +190,7 @@ class Deciding(Asking):
             return
         exchange, head = self._exchange, self._response_head
         assert head is not None
-        hold, self._response_hold = self._response_hold, None
+        hold = self._holds.pop(Direction.RESPONSE, None)
         items = hold.items if hold is not None else []
         exchange.gate.open(Why.HOLDING)
         body = self._bodies.get(Direction.RESPONSE)
@@ -226,8 +225,9 @@ class Deciding(Asking):
 
     def _watch(self, direction: Direction) -> None:
         """See `Asking`: nothing is read from a client whose request is held, so a little is now."""
-        if direction is Direction.REQUEST and self._request_hold is not None:
-            self._request_hold.watch()
+        hold = self._holds.get(direction)
+        if direction is Direction.REQUEST and hold is not None:
+            hold.watch()
 
     def _request_view(self, body: BodySource) -> Request:
         exchange, head, place = self._exchange, self._exchange.head, self._exchange.place

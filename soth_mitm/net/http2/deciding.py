@@ -12,28 +12,24 @@ from soth_mitm.model.fields import Fields
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.amend import site
 from soth_mitm.net.asking import Asking
-from soth_mitm.net.hold import Hold
 from soth_mitm.net.http2 import amend
-from soth_mitm.net.http2.held import HeldStream, Section
+from soth_mitm.net.http2.held import HeldStream
+from soth_mitm.net.http2.side import Side
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
-from soth_mitm.proto.http1 import Body, End
 from soth_mitm.proto.http2 import VERSION, ErrorCode, heads
 from soth_mitm.proto.http2.heads import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.hold import Hold
     from soth_mitm.net.http2.exchange import StreamExchange
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.net.origin import Supply
-    from soth_mitm.proto.http1 import Item
     from soth_mitm.proto.http2.hpack import Fields as FieldList
     from soth_mitm.proto.websocket.handshake import Handshake
 
 _NO_LENGTH = "without a length: it may change"
 _CONTINUE_100 = ((b":status", b"100"),)
-_END = End(b"", b"")
 
 
 class StreamDeciding(Asking):
@@ -41,16 +37,26 @@ class StreamDeciding(Asking):
 
     def __init__(self, exchange: StreamExchange, *, up: BodyTap, down: BodyTap) -> None:
         super().__init__(exchange, up=up, down=down)
-        self._held_request: HeldStream | None = None
-        self._held_response: HeldStream | None = None
-        """What has messages decided one by one, once the head has gone on."""
         self._exchange = exchange
         self._engine = exchange.session.engine
-        self._discard_request = False
-        self._granting_request = False
-        self._granting_response = False
-        self._request_trailers: Section | None = None
-        self._response_trailers: Section | None = None
+        self._up = Side(
+            Direction.REQUEST,
+            self._holds,
+            grant=self._grant_client,
+            relay=lambda data, end: exchange.request_data(data, overhead=0, end=end),
+            trailers=lambda own: exchange.request_trailers(own[0], never=own[1], raw=own[2]),
+            dropped=partial(self._original, Direction.REQUEST),
+            ended=exchange.end_request,
+        )
+        self._down = Side(
+            Direction.RESPONSE,
+            self._holds,
+            grant=self._grant_upstream,
+            relay=lambda data, end: exchange.response_data(data, overhead=0, end=end),
+            trailers=lambda own: exchange.response_trailers(own[0], never=own[1], raw=own[2]),
+            dropped=partial(self._original, Direction.RESPONSE),
+            ended=exchange.end_response,
+        )
         self._answered_100 = False
         self._answer: Answer | None = None
         """The response's head as it will go on."""
@@ -61,55 +67,25 @@ class StreamDeciding(Asking):
         """Keep or drop a piece of the request's body; False leaves it to the exchange."""
         if self._joining and not self.holds(Direction.REQUEST):
             self.join(Direction.REQUEST)
-        hold, held = self._request_hold, self._held_request
-        if hold is None and not self._discard_request:
-            return held is not None and held.takes_data(data, overhead=overhead, end=end)
-        grant = overhead
-        if hold is None:
-            grant += len(data)
-            self._original(Direction.REQUEST, data)
-            if end:
-                self._exchange.end_request()
-        else:
-            if self._granting_request:
-                grant += len(data)
-            hold.add(_items(data, end=end))
-        self._grant_client(grant)
-        return True
+        return self._up.takes_data(data, overhead=overhead, end=end)
 
     def takes_request_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep or drop the fields that end the request likewise."""
-        if self._request_hold is not None:
-            self._request_trailers = (fields, never, raw)
-            self._request_hold.add((_END,))
-            return True
-        if self._discard_request:
-            self._exchange.end_request()
-            return True
-        held = self._held_request
-        return held is not None and held.takes_trailers((fields, never, raw))
+        return self._up.takes_trailers((fields, never, raw))
 
     def takes_response_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep a piece of the response's body; False leaves it to the exchange."""
         if self._joining and not self.holds(Direction.RESPONSE):
             self.join(Direction.RESPONSE)
-        hold, held = self._response_hold, self._held_response
-        if hold is None:
-            return held is not None and held.takes_data(data, overhead=overhead, end=end)
-        leg = self._exchange.leg
-        if leg is not None:
-            leg.took(overhead + len(data) if self._granting_response else overhead)
-        hold.add(_items(data, end=end))
-        return True
+        return self._down.takes_data(data, overhead=overhead, end=end)
 
     def takes_response_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep the fields that end the response likewise."""
-        if self._response_hold is None:
-            held = self._held_response
-            return held is not None and held.takes_trailers((fields, never, raw))
-        self._response_trailers = (fields, never, raw)
-        self._response_hold.add((_END,))
-        return True
+        return self._down.takes_trailers((fields, never, raw))
+
+    def _grant_upstream(self, count: int) -> None:
+        if count and self._exchange.leg is not None:
+            self._exchange.leg.took(count)
 
     def _grant_client(self, count: int) -> None:
         if count:
@@ -151,10 +127,7 @@ class StreamDeciding(Asking):
             failed=exchange.internal_error,
             cut=exchange.cut,
         )
-        if request:
-            self._held_request = way
-        else:
-            self._held_response = way
+        (self._up if request else self._down).way = way
         held.connect(way, url=self._url())
 
     def _url(self) -> str:
@@ -169,22 +142,9 @@ class StreamDeciding(Asking):
 
     def ask_request(self) -> None:
         """Hold the request, and ask about it."""
-        self._request_hold = hold = Hold(
-            limit=self._exchange.session.config.limits.hook_body_bytes,
-            more=self._more_request,
-            enough=self._enough_request,
-        )
-        if self._exchange.request_done:
-            hold.add((_END,))
+        limit = self._exchange.session.config.limits.hook_body_bytes
+        self._up.begin(limit=limit, ended=self._exchange.request_done)
         self._spawn(self._decide_request(), "on_request")
-
-    def _more_request(self) -> None:
-        self._granting_request = True
-        if self._request_hold is not None:
-            self._grant_client(self._request_hold.size)
-
-    def _enough_request(self) -> None:
-        self._granting_request = False
 
     async def _whole_request(self, hold: Hold) -> bytes:
         """See `Asking`."""
@@ -200,40 +160,25 @@ class StreamDeciding(Asking):
         if not await self._decided(Direction.REQUEST, "on_request"):
             return
         exchange = self._exchange
-        hold, self._request_hold = self._request_hold, None
-        items = hold.items if hold is not None else []
+        items = self._up.let_go()
         head = exchange.sent_head
         if self._answered_100:
             head = amend.request(head, Modify(drop_fields=(b"expect",)))
         body = self._bodies.get(Direction.REQUEST)
         if body is None:
             self._put_request(head)
-            self._replay_request(items)
+            if not exchange.request_done:
+                self._up.replay(items)
             return
-        self._discard_request = True
-        for item in items:
-            if isinstance(item, Body):
-                self._original(Direction.REQUEST, item.data)
+        whole = self._up.discard(items)
         exchange.put_request(head, body)
-        if not exchange.request_done and any(isinstance(item, End) for item in items):
+        if whole and not exchange.request_done:
             exchange.end_request()
 
     def _ended_before(self) -> None:
-        hold = self._request_hold
+        hold = self._holds.get(Direction.REQUEST)
         if hold is not None:
             self._exchange.request_done = self._exchange.request_done or hold.ended
-
-    def _replay_request(self, items: Sequence[Item]) -> None:
-        exchange, trailers = self._exchange, self._request_trailers
-        for position, item in enumerate(items):
-            if isinstance(item, Body):
-                last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
-                exchange.request_data(item.data, overhead=0, end=last)
-            elif isinstance(item, End) and not exchange.request_done:
-                if trailers is not None:
-                    exchange.request_trailers(trailers[0], never=trailers[1], raw=trailers[2])
-                else:
-                    exchange.request_data(b"", overhead=0, end=True)
 
     # --- the response -----------------------------------------------------------------------------
 
@@ -255,45 +200,24 @@ class StreamDeciding(Asking):
             self._joined(Direction.RESPONSE)
         exchange.put_response(fields, never=never, end=end)
 
-    def _grant_upstream(self, count: int) -> None:
-        if self._exchange.leg is not None:
-            self._exchange.leg.took(count)
-
     def ask_websocket(self, answer: Answer, handshake: Handshake) -> None:
         """Hold the answer that agrees to a WebSocket, and what follows; ask about it."""
         self._handshake, self._answer = handshake, answer
         self._hold_response(end=False, hook="on_websocket_start")
 
     def _hold_response(self, *, end: bool, hook: str) -> None:
-        self._response_hold = hold = Hold(
-            limit=self._exchange.session.config.limits.hook_body_bytes,
-            more=self._more_response,
-            enough=self._enough_response,
-        )
-        if end:
-            hold.add((_END,))
+        self._down.begin(limit=self._exchange.session.config.limits.hook_body_bytes, ended=end)
         self._spawn(self._decide_response(end=end, hook=hook), hook)
-
-    def _more_response(self) -> None:
-        self._granting_response = True
-        if self._response_hold is not None and self._exchange.leg is not None:
-            self._exchange.leg.took(self._response_hold.size)
-
-    def _enough_response(self) -> None:
-        self._granting_response = False
 
     async def _decide_response(self, *, end: bool, hook: str) -> None:
         if not await self._decided(Direction.RESPONSE, hook):
             return
         exchange, answer = self._exchange, self._answer
         assert answer is not None
-        hold, self._response_hold = self._response_hold, None
-        items = hold.items if hold is not None else []
+        items = self._down.let_go()
         body = self._bodies.get(Direction.RESPONSE)
         if body is not None:
-            for item in items:
-                if isinstance(item, Body):
-                    self._original(Direction.RESPONSE, item.data)
+            self._down.discard(items)
             own = b"" if exchange.head.method == b"HEAD" else body
             exchange.replace_response(answer.fields, answer.never, own)
             return
@@ -301,19 +225,7 @@ class StreamDeciding(Asking):
         if self._handshake is not None:
             exchange.switch(self._handshake)
         if not end:
-            self._replay_response(items)
-
-    def _replay_response(self, items: Sequence[Item]) -> None:
-        exchange, trailers = self._exchange, self._response_trailers
-        for position, item in enumerate(items):
-            if isinstance(item, Body):
-                last = trailers is None and position + 2 == len(items) and isinstance(items[-1], End)
-                exchange.response_data(item.data, overhead=0, end=last)
-            elif isinstance(item, End) and not exchange.response_done:
-                if trailers is not None:
-                    exchange.response_trailers(trailers[0], never=trailers[1], raw=trailers[2])
-                else:
-                    exchange.response_data(b"", overhead=0, end=True)
+            self._down.replay(items)
 
     # --- what the chain asks ------------------------------------------------------------------------
 
@@ -400,8 +312,3 @@ class StreamDeciding(Asking):
             answer, body = amend.replaced_response(answer, self._response_draft(None), change)
         self._answer = answer
         return lines(answer.fields) + b"\r\n", body
-
-
-def _items(data: bytes, *, end: bool) -> tuple[Item, ...]:
-    body = (Body(b"", data),) if data else ()
-    return (*body, _END) if end else body
