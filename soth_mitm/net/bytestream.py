@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from soth_mitm.model.events import (
     DialFailed,
     Direction,
-    FlowBound,
     FlowKind,
     FlowOpened,
     Side,
@@ -18,7 +17,7 @@ from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import ReadGate, Why
-from soth_mitm.net.sockets import format_address
+from soth_mitm.net.heads import bound
 from soth_mitm.net.upstream import UpstreamConn, UpstreamTlsError
 from soth_mitm.policy.decision import Action
 
@@ -109,17 +108,7 @@ class ByteStream:
         self._conn = conn
         conn.user = self
         conn.exchanges += 1
-        self.flow.emit(
-            FlowBound(
-                self._session.life.number,
-                conn.life.number,
-                False,
-                format_address(conn.address),
-                conn.dns_ns,
-                conn.connect_ns,
-                conn.tls_ns,
-            )
-        )
+        self.flow.emit(bound(self._session.life.number, conn, reused=False))
         if conn.early:
             early, conn.early = conn.early, b""
             self.upstream_data(conn, early)

@@ -6,12 +6,11 @@ way. Nothing is held back, except what `deciding` holds for a hook that asked fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from soth_mitm.model.events import (
     Anomaly,
     Direction,
-    FlowBound,
     Noted,
     RequestEnd,
     ResponseEnd,
@@ -20,15 +19,13 @@ from soth_mitm.model.events import (
     Upgraded,
 )
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import amend, answers, heads, hops, joining, messages, reaching, replies, switched
+from soth_mitm.net import answers, heads, hops, joining, messages, reaching, replies, switched
 from soth_mitm.net.bodytap import BodyTap
 from soth_mitm.net.deciding import Deciding
 from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.origin import elsewhere
-from soth_mitm.net.sockets import format_address
 from soth_mitm.net.upstream import PERSONAL, UpstreamConn
 from soth_mitm.policy.decision import Action
-from soth_mitm.policy.subject import Subject
 from soth_mitm.proto import http1
 from soth_mitm.proto.connect import parse_absolute
 from soth_mitm.proto.http1 import Framing, Http1Error, rewrite
@@ -39,7 +36,18 @@ if TYPE_CHECKING:
     from soth_mitm.net.origin import Place, Site, Supply
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
+    from soth_mitm.policy.subject import Subject
     from soth_mitm.proto.websocket.handshake import Handshake
+
+
+# Each look at a member through its class takes Python 3.11 as long as a call.
+_REQUEST: Final = Direction.REQUEST
+_RESPONSE: Final = Direction.RESPONSE
+_METADATA_ONLY: Final = Action.METADATA_ONLY
+_SWITCH: Final = Framing.UPGRADE
+_CLOSE: Final = Framing.CLOSE
+_COMPLETED: Final = CloseReason.COMPLETED
+_FULL: Final = Why.FULL
 
 
 class Exchange:
@@ -66,10 +74,10 @@ class Exchange:
         """What goes on after a 101."""
         self.finished = False
         self.deciding: Deciding | None = None
-        self.capture = place.decision.action is not Action.METADATA_ONLY
+        self.capture = place.decision.action is not _METADATA_ONLY
         self._to_upstream: list[bytes] = []
-        self._request = self._tap(Direction.REQUEST)
-        self._response = self._tap(Direction.RESPONSE)
+        self._request = self._tap(_REQUEST)
+        self._response = self._tap(_RESPONSE)
         self.interim_sent = False
         """The client has got an interim response."""
         self._answered = False
@@ -111,25 +119,9 @@ class Exchange:
     @property
     def subject(self) -> Subject:
         """The exchange as expressions see it, as far as it has come and as it was changed."""
-        made = self._subject
-        if made is None:
-            place, session, head = self.place, self.session, self.head
-            made = self._subject = Subject(
-                scheme=place.scheme,
-                host=place.host,
-                port=place.port,
-                method=amend.method_of(place.raw) if self.request_changed else head.method,
-                target=place.path,
-                version=heads.VERSIONS[head.minor],
-                raw=place.raw if self.request_changed else head.raw,
-                client=session.client,
-                intercepted=session.decrypted,
-                flow=self.flow.number,
-            )
-            if self.response_head is not None:
-                answer = self.response_head
-                made.answered(answer.status, answer.raw, switches=answer.framing is Framing.UPGRADE)
-        return made
+        if self._subject is None:
+            self._subject = heads.subject(self)
+        return self._subject
 
     def asked(self) -> Subject:
         """Return `subject`, for whoever may not need it."""
@@ -172,13 +164,8 @@ class Exchange:
             self._to_upstream[0] = hops.authorized(self._to_upstream[0], conn.peer.via)
         if not self.session.intercepted and PERSONAL.search(self.head.raw):
             conn.personal = True
-        phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
-        self.flow.emit(
-            FlowBound(
-                self.session.life.number, conn.life.number, reused, format_address(conn.address), *phases
-            )
-        )
-        self.gate.set(Why.FULL, self.session.client_full)
+        self.flow.emit(heads.bound(self.session.life.number, conn, reused=reused))
+        self.gate.set(_FULL, self.session.client_full)
         self.gate.attach(conn.transport)
 
     def request_items(self, items: Sequence[http1.Item]) -> None:
@@ -284,7 +271,7 @@ class Exchange:
                     self._response.wire += len(item.wire)
                 ended = item
             elif type(item) is http1.ResponseHead:
-                if item.status < 200 and item.framing is not Framing.UPGRADE:
+                if item.status < 200 and item.framing is not _SWITCH:
                     self.flow.emit(ResponseInfo(item.status, item.raw))
                     self.interim_sent = True
                 elif self._head_arrived(item, out):
@@ -315,7 +302,7 @@ class Exchange:
         emit(heads.response(head))
         for code in head.anomalies:
             emit(Anomaly(code, Direction.RESPONSE))
-        if head.framing is Framing.UPGRADE:
+        if head.framing is _SWITCH:
             handshake = switched.handshake_of(self, head)
             if handshake is not None and self.shared.chain.wants_response(self.asked):
                 self._send(out)
@@ -420,14 +407,14 @@ class Exchange:
         assert head is not None
         self.finished = True
         self.shared.flows.pop(self.flow.number, None)
-        clean = head.keep_alive and head.framing is not Framing.CLOSE and not self.as_typed
+        clean = head.keep_alive and head.framing is not _CLOSE and not self.as_typed
         if conn is not None:
             self.conn = None
             self.gate.detach()
-            self.session.gate.open(Why.FULL)  # nobody tells us any more when that connection has room
+            self.session.gate.open(_FULL)  # nobody tells us any more when that connection has room
             idle = not conn.reader.buffered and not conn.transport.get_write_buffer_size()
             self.origin.release(conn, clean and conn.alive and idle)
-        self.flow.close(CloseReason.COMPLETED)
+        self.flow.close(_COMPLETED)
         self.session.exchange_done(self.head.keep_alive and clean)
 
     def _answered_early(self) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from soth_mitm.model.events import FlowKind, FlowOpened, RequestHead, ResponseHead
+from soth_mitm.model.events import FlowBound, FlowKind, FlowOpened, RequestHead, ResponseHead
+from soth_mitm.net import amend
+from soth_mitm.policy.subject import Subject
+from soth_mitm.proto.http1 import Framing
 
 if TYPE_CHECKING:
+    from soth_mitm.net.exchange import Exchange
     from soth_mitm.net.origin import Place
+    from soth_mitm.net.upstream import UpstreamConn
     from soth_mitm.proto import http1
 
 VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 HTTP2 = "HTTP/2.0"
 SWITCHING = 101
+_HTTP: Final = FlowKind.HTTP
 
 
 class Opener(Protocol):
@@ -26,7 +32,7 @@ class Opener(Protocol):
 def opened(session: Opener, place: Place, *, capture: bool, replay_of: int = 0) -> FlowOpened:
     """Return the event of a flow to a place."""
     return FlowOpened(
-        FlowKind.HTTP,
+        _HTTP,
         place.scheme,
         place.host,
         place.port,
@@ -35,6 +41,15 @@ def opened(session: Opener, place: Place, *, capture: bool, replay_of: int = 0) 
         not capture,
         replay_of,
     )
+
+
+def bound(client: int, conn: UpstreamConn, *, reused: bool, stream: int = 0) -> FlowBound:
+    """Return the event of a flow of a client's connection that uses an upstream's from now on."""
+    number = conn.life.number
+    if reused:
+        return FlowBound(client, number, True, conn.where, 0, 0, 0, stream)
+    phases = (conn.dns_ns, conn.connect_ns, conn.tls_ns)
+    return FlowBound(client, number, False, conn.where, *phases, stream)
 
 
 def request(head: http1.RequestHead, place: Place) -> RequestHead:
@@ -48,6 +63,28 @@ def request(head: http1.RequestHead, place: Place) -> RequestHead:
         head.content_type,
         b"" if place.raw is head.raw else place.raw,
     )
+
+
+def subject(exchange: Exchange) -> Subject:
+    """Return an exchange as expressions see it, as far as it has come and as it was changed."""
+    place, session, head = exchange.place, exchange.session, exchange.head
+    changed = exchange.request_changed
+    made = Subject(
+        scheme=place.scheme,
+        host=place.host,
+        port=place.port,
+        method=amend.method_of(place.raw) if changed else head.method,
+        target=place.path,
+        version=VERSIONS[head.minor],
+        raw=place.raw if changed else head.raw,
+        client=session.client,
+        intercepted=session.decrypted,
+        flow=exchange.flow.number,
+    )
+    answer = exchange.response_head
+    if answer is not None:
+        made.answered(answer.status, answer.raw, switches=answer.framing is Framing.UPGRADE)
+    return made
 
 
 def response(head: http1.ResponseHead) -> ResponseHead:

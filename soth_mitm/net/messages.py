@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from soth_mitm.proto.splitting import Splitter
     from soth_mitm.proto.streams import Stream
 
+_NONE: Final = Framing.NONE
 _STEP: Final = 8 * 1024
 """Most bytes that are looked through between two looks at the clock."""
 
@@ -150,7 +151,7 @@ def _coder(stream: Stream, coding: bytes, decoder: Undoing | None) -> tuple[Undo
 
 def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes, minor: int = 1) -> None:
     """Do so for a message of HTTP/1 that goes on to a peer of HTTP/1.`minor`."""
-    if head.framing is Framing.NONE:
+    if head.framing is _NONE:
         return
     streamed = head.length is None
     stream = stream_of(head.content_type, path=path, streamed=streamed)

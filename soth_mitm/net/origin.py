@@ -198,18 +198,19 @@ class PooledOrigin:
         """What the upstreams are offered."""
         self._own: UpstreamConn | None = None
         self._closed = False
+        self._last: tuple[tuple[object, ...], Peer | None] = ((), None)
+        """The peer of the latest place, and what it was made from."""
 
     def _peer(self, place: Place) -> Peer:
-        absolute = place.via is not None and place.via.speaks_http and place.scheme == "http"
-        return Peer.of(
-            place.scheme,
-            place.address or place.host,
-            place.port,
-            decision=place.decision,
-            alpn=self.alpn,
-            via=place.via,
-            absolute=absolute and bool(place.raw),
-        )
+        """Return who is to be spoken to: for one place asked for again the same object, found faster."""
+        via, host = place.via, place.address or place.host
+        absolute = via is not None and via.speaks_http and place.scheme == "http" and bool(place.raw)
+        asked = (place.scheme, host, place.port, place.decision, self.alpn, via, absolute)
+        last, peer = self._last
+        if peer is None or last != asked:
+            peer = Peer.of(*asked[:3], decision=place.decision, alpn=self.alpn, via=via, absolute=absolute)
+            self._last = asked, peer
+        return peer
 
     def ready(self, place: Place) -> UpstreamConn | None:
         """Return this client's own connection, or a pooled one; none for what is no HTTP."""

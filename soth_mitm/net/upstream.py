@@ -57,6 +57,10 @@ class Peer(NamedTuple):
     absolute: bool = False
     """The proxy on the way gets whole requests, in absolute-form, instead of a CONNECT."""
 
+    def __hash__(self) -> int:
+        """Hash what differs between most peers, and is quick to hash; the rest is compared."""
+        return hash((self.port, self.host, self.scheme))
+
     @property
     def near(self) -> tuple[str, int]:
         """Host and port that are connected to: those of the proxy on the way, where there is one."""
@@ -123,6 +127,8 @@ class UpstreamConn(asyncio.BufferedProtocol):
         self.life = life
         self.peer = peer
         self.address: Address = dialled.address
+        self.where = format_address(dialled.address)
+        """The same in words."""
         self.dns_ns = dialled.dns_ns
         self.connect_ns = dialled.connect_ns
         self.tls_ns = 0

@@ -75,6 +75,7 @@ class _Known(dict[bytes, Stream | None]):
 
 
 _known = _Known()
+_GRPC: Final = MessageForm.GRPC
 
 
 def stream_of(content_type: bytes, *, path: bytes, streamed: bool) -> Stream | None:
@@ -86,7 +87,7 @@ def stream_of(content_type: bytes, *, path: bytes, streamed: bool) -> Stream | N
     stream = _known[content_type] if content_type else None
     if stream is None:
         return None
-    if stream.form is MessageForm.GRPC:
+    if stream.form is _GRPC:
         if not stream.sure and path.count(b"/") < 2:  # which names no method: most downloads end here
             return None
         how = grpc_status.detection(content_type if stream.sure else b"", path)

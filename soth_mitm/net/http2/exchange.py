@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from soth_mitm.model.events import (
     Anomaly,
     Direction,
-    FlowBound,
     Noted,
     RequestHead,
     ResponseEnd,
@@ -26,12 +25,11 @@ from soth_mitm.model.outcomes import DEADLINE
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, joining, replies
 from soth_mitm.net.dial import DialError
-from soth_mitm.net.heads import opened
+from soth_mitm.net.heads import bound, opened
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.reach import Group
 from soth_mitm.net.http2.relaying import Relaying
 from soth_mitm.net.origin import elsewhere
-from soth_mitm.net.sockets import format_address
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
 from soth_mitm.proto import grpc_status
@@ -147,18 +145,8 @@ class StreamExchange(Relaying):
     def _bind(self, leg: Leg) -> None:
         self.leg = leg
         conn = leg.conn
-        reused = conn.exchanges > 1
-        phases = (0, 0, 0) if reused else (conn.dns_ns, conn.connect_ns, conn.tls_ns)
-        self.flow.emit(
-            FlowBound(
-                self.session.life.number,
-                conn.life.number,
-                reused,
-                format_address(conn.address),
-                *phases,
-                stream=leg.stream,
-            )
-        )
+        client = self.session.life.number
+        self.flow.emit(bound(client, conn, reused=conn.exchanges > 1, stream=leg.stream))
         if self.head.protocol and not leg.stream:
             self.flow.emit(Noted("upgrade_translated", "extended CONNECT went on as an upgrade of HTTP/1.1"))
         early, self._early = self._early, []

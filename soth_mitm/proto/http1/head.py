@@ -6,6 +6,8 @@ reference reading, which must agree with this one wherever this one answers.
 
 from __future__ import annotations
 
+from typing import Final
+
 from soth_mitm.proto.http1 import grammar
 from soth_mitm.proto.http1.framing import keeps_alive, tokens, without_body
 from soth_mitm.proto.http1.messages import Framing, RequestHead, ResponseHead
@@ -19,6 +21,14 @@ _CONTENT_TYPE = len("content-type")
 _CONTENT_LENGTH = len("content-length")
 _CONTENT_ENCODING = len("content-encoding")
 _TRANSFER_ENCODING = len("transfer-encoding")
+
+
+# Each look at a member through its class takes Python 3.11 as long as a call.
+_NONE: Final = Framing.NONE
+_LENGTH: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_CLOSE: Final = Framing.CLOSE
+_SWITCH: Final = Framing.UPGRADE
 
 
 def request(data: bytes, pos: int) -> RequestHead | None:
@@ -41,7 +51,7 @@ def request(data: bytes, pos: int) -> RequestHead | None:
         or (host is not None and not grammar.HOST.fullmatch(host))
         or (expect is not None and expect != b"100-continue")
         or not _usual_target(target, host)
-        or (method == b"CONNECT" and framed[0] is not Framing.NONE)
+        or (method == b"CONNECT" and framed[0] is not _NONE)
     ):
         return None
     framing, length = framed
@@ -85,11 +95,11 @@ def response(data: bytes, pos: int, method: bytes) -> ResponseHead | None:
     framing, length = framed
     bodiless = without_body(method, status)
     if bodiless is not None:
-        if framing is not Framing.NONE and (bodiless is Framing.UPGRADE or status < 200 or status == 204):
+        if framing is not _NONE and (bodiless is _SWITCH or status < 200 or status == 204):
             return None
         framing, length = bodiless, None
-    elif framing is Framing.NONE:
-        framing = Framing.CLOSE
+    elif framing is _NONE:
+        framing = _CLOSE
     connection = noted.get(_CONNECTION)
     keep_alive, upgrade = minor == 1, None
     if connection is not None and connection != b"keep-alive":
@@ -103,7 +113,7 @@ def response(data: bytes, pos: int, method: bytes) -> ResponseHead | None:
         minor,
         framing,
         length,
-        keep_alive and framing is not Framing.CLOSE and framing is not Framing.UPGRADE,
+        keep_alive and framing is not _CLOSE and framing is not _SWITCH,
         upgrade,
         noted.get(_CONTENT_TYPE, b""),
         noted.get(_CONTENT_ENCODING, b""),
@@ -118,11 +128,11 @@ def _framing(noted: dict[int, bytes], minor: int) -> tuple[Framing, int | None] 
     if coding is not None:
         if coding != b"chunked" or digits is not None or not minor:
             return None
-        return Framing.CHUNKED, None
+        return _CHUNKED, None
     if digits is None:
-        return Framing.NONE, None
+        return _NONE, None
     if grammar.LENGTH.fullmatch(digits):
-        return Framing.LENGTH, int(digits)
+        return _LENGTH, int(digits)
     return None
 
 

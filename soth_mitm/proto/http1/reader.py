@@ -9,6 +9,7 @@ until the next one is asked for, so a caller must stop reading from its peer whi
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from soth_mitm.proto.http1 import explain, grammar, head
 from soth_mitm.proto.http1.body import BodyReader, ChunkedBody, CloseBody, LengthBody
@@ -36,6 +37,19 @@ class _State(enum.Enum):
     "After an end; what came behind it is kept."
     FAILED = enum.auto()
     RELEASED = enum.auto()
+
+
+# Each look at a member through its class takes Python 3.11 as long as a call.
+_WAITING: Final = _State.WAITING
+_HEAD: Final = _State.HEAD
+_BODY: Final = _State.BODY
+_DONE: Final = _State.DONE
+_FAILED: Final = _State.FAILED
+_RELEASED: Final = _State.RELEASED
+_NONE: Final = Framing.NONE
+_LENGTH: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_UPGRADE: Final = Framing.UPGRADE
 
 
 class _Reader:
@@ -71,9 +85,7 @@ class _Reader:
     @property
     def message_open(self) -> bool:
         """Whether a message has begun and has not ended."""
-        return self._state is _State.BODY or (
-            self._state in (_State.HEAD, _State.FAILED) and bool(self._held)
-        )
+        return self._state is _BODY or (self._state in (_HEAD, _FAILED) and bool(self._held))
 
     @property
     def between_chunks(self) -> bool:
@@ -88,11 +100,11 @@ class _Reader:
         self.data_received += len(data)
         if self._held:
             data = self._held + data
-        if self._state is _State.HEAD or self._state is _State.BODY:
+        if self._state is _HEAD or self._state is _BODY:
             return self._run(data)
         if self._error is not None:
             raise self._again(self._error)
-        if self._state is _State.RELEASED:
+        if self._state is _RELEASED:
             raise RuntimeError("the reader has handed over its bytes; nothing is read any more")
         self._held = data
         return []
@@ -104,12 +116,12 @@ class _Reader:
         """
         if self._error is not None:
             raise self._again(self._error)
-        if self._state is _State.BODY and self._body is not None:
+        if self._state is _BODY and self._body is not None:
             if not self._body.ends_by_close:
                 raise self._fail("eof_in_body", f"{len(self._held)} bytes of framing were pending")
             self._finish()
             return [NO_FRAMING_LEFT]
-        if self._state is _State.HEAD and self._held:
+        if self._state is _HEAD and self._held:
             raise self._fail("eof_in_head", f"after {len(self._held)} bytes: {shown(self._held)}")
         return []
 
@@ -119,7 +131,7 @@ class _Reader:
         After the refusal of a head these are the refused bytes.
         """
         held, self._held = self._held, b""
-        self._state = _State.RELEASED
+        self._state = _RELEASED
         self._body = None
         return held
 
@@ -127,7 +139,7 @@ class _Reader:
         out: list[Item] = []
         pos = self._yielded = 0
         try:
-            if self._state is _State.HEAD:
+            if self._state is _HEAD:
                 pos = self._read_heads(data, out)
             if self._body is not None:
                 pos = self._body.feed(data, pos, out)
@@ -135,7 +147,7 @@ class _Reader:
                     self._finish()
         except Http1Error as error:
             self._error = error
-            self._state = _State.FAILED
+            self._state = _FAILED
             self._held = b"" if self._body else data[self._yielded :]
             error.items = out
             raise
@@ -175,19 +187,19 @@ class _Reader:
 
     def _open_body(self, framing: Framing, length: int | None, out: list[Item]) -> None:
         self._scanned = self._skipped = 0
-        self._state = _State.BODY
-        if framing is Framing.NONE:
+        self._state = _BODY
+        if framing is _NONE:
             out.append(NO_FRAMING_LEFT)
             self._finish()
-        elif framing is Framing.LENGTH:
+        elif framing is _LENGTH:
             self._body = LengthBody(length or 0)
-        elif framing is Framing.CHUNKED:
+        elif framing is _CHUNKED:
             self._body = ChunkedBody(Judge(self._tolerance), max_trailers=self._max_head)
         else:
             self._body = CloseBody()
 
     def _finish(self) -> None:
-        self._state = _State.DONE
+        self._state = _DONE
         self._body = None
         self.messages += 1
 
@@ -201,7 +213,7 @@ class _Reader:
 
     def _fail(self, code: str, detail: str) -> Http1Error:
         self._error = refusal(code, detail, of_request=self._of_request)
-        self._state = _State.FAILED
+        self._state = _FAILED
         return self._error
 
 
@@ -212,13 +224,13 @@ class RequestReader(_Reader):
 
     def __init__(self, *, max_head: int = DEFAULT_MAX_HEAD, lenient: bool = False) -> None:
         tolerance = Tolerance.LENIENT if lenient else Tolerance.STRICT
-        super().__init__(max_head=max_head, tolerance=tolerance, state=_State.HEAD)
+        super().__init__(max_head=max_head, tolerance=tolerance, state=_HEAD)
 
     def next_message(self) -> list[Item]:
         """Begin the next message with what was kept; only after an end."""
-        if self._state is not _State.DONE:
+        if self._state is not _DONE:
             raise RuntimeError("next_message before the end of a message")
-        self._state = _State.HEAD
+        self._state = _HEAD
         return self._run(self._held) if self._held else []
 
     def _read_heads(self, data: bytes, out: list[Item]) -> int:
@@ -262,32 +274,32 @@ class ResponseReader(_Reader):
 
     def __init__(self, *, max_head: int = DEFAULT_MAX_HEAD, lenient: bool = False) -> None:
         tolerance = Tolerance.LENIENT_RESPONSE if lenient else Tolerance.RESPONSE
-        super().__init__(max_head=max_head, tolerance=tolerance, state=_State.WAITING)
+        super().__init__(max_head=max_head, tolerance=tolerance, state=_WAITING)
         self._method = b""
         self._interim = 0
 
     @property
     def expecting(self) -> bool:
         """Whether a response has been announced by `begin` and has not ended."""
-        return self._state in (_State.HEAD, _State.BODY)
+        return self._state in (_HEAD, _BODY)
 
     def begin(self, method: bytes) -> None:
         """Announce the response to a request with `method`; bytes already kept wait for `next_message`."""
-        if self._state not in (_State.WAITING, _State.DONE):
+        if self._state not in (_WAITING, _DONE):
             raise RuntimeError("begin before the end of the response before it")
         self._method = method
         self._interim = 0
-        self._state = _State.HEAD
+        self._state = _HEAD
 
     def next_message(self) -> list[Item]:
         """Read the announced response from what was kept; only after `begin`."""
-        if self._state is not _State.HEAD:
+        if self._state is not _HEAD:
             raise RuntimeError("next_message without begin")
         return self._run(self._held) if self._held else []
 
     def eof(self) -> list[Item]:
         """Take note of the end; one before any byte of an announced response has its own code."""
-        if self._state is _State.HEAD and not self._held:
+        if self._state is _HEAD and not self._held:
             detail = "after interim responses" if self._interim else "not one byte of an answer had come"
             raise self._fail("eof_before_head", detail)
         return super().eof()
@@ -300,7 +312,7 @@ class ResponseReader(_Reader):
             if result is None:
                 return pos
             pos += len(result.raw)
-            if result.status >= 200 or result.framing is Framing.UPGRADE:
+            if result.status >= 200 or result.framing is _UPGRADE:
                 out.append(result)
                 self._open_body(result.framing, result.length, out)
                 return pos
