@@ -179,7 +179,7 @@ class Bridge(UpstreamConn):
         self.shared = mux.shared
         self.life = conn.life
         self.peer = conn.peer
-        self.address = conn.address
+        self.address, self.where = conn.address, conn.where
         self.dns_ns, self.connect_ns, self.tls_ns = conn.dns_ns, conn.connect_ns, conn.tls_ns
         self.exchanges = conn.exchanges
         self.personal = False
