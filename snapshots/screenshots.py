@@ -47,6 +47,8 @@ SHOTS: Final = (
     Shot("groups", ("v", "g", "j", "enter", "j")),
     Shot("editor", ("g", "e", "down", "down", "end", "0"), (100, 20), paused=1),
     Shot("editor-changes", ("g", "e", "down", "down", "end", "0", *["f6"] * 3), (120, 20), paused=1),
+    Shot("breakpoint", ("g", *"jjjj", "b"), (100, 26)),
+    Shot("paused", ("g", "p"), (120, 30), paused=1),
     Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
 )
 

@@ -218,21 +218,25 @@ async def test_nothing_is_paused_while_nobody_is_there_to_decide(lab: Lab) -> No
     assert [each.how for each in lab.all(Resumed)] == ["released"]
 
 
-async def test_a_hundred_paused_requests_go_on_at_once(lab: Lab) -> None:
+async def test_a_hundred_are_paused_and_those_whose_client_is_still_there_go_on_at_once(lab: Lab) -> None:
     debugger = await debugging(lab, at(Stage.REQUEST))
     origin = await lab.origin()
     links = [await lab.link("plain", origin=origin) for _ in range(100)]
     for link in links:
         link.ask(link.get())
     await stopped(debugger, 100)
-    assert await debugger.resume_all() == 100
-    await eventually(lambda: len(origin.received) == 100 * len(links[0].get()), "all requests")
+    for link in links[80:]:
+        link.client.abort()
+    await stopped(debugger, 80)
+    assert await debugger.resume_all() == 80
+    await eventually(lambda: len(origin.received) == 80 * len(links[0].get()), "all requests")
     for wire in origin.wires:
         wire.send(OK)
-    for link in links:
+    for link in links[:80]:
         await link.client.same(OK)
     await lab.settled()
-    assert len(lab.all(Resumed)) == 100
+    ends = [each.how for each in lab.all(Resumed)]
+    assert (ends.count("client_gone"), ends.count("sent_as_it_was")) == (20, 80)
     assert lab.running.control.open_flows == 0
 
 
