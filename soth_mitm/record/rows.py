@@ -13,18 +13,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from soth_mitm.model import events as e
-from soth_mitm.model import websocket
+from soth_mitm.model import outcomes, websocket
 from soth_mitm.model.annotation import Annotation
-from soth_mitm.model.outcomes import (
-    DEADLINE,
-    DEADLINE_WORDS,
-    LEARNED,
-    LEARNED_HINT,
-    dial_hint,
-    dial_words,
-    guard_words,
-    tls_words,
-)
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
@@ -296,41 +286,41 @@ def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
     failure = body.failure
     row.tls_reason = SHORTS[failure.reason]
     row.tls_peer = failure.peer
-    row.outcome = tls_words(failure)
+    row.outcome = outcomes.tls_words(failure)
     row.hint = printable(failure.hint, _HINT_LIMIT)
 
 
 def _dial_failed(row: Row, event: e.Event, body: e.DialFailed) -> None:
-    row.outcome = dial_words(body.stage, body.code)
-    row.hint = dial_hint(body.stage, body.code, row.host, row.port)
+    row.outcome = outcomes.dial_words(body.stage, body.code)
+    row.hint = outcomes.dial_hint(body.stage, body.code, row.host, row.port)
 
 
 def _refused(row: Row, event: e.Event, body: e.ConnectRefused) -> None:
     row.guard = SHORTS[body.code]
-    row.outcome = guard_words(row.guard)
+    row.outcome = outcomes.guard_words(row.guard)
     if not row.status:
         row.status = body.status
 
 
 def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
     row.guard = SHORTS[body.code]
-    row.outcome = guard_words(row.guard)
+    row.outcome = outcomes.guard_words(row.guard)
     row.hint = printable(body.hint, _HINT_LIMIT)
 
 
 def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
-    if body.code == LEARNED and row.kind == "tunnel":
-        row.outcome = guard_words(LEARNED)
-        row.hint = LEARNED_HINT.format(host=row.sni or row.host)
-    elif body.code == DEADLINE:
-        row.outcome = DEADLINE_WORDS
+    if body.code == outcomes.LEARNED and row.kind == "tunnel":
+        row.outcome = outcomes.guard_words(outcomes.LEARNED)
+        row.hint = outcomes.LEARNED_HINT.format(host=row.sni or row.host)
+    elif body.code == outcomes.DEADLINE:
+        row.outcome = outcomes.DEADLINE_WORDS
 
 
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
     row.state = CLOSED
     row.paused, row.stage = 0, ""
     reason = row.reason = SHORTS[body.reason]
-    on_purpose = reason == _CLIENT_CLOSED and row.ttfb_ns > 0 and row.outcome != DEADLINE_WORDS
+    on_purpose = reason == _CLIENT_CLOSED and row.ttfb_ns > 0 and row.outcome != outcomes.DEADLINE_WORDS
     row.error = reason in _ERRORS and not on_purpose
     if reason in _WEBSOCKET:
         row.outcome = websocket.outcome(body.detail) or _WORDS[reason]
