@@ -29,6 +29,7 @@ from soth_mitm.net.tls.leaf import LeafCache
 from soth_mitm.net.tls.roots import choice_of, system_trusts
 from soth_mitm.net.tls.upstream import UpstreamTls
 from soth_mitm.policy import modes
+from soth_mitm.policy.breakpoints import given
 from soth_mitm.policy.decision import Policy
 from soth_mitm.policy.routes import Routes
 from soth_mitm.policy.rules import from_tables
@@ -204,9 +205,7 @@ class Proxy:
         """
         changed, routes = difference(self.config, config), Routes(config, os.environ)
         rules = from_tables(config.message_rules)
-        if "breakpoints" in changed or "limits" in changed:
-            self._shared.pauses.configure(config)
-            self._shared.chain_changed()
+        breakpoints = given(config)
         self._shared.leaves.configure(config.tls)
         self._shared.tls.configure(config.tls)
         if self.ca.replaced:
@@ -218,6 +217,10 @@ class Proxy:
             self._shared.policy = Policy(config)
             self._shared.learning.learner.settings = config.tls
             self._shared.routes = routes
+            self._shared.pauses.limit(config.limits)
+            if "breakpoints" in changed:
+                self._shared.pauses.breakpoints.give(breakpoints)
+                self._shared.chain_changed()
             if "message_rules" in changed:
                 self._shared.ruling.replace(rules, from_file=True)
             self.bus.publish(ConfigReloaded(changed))

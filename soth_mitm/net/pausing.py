@@ -16,7 +16,7 @@ from soth_mitm.policy.breakpoints import BreakpointSet, PauseQueue, QueueFullErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from soth_mitm.config import Config, Limits
+    from soth_mitm.config import Limits
     from soth_mitm.model.events import Outcome
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -86,16 +86,11 @@ class Pauses:
         self.attached = 0
         """User interfaces that can decide; without one nothing is paused."""
         self.edits = 0
-        self.configure(shared.config)
+        self.breakpoints.give(given(shared.config))
+        self.limit(shared.config.limits)
 
-    def configure(self, config: Config) -> None:
-        """Use these settings for what is paused from now on.
-
-        Raises:
-            ConfigError: one of their breakpoints cannot work; nothing has changed.
-        """
-        self.breakpoints.give(given(config))
-        limits = config.limits
+    def limit(self, limits: Limits) -> None:
+        """Use these budgets for what is paused from now on."""
         self.queue.limit(limits.paused_messages, limits.paused_bytes, seconds=limits.pause_seconds)
 
     @property

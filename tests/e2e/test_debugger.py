@@ -122,7 +122,7 @@ def test_a_paused_request_is_edited_in_ones_own_editor_while_the_proxy_goes_on(
             began = time.perf_counter()
             assert ask(port, f"{url}/{number}").status == 200
             times.append(time.perf_counter() - began)
-        assert median(times) < 0.02, "others go on as if nothing were paused"
+        assert median(times) < 0.05, "others go on; some ms where nothing else runs on the machine"
         assert not first.done()
         Path(f"{editor}.go").touch()
         until(lambda: '"qty": 7' in text(screen) or '"qty":7' in text(screen), "what was edited")

@@ -295,6 +295,11 @@ async def test_breakpoints_of_settings_that_are_read_again_hold_at_once(lab: Lab
     with pytest.raises(ConfigError, match="breakpoint 'theirs'"):
         proxy.reload(msgspec.structs.replace(proxy.config, breakpoints=(wrong,)))
     assert proxy.config.breakpoints == (setting,)
+    theirs, mine = (state.breakpoint for state in debugger.breakpoints)
+    await debugger.set_breakpoints((msgspec.structs.replace(theirs, enabled=False), mine))
+    limits = msgspec.structs.replace(proxy.config.limits, pause_seconds=1.0)
+    assert proxy.reload(msgspec.structs.replace(proxy.config, limits=limits)) == ("limits",)
+    assert not debugger.breakpoints[0].breakpoint.enabled, "what was switched off in the app stays so"
     proxy.reload(msgspec.structs.replace(proxy.config, breakpoints=()))
     assert [state.breakpoint.expression for state in debugger.breakpoints] == ["path:/mine"]
 
