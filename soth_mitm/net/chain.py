@@ -100,11 +100,13 @@ class Part(Protocol):
         """Who changed a message, as its event says."""
         ...
 
-    def wants_request(self, subject: Subject) -> bool:
+    @property
+    def wants_request(self) -> Callable[[Subject], bool]:
         """Whether to ask it about a request, whose head has come."""
         ...
 
-    def wants_response(self, subject: Subject) -> bool:
+    @property
+    def wants_response(self) -> Callable[[Subject], bool]:
         """Likewise about a response."""
         ...
 
@@ -140,20 +142,16 @@ class Chain:
         self.requests = tuple(part for part in parts if Asks.REQUEST in part.asks)
         self.responses = tuple(part for part in parts if Asks.RESPONSE in part.asks)
         self.messages = tuple(part for part in parts if Asks.MESSAGES in part.asks)
+        self._requests = tuple(part.wants_request for part in self.requests)
+        self._responses = tuple(part.wants_response for part in self.responses)
 
     def wants_request(self, subject: Callable[[], Subject]) -> bool:
         """Whether anybody wants to decide about a request."""
-        if not self.requests:
-            return False
-        made = subject()
-        return any(part.wants_request(made) for part in self.requests)
+        return bool(self._requests) and _any(self._requests, subject())
 
     def wants_response(self, subject: Callable[[], Subject]) -> bool:
         """Likewise about a response."""
-        if not self.responses:
-            return False
-        made = subject()
-        return any(part.wants_response(made) for part in self.responses)
+        return bool(self._responses) and _any(self._responses, subject())
 
     def wants_messages(self, subject: Callable[[], Subject], direction: Direction) -> bool:
         """Likewise about each message of a stream."""
@@ -161,6 +159,13 @@ class Chain:
             return False
         made = subject()
         return any(part.wants_messages(made, direction) for part in self.messages)
+
+
+def _any(wants: Sequence[Callable[[Subject], bool]], subject: Subject) -> bool:
+    for each in wants:  # noqa: SIM110 - a generator costs as much as what it asks, for every message
+        if each(subject):
+            return True
+    return False
 
 
 class HandlerPart:

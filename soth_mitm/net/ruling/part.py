@@ -26,6 +26,8 @@ from soth_mitm.policy.rules.sticky import value_of
 from soth_mitm.proto.http1 import rewrite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.hooks.messages import Message
     from soth_mitm.net.chain import Turn
     from soth_mitm.net.life import FlowLife
@@ -62,6 +64,8 @@ class RulePart:
         self._ruling = ruling
         self._shared = ruling.shared
         self._wanted = compile_filter(rule.expression)
+        self.wants_request = self._wants(self._of_request())
+        self.wants_response = self._wants(self._of_response())
         self._seen: OrderedDict[int, int] = OrderedDict()
         """Messages of streams that are open, to the client."""
         self._answerer: Answerer | None = None
@@ -74,27 +78,34 @@ class RulePart:
 
     # --- what is asked at once ------------------------------------------------------------------------
 
-    def wants_request(self, subject: Subject) -> bool:
-        """See `chain.Part`."""
-        if subject.judge(self._wanted) is False:
-            return False
+    def _wants(self, further: Callable[[Subject], bool] | None) -> Callable[[Subject], bool]:
+        """Return what is asked of every head: nothing but the expression's own test, where that is all."""
+        wanted, test = self._wanted, self._wanted.test
+        if wanted.deep:
+            return lambda subject: (
+                subject.judge(wanted) is not False and (further is None or further(subject))
+            )
+        return test if further is None else lambda subject: test(subject) and further(subject)
+
+    def _of_request(self) -> Callable[[Subject], bool] | None:
+        """Return what else has to be so of a request for the action to change anything."""
         match self.rule.action:
             case a.MapRemote() as action:
-                return remote_target(action, subject.target) is not None
+                return lambda subject: remote_target(action, subject.target) is not None
             case a.StickyAuth():
-                return self._lacks_authorization(subject)
+                return self._lacks_authorization
             case a.StickyCookie():
-                return b"\ncookie:" not in subject.raw.lower() and self._cookies(subject) is not None
-        return True
+                return self._lacks_cookies
+        return None
 
-    def wants_response(self, subject: Subject) -> bool:
-        """See `chain.Part`."""
-        if subject.judge(self._wanted) is False:
-            return False
-        if isinstance(self.rule.action, a.StickyCookie):
-            self._learn_cookies(subject)
-            return False
-        return not subject.switches or isinstance(self.rule.action, a.Delay)
+    def _of_response(self) -> Callable[[Subject], bool] | None:
+        """Do so for a response."""
+        match self.rule.action:
+            case a.StickyCookie():
+                return self._learn_cookies
+            case a.Delay():
+                return None
+        return lambda subject: not subject.switches
 
     def wants_messages(self, subject: Subject, direction: Direction) -> bool:
         """See `chain.Part`."""
@@ -211,11 +222,16 @@ class RulePart:
         secure = subject.scheme == "https"
         return self._ruling.sticky.cookies(subject.host, subject.target, secure=secure)
 
-    def _learn_cookies(self, subject: Subject) -> None:
+    def _lacks_cookies(self, subject: Subject) -> bool:
+        return b"\ncookie:" not in subject.raw.lower() and self._cookies(subject) is not None
+
+    def _learn_cookies(self, subject: Subject) -> bool:
+        """Take note of what a host sets; the response itself goes on at once."""
         for name, value in rewrite.fields(subject.response_raw):
             if name.lower() == b"set-cookie":
                 self._ruling.sticky.has_set(subject.host, subject.target, value)
         self._ruling.remembered()
+        return False
 
     # --- answers, and what is done to the way -------------------------------------------------------------
 

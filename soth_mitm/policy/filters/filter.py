@@ -36,12 +36,13 @@ class Filter:
         self.certain_tree: Tree = tree_of(node, lambda _, positive: not positive)
         """What is wanted whatever the deep terms say."""
         self._tests: dict[tuple[tuple[bool | None, ...], bool], Test] = {}
-        self._test: Test = function_of(self.tree)
+        self.test: Test = function_of(self.tree)
+        """What a call does, without the call."""
         self._certain: Test = function_of(self.certain_tree)
 
     def __call__(self, row: Searchable) -> bool:
         """Say whether a row is wanted, or may be."""
-        return self._test(row)
+        return self.test(row)
 
     def __bool__(self) -> bool:
         """Whether there is any term."""
@@ -53,7 +54,7 @@ class Filter:
 
     def judge(self, row: Searchable) -> bool | None:
         """Say whether a row is wanted; None where that depends on the deep terms."""
-        if not self._test(row):
+        if not self.test(row):
             return False
         return True if not self.deep or self._certain(row) else None
 

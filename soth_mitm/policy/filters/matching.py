@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
 from soth_mitm.policy.filters.fields import BY_NAME
@@ -186,7 +187,8 @@ def _line_leaf(test: Callable[[str], bool]) -> Leaf:
 
 
 def _value_leaf(name: str, test: Callable[..., bool]) -> Leaf:
-    return Leaf(frozenset((name,)), lambda row: test(getattr(row, name)), name, test)
+    value = attrgetter(name)
+    return Leaf(frozenset((name,)), lambda row: test(value(row)), name, test)
 
 
 def _text_leaf(node: Text) -> Leaf:
@@ -205,6 +207,9 @@ def _text_leaf(node: Text) -> Leaf:
     names = BY_NAME[node.field].attributes
     if len(names) == 1:
         return _value_leaf(names[0], test)
+    if len(names) == 2:  # breakpoints and rules ask this of every message
+        one, other = attrgetter(names[0]), attrgetter(names[1])
+        return Leaf(frozenset(names), lambda row: test(one(row)) or test(other(row)))
     return Leaf(frozenset(names), lambda row: any(test(getattr(row, name)) for name in names))
 
 
@@ -219,6 +224,11 @@ def function_of(tree: Tree) -> Test:
     if how == "not":
         (test,) = tests
         return lambda row: not test(row)
+    if len(tests) == 2:
+        first, second = tests
+        if how == "all":
+            return lambda row: first(row) and second(row)
+        return lambda row: first(row) or second(row)
     if how == "all":
         return lambda row: all(test(row) for test in tests)
     return lambda row: any(test(row) for test in tests)
