@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soth_mitm.policy.editing.oneline import Writer, laid_out
 from soth_mitm_tui.editing.buffer import Buffer, Spot
-from soth_mitm_tui.editing.compact import laid_out, one_line_of
 
 STEPS = st.lists(
     st.sampled_from(
@@ -98,12 +98,15 @@ def test_the_selection_is_replaced_by_what_is_typed() -> None:
     ],
 )
 def test_json_on_one_line_is_laid_out_and_written_as_it_was(text: str, shown: str) -> None:
-    style = one_line_of(text)
-    assert style is not None
-    assert laid_out(text) == shown
-    assert style.write(shown) == text
+    made = laid_out(text)
+    assert made.style is not None
+    assert made.text == shown
+    assert made.style.write(shown) == text
+    writer = Writer(made.style)
+    assert writer.write(shown.split("\n")) == text
+    assert writer.write(shown.replace("1", "2").split("\n")) == text.replace("1", "2")
 
 
 @pytest.mark.parametrize("text", ["", "1", '{"a":1, "b":2}', '{\n"a":1}', "plain, text: [here]"])
 def test_what_is_written_in_no_usual_way_is_left_as_it_is(text: str) -> None:
-    assert one_line_of(text) is None
+    assert laid_out(text).style is None

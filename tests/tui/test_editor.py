@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from soth_mitm.config import Config, Limits
@@ -149,6 +150,20 @@ async def json_is_judged_while_it_is_typed_with_the_place_of_the_fault(staged: S
     draft = desk.sent[0]
     assert isinstance(draft, RequestDraft)
     assert draft.body == b'{\n  "a": 1,\n}'
+
+
+@scene
+async def a_long_line_of_json_is_laid_out_and_sent_as_one_line(staged: Stage) -> None:
+    body = b"[" + b",".join(b'{"id":%d}' % number for number in range(300)) + b"]"
+    screen, desk, _ = await opened(staged, msgspec.structs.replace(REQUEST, body=body))
+    await staged.until(lambda: "JSON · valid · sent on one line, as it came" in staged.shown())
+    assert not screen.sheet.edited
+    await staged.keys("down", "down", "end", "7")
+    await staged.until(lambda: "JSON · line 3:11" in staged.shown())
+    await staged.keys("backspace", "backspace", "5")
+    await staged.until(lambda: screen.sheet.parts.data == body.replace(b'"id":0', b'"id":5'))
+    await staged.keys("ctrl+s")
+    await staged.until(lambda: desk.sent)
 
 
 @scene

@@ -17,6 +17,7 @@ from soth_mitm.policy.editing.coded import Content, content, recoded
 from soth_mitm.policy.editing.draft import Draft, FieldLine, MessageDraft, RequestDraft, ResponseDraft
 from soth_mitm.policy.editing.escapes import escaped, unescaped
 from soth_mitm.policy.editing.framing import FRAMING, consistent
+from soth_mitm.policy.editing.wording import Worded, worded
 
 STEPS: Final = 200
 """Changes that can be taken back one by one."""
@@ -74,6 +75,7 @@ class Sheet:
         """Which view made the last change."""
         self._before: list[Parts] = []
         self._same = ""
+        self._read: tuple[bytes, bytes, Worded | None] | None = None
         if not isinstance(self.original, MessageDraft):
             self._was = content(self.original, most=most)
         self.first = _parts(self.original, self._was.data)
@@ -150,6 +152,14 @@ class Sheet:
     def content_type(self) -> bytes:
         """The type of the body; empty where nothing says it."""
         return self.field(b"content-type")
+
+    @property
+    def text(self) -> Worded | None:
+        """The body as text; None where it is none. Read once for each body and type."""
+        data, named = self.parts.data, self.content_type
+        if self._read is None or self._read[0] is not data or self._read[1] != named:
+            self._read = data, named, worded(data, named)
+        return self._read[2]
 
     @property
     def same_framing(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from soth_mitm.decode.sniff import JSON_START, choose, essence
 from soth_mitm.policy.editing.jsoncheck import JsonCheck
-from soth_mitm.policy.editing.wording import Wording, worded
-from soth_mitm_tui.editing.compact import OneLine, laid_out, one_line_of
+from soth_mitm.policy.editing.oneline import LayingOut, Writer
+from soth_mitm.policy.editing.wording import Wording
 from soth_mitm_tui.editing.text_editor import TextEditor, plain_tint
 from soth_mitm_tui.editing.view import View, without_added_end
 from soth_mitm_tui.tint import code_tint, json_tint, markup_tint
@@ -51,7 +52,9 @@ class BodyView(View):
         super().__init__(sheet, most)
         self.editor = TextEditor()
         self._wording = Wording()
-        self._line: OneLine | None = None
+        self._line: Writer | None = None
+        """Writes JSON on one line, as it came; None where it did not."""
+        self._laying: LayingOut | None = None
         self._check: JsonCheck | None = None
         self._timer: Timer | None = None
 
@@ -60,7 +63,7 @@ class BodyView(View):
         """Where the body is text that is not too long."""
         if not sheet.has_body or len(sheet.parts.data) > most:
             return False
-        return worded(sheet.parts.data, sheet.content_type) is not None
+        return sheet.text is not None
 
     def compose(self) -> ComposeResult:
         """Lay out the text."""
@@ -82,13 +85,38 @@ class BodyView(View):
 
     def load(self) -> None:
         """Show the body; JSON on one line is laid out."""
-        text = worded(self.sheet.parts.data, self.sheet.content_type)
+        text = self.sheet.text
         if text is None:
             return
         self._wording = text.wording
         self.editor.tint = self._tint()
-        self._line = one_line_of(text.text) if self.is_json else None
-        self.editor.show_text(laid_out(text.text) if self._line else text.text)
+        if self._timer is not None:
+            self._timer.stop()
+        self._line, self._laying = None, None
+        if not self.is_json or "\n" in text.text:
+            self._show(text.text)
+            return
+        self._laying = LayingOut(text.text)
+        self._unfold(text.text)
+
+    def _unfold(self, text: str) -> None:
+        """Lay a long line out, a slice at a time."""
+        laying = self._laying
+        if laying is None:
+            return
+        if not laying.step(SLICE):
+            if not self.editor.read_only:
+                self.editor.show_text("")
+                self.editor.read_only = True
+            self._timer = self.set_timer(_BETWEEN, partial(self._unfold, text))
+            return
+        self._laying, self._timer = None, None
+        self._line = Writer(laying.style) if laying.style is not None else None
+        self._show(laying.text if self._line is not None else text)
+
+    def _show(self, text: str) -> None:
+        self.editor.show_text(text)
+        self.editor.read_only = False
         self._judge()
 
     def _tint(self) -> Tint:
@@ -102,7 +130,8 @@ class BodyView(View):
 
     def outside(self) -> tuple[bytes, str]:
         """Return the text as it is laid out here."""
-        text = self.editor.text
+        held = self.sheet.text
+        text = held.text if self.editor.read_only and held is not None else self.editor.text
         suffix = ".json" if self.is_json else SUFFIXES.get(essence(self.sheet.content_type), ".txt")
         return text.encode("utf-8", "surrogatepass"), suffix
 
@@ -120,7 +149,7 @@ class BodyView(View):
         text = self.editor.text
         check = self._check
         if self._line is not None and check is not None and check.done and check.fault is None:
-            text = self._line.write(text)
+            text = self._line.write(self.editor.buffer.lines)
         try:
             data = self._wording.write(text)
         except ValueError as error:
@@ -156,6 +185,8 @@ class BodyView(View):
     def verdict(self) -> Span | None:
         """Say whether it is JSON, and where it is not."""
         check = self._check
+        if self.editor.read_only:
+            return ("JSON · laying it out", "muted")
         if check is None:
             return None
         if not check.done:
@@ -170,5 +201,16 @@ class BodyView(View):
         if self._check is None or self._check.fault is not None or not self._check.done:
             return "Only JSON without a fault can be laid out"
         self._line = None
-        self.editor.put(laid_out(self.editor.text))
+        self._laying = LayingOut(self.editor.text)
+        self._lay_on(self.editor.text)
         return ""
+
+    def _lay_on(self, text: str) -> None:
+        laying = self._laying
+        if laying is None or self.editor.text != text:
+            return  # it is another text by now
+        if not laying.step(SLICE):
+            self.set_timer(_BETWEEN, partial(self._lay_on, text))
+            return
+        self._laying = None
+        self.editor.put(laying.text)

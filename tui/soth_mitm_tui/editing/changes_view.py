@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from soth_mitm.policy.diff import DiffReport, compare, sample_of_draft
+from soth_mitm.policy.editing.judging import judge
 from soth_mitm.record.worker import HERE_LIMIT
 from soth_mitm.text import printable
 from soth_mitm_tui.diffing.layout import Layout
@@ -14,25 +14,17 @@ from soth_mitm_tui.editing.view import View
 from soth_mitm_tui.widgets.diff_view import DiffHeads, DiffView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual import events
     from textual.app import ComposeResult
     from textual.widget import Widget
 
-    from soth_mitm.policy.editing import Draft
-    from soth_mitm.policy.editing.sheet import Finished, Sheet
+    from soth_mitm.policy.diff import DiffReport
+    from soth_mitm.policy.editing.sheet import Sheet
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.lines import Span
 
 SPLIT: Final = 120
 """Widths from here on have room for both sides."""
-
-
-def judge(original: Draft, finishing: Callable[[], Finished]) -> tuple[DiffReport, str]:
-    """Compare what would be sent with the original. Called in a process where a body is large."""
-    made = finishing()
-    return compare(sample_of_draft(original), sample_of_draft(made.draft)), made.note
 
 
 class ChangesView(View):
@@ -72,17 +64,17 @@ class ChangesView(View):
         work = partial(judge, sheet.original, sheet.finishing())
         try:
             if len(sheet.parts.data) + len(sheet.first.data) <= HERE_LIMIT:
-                report, note = work()
+                judged = work()
             else:
                 self.diff.say(("comparing…", "muted"))
-                report, note = await self.app.worker.run(work)
+                judged = await self.app.worker.run(work)
         except Exception as error:
             self._report = None
             self.diff.say(("✕ ", "bad"), (printable(str(error), 300), "text"))
             return
-        self._report, count = report, report.differences
+        self._report, count = judged.report, judged.report.differences
         self._said = "1 difference" if count == 1 else f"{count:,} differences"
-        self._said = f"{self._said} · {note}" if note else self._said
+        self._said = f"{self._said} · {judged.note}" if judged.note else self._said
         await self._lay_out()
 
     async def _lay_out(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.widgets import Input
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
 
 _COOKIE = b"cookie"
+ROWS_BYTES: Final = 16 * 1024
+"""What is longer has too many rows to be read anew with each key: Body and Raw edit it."""
+
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -273,7 +276,8 @@ class QueryView(PairsView):
     @classmethod
     def applies(cls, sheet: Sheet, most: int) -> bool:
         """Where a target can have a query."""
-        return sheet.is_request and sheet.parts.target[:1] in ("/", "h")
+        target = sheet.parts.target
+        return sheet.is_request and target[:1] in ("/", "h") and len(target) <= ROWS_BYTES
 
     def pairs(self) -> Pairs:
         """Read the query."""
@@ -294,7 +298,7 @@ class FormView(PairsView):
     def applies(cls, sheet: Sheet, most: int) -> bool:
         """Where the body is said to be one, and not too long."""
         named = essence(sheet.content_type)
-        return named == _FORM and sheet.has_body and len(sheet.parts.data) <= most
+        return named == _FORM and sheet.has_body and len(sheet.parts.data) <= min(most, ROWS_BYTES)
 
     def pairs(self) -> Pairs:
         """Read the body."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from soth_mitm.decode.sniff import choose, essence
-from soth_mitm.policy.editing.wording import worded
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.editing.body_view import SUFFIXES
 from soth_mitm_tui.editing.view import View
@@ -35,7 +34,7 @@ class OutsideView(View):
         """Where there is a body that is too long, or no text."""
         if not sheet.has_body:
             return False
-        return len(sheet.parts.data) > most or worded(sheet.parts.data, sheet.content_type) is None
+        return len(sheet.parts.data) > most or sheet.text is None
 
     def compose(self) -> ComposeResult:
         """Lay out the words."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.policy.editing.rawtext import RawHead, read_raw, write_raw
-from soth_mitm.policy.editing.wording import Wording, worded
 
 if TYPE_CHECKING:
     from soth_mitm.policy.editing.sheet import Sheet
+    from soth_mitm.policy.editing.wording import Wording
 
 
 def raw_of(sheet: Sheet, *, most: int) -> tuple[str, Wording | None]:
@@ -16,7 +16,7 @@ def raw_of(sheet: Sheet, *, most: int) -> tuple[str, Wording | None]:
     parts = sheet.parts
     first = (parts.method, parts.target) if sheet.is_request else (parts.status, parts.reason)
     fits = sheet.has_body and len(parts.data) <= most
-    text = worded(parts.data, sheet.content_type) if fits else None
+    text = sheet.text if fits else None
     head = RawHead(first, parts.fields)
     raw = write_raw(
         head, sheet.version, response=sheet.is_response, body=text.text if text is not None else None

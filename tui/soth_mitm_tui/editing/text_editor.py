@@ -127,11 +127,10 @@ class TextEditor(LineScroll):
     def _text_strip(self, number: int, room: int) -> Strip:
         text = self.buffer.lines[number]
         base = self.base_style
-        first = char_at(text, self._side)
+        first = 0
         if len(text) > WHOLE:
+            first = self._side
             text = text[first : first + room + 1]
-        else:
-            text, first = text[:], 0
         shown = visible(text)
         spans = [*self.tint(shown), (" ", "text")]
         strip = self.strip_of(spans, cells_before(shown, len(shown)) + 1, base)
@@ -192,7 +191,7 @@ class TextEditor(LineScroll):
         line, column = self.buffer.cursor
         self.bring(line)
         text = self.buffer.lines[line]
-        at, room = cells_before(visible(text[:column]), column), max(1, self.size.width - self.number_width)
+        at, room = self._cells_before(text, column), max(1, self.size.width - self.number_width)
         if at < self._side + min(_MARGIN, self._side):
             self._side = max(0, at - _MARGIN)
         elif at >= self._side + room - 1:
@@ -201,8 +200,13 @@ class TextEditor(LineScroll):
 
     def _under(self, event: events.MouseEvent) -> Spot:
         line = max(0, min(event.y + self.top, len(self.buffer.lines) - 1))
-        shown = visible(self.buffer.lines[line])
-        return Spot(line, char_at(shown, event.x - self.number_width + self._side))
+        text, cells = self.buffer.lines[line], max(0, event.x - self.number_width + self._side)
+        return Spot(line, cells if len(text) > WHOLE else char_at(visible(text), cells))
+
+    @staticmethod
+    def _cells_before(text: str, column: int) -> int:
+        """Return the cells before a character; in a long line each character counts as one."""
+        return column if len(text) > WHOLE else cells_before(visible(text[:column]), column)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Put the cursor under the pointer, or select up to it."""
