@@ -32,6 +32,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message_inflate_bytes: int = 8 * 1024 * 1024
     message_backlog_bytes: int = 16 * 1024 * 1024
     recorder_queue_bytes: int = 64 * 1024 * 1024
+    write_filter_bytes: int = 64 * 1024 * 1024
     cursor_queue_events: int = 8192
     spill_bytes: int = 4096 * 1024 * 1024
     memory_spill_bytes: int = 256 * 1024 * 1024

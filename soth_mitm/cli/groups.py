@@ -110,6 +110,20 @@ def recording(parser: argparse.ArgumentParser) -> None:
     exclusive = group.add_mutually_exclusive_group()
     exclusive.add_argument("--append", action="store_true", help="go on writing an existing FILE")
     exclusive.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
+    group.add_argument("--write-filter", metavar="EXPR", help="record only flows that match")
+    group.add_argument(
+        "--rotate",
+        action="append",
+        metavar="AMOUNT",
+        help="go on in a new file after 100MB, 10min or 5000 flows; FILE is a directory (repeatable)",
+    )
+    group.add_argument(
+        "--keep",
+        action="append",
+        metavar="AMOUNT",
+        help="remove the oldest files beyond 10GB, 7d or 20 files (repeatable)",
+    )
+    group.add_argument("--compress", action="store_true", help="compress what is recorded (Zstandard)")
     group.add_argument(
         "--strict-capture",
         action="store_true",

@@ -52,7 +52,14 @@ PROXYING = {
     "spill": "--no-spill",
 }
 TRUSTING = {"store": "--store", "dry_run": "--dry-run"}
-WRITING = {"append": "--append", "overwrite": "--overwrite"}
+WRITING = {
+    "append": "--append",
+    "overwrite": "--overwrite",
+    "write_filter": "--write-filter",
+    "rotate": "--rotate",
+    "keep": "--keep",
+    "compress": "--compress",
+}
 EPILOG = """\
 commands:
 """ + "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
@@ -122,9 +129,7 @@ def _refuse_idle(parsed: argparse.Namespace) -> None:
     if "action" in parsed and parsed.action not in ("install", "uninstall"):
         _refuse(given, TRUSTING, "is about trust stores, for install and uninstall: leave it out")
     if "write" in parsed and "write" not in given:
-        _refuse(
-            given, {"append": "--append", "overwrite": "--overwrite"}, "says what to do with the file of -w"
-        )
+        _refuse(given, WRITING, "says what to do with the file of -w")
 
 
 def _refuse(given: set[str], options: dict[str, str], why: str) -> None:

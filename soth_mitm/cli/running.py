@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING
 from soth_mitm.cli import reach, settings
 from soth_mitm.cli.main import EXIT_INTERRUPTED
 from soth_mitm.cli.output import Log, say
+from soth_mitm.cli.recording import recorder_of
 from soth_mitm.config import state_directory
 from soth_mitm.core import Proxy
 from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import Notice
 from soth_mitm.net.tasks import start
 from soth_mitm.record.bus import Bus
-from soth_mitm.record.recorder import Recorder
-from soth_mitm.record.target import FileTarget, StreamTarget
 
 if TYPE_CHECKING:
     import argparse
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.config import Config
     from soth_mitm.net.dial import Override
+    from soth_mitm.record.recorder import Recorder
 
 
 class Running:
@@ -74,23 +73,8 @@ class Prepared:
             self.bus.attach(Log(quiet=getattr(arguments, "quiet", False)))
 
     def _recorder(self) -> Recorder | None:
-        name = self._arguments.write
-        if name is None:
-            return None
-        target: FileTarget | StreamTarget
-        if name == "-":
-            target = StreamTarget(sys.stdout.buffer)
-        else:
-            target = FileTarget(
-                Path(name), append=self._arguments.append, overwrite=self._arguments.overwrite
-            )
-        return Recorder(
-            self.bus,
-            target,
-            run_id=self.run_id,
-            limits=self.config.limits,
-            strict=self.config.strict_capture,
-        )
+        arguments = self._arguments
+        return None if arguments.write is None else recorder_of(arguments, self.config, self.bus, self.run_id)
 
     @contextlib.asynccontextmanager
     async def run(
@@ -127,8 +111,14 @@ class Prepared:
     def _forget_recording(self) -> None:
         """Remove the file of a recording that never began, so that the next start may make it."""
         arguments = self._arguments
-        if arguments.write not in (None, "-") and not (arguments.append or arguments.overwrite):
-            Path(arguments.write).unlink(missing_ok=True)
+        if arguments.write in (None, "-") or arguments.append or arguments.overwrite:
+            return
+        path = Path(arguments.write)
+        if path.is_dir():
+            for file in path.glob("*.soth"):
+                file.unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 Around = Callable[[Running], contextlib.AbstractAsyncContextManager[None]]

@@ -50,6 +50,7 @@ LIMITS: tuple[Limit, ...] = (
         "messages_behind",
     ),
     Limit("recorder_queue_bytes", 64 * MIB, "bytes", "record a capture gap", "recorder_full"),
+    Limit("write_filter_bytes", 64 * MIB, "bytes", "leave out the largest flow", "write_filter_full"),
     Limit("cursor_queue_events", 8192, "events", "record a gap for this subscriber", "cursor_full"),
     Limit("spill_bytes", 4096 * MIB, "bytes", "drop the oldest segment", "spill_full"),
     Limit("memory_spill_bytes", 256 * MIB, "bytes", "drop the oldest segment", "spill_full"),

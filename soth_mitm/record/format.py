@@ -36,7 +36,9 @@ FRAME_BYTES = 8 * 1024 * 1024
 """Most bytes of one frame, so also of the payload of a block that holds a single long one."""
 
 CODEC_STORED = 0
-"""The payload is stored as it is; the only codec of version 1."""
+"""The payload is stored as it is."""
+CODEC_ZSTD = 1
+"""The payload is one frame of Zstandard."""
 
 BLOCK_FOOTER = 1
 """Block flag: the payload is the footer of the segment, not frames."""
@@ -165,6 +167,46 @@ def finish_block(buffer: bytearray, *, flags: int, frames: int, first_seq: int, 
     pack_block_header(buffer, BlockHeader(CODEC_STORED, flags, size, size, frames, first_seq, last_seq, crc))
 
 
+def compressed_block(buffer: bytearray, *, flags: int, frames: int, first_seq: int, last_seq: int) -> bytes:
+    """Return the block of `buffer`, whose head is kept free, compressed where that makes it smaller."""
+    import zstandard
+
+    with memoryview(buffer) as view:
+        packed = zstandard.ZstdCompressor(level=1).compress(view[BLOCK_HEADER_SIZE:])
+    plain = len(buffer) - BLOCK_HEADER_SIZE
+    if len(packed) >= plain:
+        finish_block(buffer, flags=flags, frames=frames, first_seq=first_seq, last_seq=last_seq)
+        return bytes(buffer)
+    block = bytearray(BLOCK_HEADER_SIZE) + packed
+    crc = zlib.crc32(packed)
+    header = BlockHeader(CODEC_ZSTD, flags, len(packed), plain, frames, first_seq, last_seq, crc)
+    pack_block_header(block, header)
+    return bytes(block)
+
+
+def plain_payload(header: BlockHeader, stored: bytes) -> bytes:
+    """Return a payload with its codec undone, never more than its header promises.
+
+    Raises:
+        LayoutError: the codec is not known, or the bytes are not of it.
+    """
+    if header.codec == CODEC_STORED:
+        return stored
+    if header.codec != CODEC_ZSTD:
+        raise LayoutError("block_codec")
+    import zstandard
+
+    try:
+        plain = zstandard.ZstdDecompressor(max_window_size=2 * FRAME_BYTES).decompress(
+            stored, max_output_size=header.plain
+        )
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise LayoutError("block_payload") from error
+    if len(plain) != header.plain:
+        raise LayoutError("block_payload")
+    return plain
+
+
 def decode_block_header(data: bytes | bytearray, offset: int = 0) -> BlockHeader | None:
     """Read a block header at `offset`; None when `data` ends before it does.
 
@@ -196,6 +238,4 @@ def block_payload(block: bytes | bytearray) -> bytes:
     payload = bytes(memoryview(block)[BLOCK_HEADER_SIZE : BLOCK_HEADER_SIZE + header.stored])
     if zlib.crc32(payload) != header.crc:
         raise LayoutError("block_crc")
-    if header.codec != CODEC_STORED:
-        raise LayoutError("block_codec")
-    return payload
+    return plain_payload(header, payload)

@@ -69,6 +69,11 @@ class Layout:
         return self._offset + sum(self._sizes.values())
 
     @property
+    def ended(self) -> list[int]:
+        """Segments that have ended and are still there, the oldest first."""
+        return sorted(self._sizes)
+
+    @property
     def full(self) -> bool:
         """Whether the segment has no sure room for another block and its footer."""
         entries = len(self._entries)

@@ -20,7 +20,6 @@ from soth_mitm.record.format import (
     BLOCK_CHECKPOINT,
     BLOCK_FOOTER,
     BLOCK_HEADER_SIZE,
-    CODEC_STORED,
     FRAME_BYTES,
     VERSION,
     BlockHeader,
@@ -28,6 +27,7 @@ from soth_mitm.record.format import (
     NewerVersion,
     SegmentInfo,
     block_payload,
+    plain_payload,
 )
 from soth_mitm.record.frames import FRAME_CHECKPOINT, Frame, decode_frame, frames_in
 from soth_mitm.record.scan import Damage, Found, SegmentFound
@@ -208,8 +208,14 @@ class DumpReader:
             self._seen.run(found.info.run_id)
             return None
         offset, header, payload = found
-        if header.codec != CODEC_STORED:
-            report.unknown_blocks += 1
+        try:
+            payload = plain_payload(header, payload)
+        except LayoutError as error:
+            if error.code == "block_codec":
+                report.unknown_blocks += 1
+            else:
+                report.damaged_blocks += 1
+                report.skipped_bytes += header.stored
             return None
         if header.flags & BLOCK_FOOTER:
             self._closed_well = _is_footer(payload)

@@ -17,7 +17,7 @@ import msgspec
 
 from soth_mitm._version import __version__
 from soth_mitm.errors import DumpError
-from soth_mitm.model.events import Event, LimitReached
+from soth_mitm.model.events import Event, LimitReached, Notice
 from soth_mitm.record.checkpoint import OpenState
 from soth_mitm.record.format import (
     BLOCK_BYTES,
@@ -27,17 +27,20 @@ from soth_mitm.record.format import (
     SEGMENT_BYTES,
     LayoutError,
     block_payload,
+    compressed_block,
 )
 from soth_mitm.record.frames import FRAME_CHECKPOINT, append_frame, with_safe_text
 from soth_mitm.record.layout import BlockInfo, Layout
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.pressure import Pressure
+from soth_mitm.record.rotation import Amounts, Wheel
 from soth_mitm.record.writing import Job, WriteQueue
 
 if TYPE_CHECKING:
     from soth_mitm.config import Limits
     from soth_mitm.record.bus import Bus
-    from soth_mitm.record.target import Target
+    from soth_mitm.record.target import Bytes, Target
+    from soth_mitm.record.writefilter import WriteFilter
 
 FLUSH_SECONDS = 0.1
 RETRY_SECONDS = 1.0
@@ -73,6 +76,10 @@ class Recorder:
         segment_bytes: int = SEGMENT_BYTES,
         keep_bytes: int = 0,
         keep_name: str = "spill_bytes",
+        rotation: Amounts | None = None,
+        keep: Amounts | None = None,
+        compress: bool = False,
+        chosen: WriteFilter | None = None,
         on_block: OnBlock | None = None,
         on_drop: OnDrop | None = None,
     ) -> None:
@@ -88,6 +95,9 @@ class Recorder:
         self._target = target
         self._loop = asyncio.get_running_loop()
         self._keep = (keep_bytes, keep_name)
+        self._wheel = Wheel(rotation or Amounts(), keep or Amounts(), bus.clock)
+        self._compress = compress
+        self._chosen = chosen
         self._on_block = on_block
         self._on_drop = on_drop
         self._open_state = OpenState()
@@ -114,7 +124,9 @@ class Recorder:
         self._closing = False
         self._begin_segment()
         self._queue.start()
-        self._detach = bus.attach(self._record)
+        if chosen is not None:
+            chosen.sink = self._record
+        self._detach = bus.attach(self._record if chosen is None else chosen)
 
     # --- the sink -------------------------------------------------------------------------------
 
@@ -175,7 +187,8 @@ class Recorder:
         events = self.pending
         self._put_block(self._buffer, events)
         self._open_state.note(events)
-        if self._layout.full:
+        self._wheel.count(events)
+        if self._layout.full or self._wheel.due:
             self._queue.put(Job(self._layout.segment, self._layout.end_segment()))
             self._drop_old()
             self._begin_segment()
@@ -187,15 +200,18 @@ class Recorder:
         self.pressure.rise()
 
     def _put_block(self, buffer: bytearray, events: list[Event], flags: int = 0) -> None:
-        info = self._layout.place(
-            len(buffer), frames=len(events), first_seq=events[0].seq, last_seq=events[-1].seq, flags=flags
-        )
-        self._queue.put(Job(info.segment, buffer, info))
+        first, last, frames = events[0].seq, events[-1].seq, len(events)
+        data: Bytes = buffer
+        if self._compress:
+            data = compressed_block(buffer, flags=flags, frames=frames, first_seq=first, last_seq=last)
+        info = self._layout.place(len(data), frames=frames, first_seq=first, last_seq=last, flags=flags)
+        self._queue.put(Job(info.segment, data, info))
         if self._on_block is not None:
             self._on_block(info, events)
 
     def _begin_segment(self) -> None:
         clock = self._bus.clock
+        self._wheel.begin(self._layout.segment + 1)
         header = self._layout.begin_segment(wall_ns=clock.wall_ns(), mono_ns=clock.monotonic_ns())
         self._queue.put(Job(self._layout.segment, header, begins=True))
         buffer, events = bytearray(_ROOM), list[Event]()
@@ -223,6 +239,12 @@ class Recorder:
             self._bus.counters.hit(name)
             # This runs inside a delivery of the bus; what it publishes comes after that.
             self._loop.call_soon(self._bus.publish, LimitReached(name, most, "drop the oldest segment"))
+
+        while self._wheel.too_much(self._layout.ended, self._layout.size):
+            segment = self._layout.drop_oldest()
+            self._queue.put(Job(segment, drops=True))
+            text = f"the oldest file of the recording was removed, as --keep says (number {segment})"
+            self._loop.call_soon(self._bus.publish, Notice("info", text))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -280,6 +302,8 @@ class Recorder:
                 timer.cancel()
         self._retry = None
         self.pressure.stop()
+        if self._chosen is not None:
+            self._chosen.finish()
         self._record_last_gap()
         self._close_block()
         if not self.failed:
@@ -340,7 +364,7 @@ class Recorder:
             return bytes(buffer)[BLOCK_HEADER_SIZE:]
         waiting = self._queue.waiting.get(number)
         if waiting is not None:
-            return bytes(waiting)[BLOCK_HEADER_SIZE:]
+            return block_payload(waiting) if self._compress else bytes(waiting)[BLOCK_HEADER_SIZE:]
         place = self._layout.where(number)
         if place is None:
             raise DumpError(f"block {number} of {self._target.name} is not kept any more")

@@ -184,15 +184,41 @@ class DirectoryTarget:
 
     can_retry = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, before: int = 0) -> None:
+        """`before` is the number of the last file that is there already."""
         self.path = path
         self.name = str(path)
+        self._before = before
         self._fd = -1
         self._segment = 0
 
+    @classmethod
+    def given(cls, path: Path, *, append: bool, overwrite: bool) -> DirectoryTarget:
+        """Take a directory of a person's, made where there is none.
+
+        Raises:
+            DumpError: recordings are in it already and are neither to be gone on with nor to be replaced,
+                or it cannot be made.
+        """
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files = sorted(path.glob("*.soth"))
+            if overwrite:
+                for file in files:
+                    file.unlink()
+                files = []
+        except OSError as error:
+            raise DumpError(f"cannot write into {path}: {error.strerror or error}") from error
+        if files and not append:
+            raise DumpError(
+                f"{path} has {len(files):,} recordings in it; give --append, --overwrite, or another name"
+            )
+        numbers = [int(file.stem) for file in files if file.stem.isdigit()]
+        return cls(path, before=max(numbers, default=0))
+
     def file_of(self, segment: int) -> Path:
         """Return the path of a segment's file."""
-        return self.path / f"{segment:06d}.soth"
+        return self.path / f"{segment + self._before:06d}.soth"
 
     def begin(self, segment: int) -> None:
         """See `Target`."""
