@@ -107,7 +107,7 @@ async def serve(
     if output.dropped:
         lost = "1 batch of lines is" if output.dropped == 1 else f"{output.dropped} lines or batches are"
         say(f"standard output was not read fast enough: {lost} lost")
-    if not arguments.quiet:
+    if not (arguments.quiet or output.left):
         say(tally.text())
     return tally.code(running.code)
 

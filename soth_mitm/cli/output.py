@@ -39,6 +39,8 @@ class Output:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        self.left = False
+        """Whoever read has gone."""
         self.dropped = 0
         """Lines that nobody read in time."""
 
@@ -85,7 +87,7 @@ class Output:
     def _written(self, failed: bool) -> None:
         self._idle.set()
         if failed:
-            self._closed = True
+            self._closed = self.left = True
             self._waiting.clear()
             self._on_closed()
         self._start()

@@ -52,7 +52,7 @@ def test_a_signal_ends_it_with_every_flow_told(number: int, plain: Site, tmp_pat
         ended = program.end(number)
     assert ended.code == 0
     assert LINE.findall(ended.out) == [url, url]
-    assert ended.err.count("\n") == 1
+    assert ended.err.count("\n") == 2
 
 
 def test_a_second_signal_cuts_what_is_open_and_writes_it_all(plain: Site, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_second_signal_cuts_what_is_open_and_writes_it_all(plain: Site, tmp_pa
         program.send(signal.SIGINT)
         ended = program.ended()
     assert ended.code == 130
-    assert ended.err.count("\n") == 1, ended.err
+    assert ended.err.count("\n") == 2, ended.err
     back = soth_mitm("--dump", "-r", recording, home=tmp_path)
     assert (back.code, back.err) == (0, "")
     assert LINE.findall(back.out)[-1] == url
@@ -104,4 +104,6 @@ def test_a_reader_that_stalls_cannot_keep_the_program(plain: Site, tmp_path: Pat
     _, complaints = program.communicate(timeout=DEADLINE)
     os.close(reading)
     assert program.returncode == 0
-    assert complaints == b"soth-mitm: standard output was not read fast enough: 1 batch of lines is lost\n"
+    lost, summary = complaints.splitlines()
+    assert lost == b"soth-mitm: standard output was not read fast enough: 1 batch of lines is lost"
+    assert summary == b"soth-mitm: 1 flow, 17 received"

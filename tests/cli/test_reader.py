@@ -77,7 +77,9 @@ def test_a_reader_that_stalls_never_blocks_the_proxy(origin: Origin, home: Path)
         assert process.memory_info().rss - before < MOST_GROWTH
         program.process.send_signal(signal.SIGTERM)
         said = program.end()
-    assert re.fullmatch(r"soth-mitm: .*standard output was not read fast enough.*\n", said)
+    assert re.fullmatch(
+        r"soth-mitm: .*standard output was not read fast enough.*\nsoth-mitm: \d+ flows.*\n", said
+    )
     # What was recorded is whole, whoever read what was printed.
     result = soth_mitm("--dump", "-r", path, home=home)
     assert (result.out.count("\n"), result.err) == (FLOWS + 1, "")
