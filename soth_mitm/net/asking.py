@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from soth_mitm.decode.undoing import CodingError
 from soth_mitm.hooks.decisions import Abort, Block, Continue, Decision, Modify, Replace, Respond
 from soth_mitm.hooks.messages import BodyTooLarge
-from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, OriginalChunk
+from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, Noted, OriginalChunk
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, replies
 from soth_mitm.net.chain import Turn
@@ -204,11 +205,20 @@ class Asking(ABC):
         body = await (self._whole_request(hold) if request else hold.collect())
         shaped = self._taps[direction].shaped
         if shaped is not None and shaped.rewrites:
-            body = await shaped.whole(body, self._shared.config.limits.hook_body_bytes)
-            change = Modify(body=body)
-            _ = self._change_request(change) if request else self._change_response(change)
-            self._bodies[direction] = body
+            return await self._rewritten(direction, shaped, body)
         return body
+
+    async def _rewritten(self, direction: Direction, shaped: ShapedBody, body: bytes) -> bytes:
+        """Return a held body as the rules before have it; where they cannot, it stays as it came."""
+        try:
+            made = await shaped.whole(body, self._shared.config.limits.hook_body_bytes)
+        except CodingError as error:
+            self._asked.flow.emit(Noted("rule_undecided", f"the body is not rewritten: {error.detail}"))
+            return body
+        change = Modify(body=made)
+        _ = self._change_request(change) if direction is Direction.REQUEST else self._change_response(change)
+        self._bodies[direction] = made
+        return made
 
     def _shape(self, direction: Direction, shape: Shape) -> None:
         tap = self._taps[direction]

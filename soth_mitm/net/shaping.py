@@ -102,8 +102,9 @@ class Rewriting:
 
     def finish(self) -> bytes:
         """Return the rest, and tell how much was changed."""
-        if self._state is None:
-            self._state = self.start()
+        if self._state is None:  # there was no body, and no coding makes one of nothing
+            self.told(0)
+            return b""
         editor, _, redo = self._state
         rest = editor.finish()
         if redo is not None:

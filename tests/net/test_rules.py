@@ -9,8 +9,11 @@ import msgspec
 
 from soth_mitm.model.events import FlowBound, FlowClosed, MessageChanged, Noted, OriginalChunk, RuleApplied
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.policy.breakpoints import Stage
+from soth_mitm.policy.editing import RequestDraft
 from soth_mitm.policy.rules import Rule
 from soth_mitm.policy.rules import actions as a
+from tests.helpers.debugging import at, debugging, stopped
 from tests.helpers.net import OK, Lab
 from tests.helpers.wire import unchunked
 
@@ -302,3 +305,51 @@ async def test_a_reload_brings_the_rules_of_the_file(lab: Lab) -> None:
     assert proxy.reload(msgspec.structs.replace(proxy.config, message_rules=())) == ("message_rules",)
     await link.pass_request(link.get())
     await link.pass_response(OK)
+
+
+async def test_a_response_to_head_stays_without_a_body(lab: Lab, route: str) -> None:
+    await ruled(lab, a.ReplaceBody(pattern="a", replacement="b"))
+    link = await lab.link(route)
+    server = await link.pass_request(b"HEAD / HTTP/1.1\r\n" + HOST_LINE + b"\r\n")
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.send(head)
+    await link.client.same(head)
+    await link.pass_request(link.get())
+    await link.pass_response(b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n")
+    await link.pass_request(link.get())
+    await link.pass_response(b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: gzip\r\n\r\n")
+    assert not lab.all(RuleApplied)
+
+
+async def test_a_breakpoint_sees_a_body_as_the_rules_before_have_it(lab: Lab, route: str) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    await debugger.set_rules([Rule(action=a.ReplaceBody(pattern="old", replacement="newer", on="request"))])
+    link = await lab.link(route)
+    link.ask(b"POST / HTTP/1.1\r\n" + HOST_LINE + b"Content-Length: 3\r\n\r\nold")
+    paused = await stopped(debugger)
+    assert isinstance(paused.original, RequestDraft)
+    assert paused.original.body == b"newer"
+    await debugger.resume(paused.number)
+    await (await link.server()).same(b"POST / HTTP/1.1\r\n" + HOST_LINE + b"Content-Length: 5\r\n\r\nnewer")
+
+
+async def test_a_damaged_body_is_not_replaced_in_where_it_is_held(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST_BODY))
+    await debugger.set_rules([Rule(action=a.ReplaceBody(pattern="old", on="request"))])
+    link = await lab.link("plain")
+    request = b"POST / HTTP/1.1\r\n" + HOST_LINE + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nold"
+    link.ask(request)
+    paused = await stopped(debugger)
+    await debugger.resume(paused.number)
+    await (await link.server()).same(request)
+    assert [note.code for note in lab.all(Noted)] == ["rule_undecided"]
+
+
+async def test_a_part_of_a_coded_body_is_left_alone(lab: Lab, route: str) -> None:
+    await ruled(lab, a.ReplaceBody(pattern="old"))
+    link = await lab.link(route)
+    await link.pass_request(link.get())
+    await link.pass_response(
+        b"HTTP/1.1 206 Partial Content\r\nContent-Encoding: gzip\r\nContent-Range: bytes 5-7/9\r\n"
+        b"Content-Length: 3\r\n\r\nold"
+    )

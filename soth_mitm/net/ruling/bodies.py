@@ -34,9 +34,11 @@ async def replace(
     def editor() -> Replacing:
         return Replacing(action.pattern.encode(), action.replacement.encode(), literal=action.literal)
 
-    coding = b", ".join(
-        value for name, value in turn.draft(None).fields if name.lower() == b"content-encoding"
-    )
+    fields = turn.draft(None).fields
+    coding = b", ".join(value for name, value in fields if name.lower() == b"content-encoding")
+    if coding and any(name.lower() == b"content-range" for name, _ in fields):
+        turn.flow.emit(Noted("rule_undecided", f"{by} cannot change a part of a coded body"))
+        return None
     try:
         rewriting = Rewriting(editor, coding, by=by, original=turn.original, told=told)
         if turn.resizable:
