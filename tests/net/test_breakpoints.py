@@ -289,7 +289,7 @@ async def test_breakpoints_of_settings_that_are_read_again_hold_at_once(lab: Lab
     link.ask(link.get(b"/theirs"))
     assert (await stopped(debugger)).breakpoint == "theirs"
     await debugger.resume_all()
-    await link.server()
+    await (await link.server()).head()
     await link.pass_response(OK)
     wrong = msgspec.structs.replace(setting, expression="(")
     with pytest.raises(ConfigError, match="breakpoint 'theirs'"):
