@@ -289,7 +289,9 @@ async def test_an_editor_that_fails_is_said_and_what_it_wrote_is_kept(
 
 
 @scene
-async def a_pause_that_ends_under_the_editor_is_said_and_the_text_can_be_copied(staged: Stage) -> None:
+async def a_pause_that_ends_under_the_editor_is_said_and_nothing_typed_is_lost(
+    staged: Stage,
+) -> None:
     staged.control.debugger.pause(1)
     await staged.keys("g", "e")
     screen = staged.screen
@@ -297,13 +299,16 @@ async def a_pause_that_ends_under_the_editor_is_said_and_the_text_can_be_copied(
     await staged.keys("down", "down", "end", "0")
     staged.control.debugger.paused = ()
     await staged.until(lambda: "It is not paused any more" in staged.shown())
-    await staged.keys("ctrl+s")
-    assert staged.screen is screen
-    assert "30" in staged.shown()
+    assert "^s send as a replay of #1 · f12 copies" in staged.shown()
     await staged.keys("f12")
     await staged.until(lambda: "Message," in toasts(staged))
-    await staged.keys("escape")
+    await staged.keys("f9")
+    assert staged.screen is screen, "there is nothing to drop"
+    await staged.keys("ctrl+s")
     await staged.until(lambda: staged.screen is staged.main)
+    sent = staged.control.replays[-1].resend
+    assert sent.of == 1
+    assert sent.draft.body == b'{"sku": "A-7", "qty": 30}'
 
 
 @scene

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.errors import SothError
 from soth_mitm.policy.editing import MessageDraft, RequestDraft, ResponseDraft
+from soth_mitm.record.resending import Resend
 from soth_mitm_tui.columns import host
 from soth_mitm_tui.debugging import named
 from soth_mitm_tui.desks.desk import Desk
@@ -53,7 +54,12 @@ class Paused(Destination):
         """Say whether it is paused still."""
         if self.is_paused:
             return Standing(("waits, no deadline", "muted"))
-        return Standing(("not paused any more", "warn"), OVER)
+        return Standing(("not paused any more", "warn"), OVER, self._instead)
+
+    @property
+    def _instead(self) -> str:
+        whole = isinstance(self.paused.original, RequestDraft) and self.paused.original.body is not None
+        return f"send as a replay of #{self.paused.flow}" if whole else ""
 
     async def opened(self) -> None:
         """Suspend the deadline."""
@@ -65,8 +71,11 @@ class Paused(Destination):
         self._desk.app.debugging.refresh()
 
     async def send(self, draft: Draft) -> None:
-        """Send it on with its edits."""
+        """Send it on with its edits; as a replay, once it is not paused any more."""
         number = self.paused.number
+        if not self.is_paused and isinstance(draft, RequestDraft):
+            await self._desk.app.composing.send(Resend(draft, of=self.paused.flow))
+            return
         if not (await self._debugger.edit(number, draft) and await self._debugger.resume(number)):
             raise SothError(OVER)
 
@@ -94,6 +103,10 @@ class Answer(Paused):
     def __init__(self, desk: Editing, paused: PausedMessage) -> None:
         super().__init__(desk, paused)
         self.title = f"Answer to {desk.words_for(paused)}"
+
+    @property
+    def _instead(self) -> str:
+        return ""
 
     async def send(self, draft: Draft) -> None:
         """Answer the client."""
@@ -191,7 +204,8 @@ class Editing(Desk):
         self._sheets.pop(key, None)
         if result.how == "kept" and result.sheet.changed and (result.draft is None or key[1] == "answer"):
             self._sheets[key] = result.sheet
-            if result.sheet.faults():
+            there = any(each.number == key[0] for each in self.app.debugging.paused)
+            if result.sheet.faults() and there:
                 self.app.notify("Kept as typed: it cannot be sent yet, e goes on", markup=False, timeout=5)
         if key[1] == "answer" and result.how in ("sent", "dropped"):
             screen = self.app.screen

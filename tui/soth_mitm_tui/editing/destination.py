@@ -16,6 +16,8 @@ class Standing(NamedTuple):
     """A few words for the title, with their tone."""
     over: str = ""
     """Why it cannot go there any more, as a sentence; empty while it can."""
+    instead: str = ""
+    """What sending does all the same, once it is over, such as `send again`; empty where it does nothing."""
 
 
 class Destination:

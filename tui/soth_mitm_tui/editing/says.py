@@ -29,6 +29,8 @@ class Says(Toned):
         """What went wrong when it was to be sent; display text."""
         self.over = ""
         """Why it cannot go where it was to go."""
+        self.instead = ""
+        """What sending does all the same."""
         self._lines: tuple[tuple[Span, ...], ...] = ()
 
     def show_state(self, sheet: Sheet, faults: Sequence[Fault], verdict: Span | None) -> None:
@@ -50,7 +52,8 @@ class Says(Toned):
 
     def _second(self, sheet: Sheet) -> tuple[Span, ...]:
         if self.over:
-            return (("  ", "text"), ("f12", "accent"), (" copies what is here as text", "muted"))
+            send = (("^s", "accent"), (f" {self.instead} · ", "muted")) if self.instead else ()
+            return (("  ", "text"), *send, ("f12", "accent"), (" copies what is here as text", "muted"))
         return (("  ", "text"), (follows(sheet), "muted"))
 
     def draw_line(self, y: int) -> Strip:

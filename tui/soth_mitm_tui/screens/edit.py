@@ -161,7 +161,7 @@ class EditScreen(ModalScreen[EditResult]):
     def _look(self) -> None:
         standing = self.destination.standing()
         self._title.set(((printable(self.destination.title, 200), "heading"),), (standing.words,))
-        self._says.over = standing.over
+        self._says.over, self._says.instead = standing.over, standing.instead
         self._say_all()
 
     def _say_all(self) -> None:
@@ -180,7 +180,8 @@ class EditScreen(ModalScreen[EditResult]):
         pane = self.app.focused_pane
         own = registry.shown(pane) if pane != self.PANE else ()
         actions = [*own, *registry.shown(self.PANE)]
-        labels = {"edit.send": self.destination.send_label, "edit.keep": self.destination.keep_label}
+        send = self._says.instead or self.destination.send_label
+        labels = {"edit.send": send, "edit.keep": self.destination.keep_label}
         shown = [
             each._replace(label=labels.get(each.id, each.label))
             for each in actions
@@ -201,8 +202,9 @@ class EditScreen(ModalScreen[EditResult]):
         verb = action_id.partition(".")[2]
         if verb in ("answer", "drop") and verb not in self.destination.verbs:
             return "This is no message that is paused"
-        if verb in ("answer", "drop", "send") and self._says.over:
-            return self._says.over
+        says = self._says
+        if says.over and (verb in ("answer", "drop") or (verb == "send" and not says.instead)):
+            return says.over
         if verb == "as-typed" and self.sheet.is_message:
             return "A message within a stream has no header fields"
         if verb == "undo" and not self.sheet.edited:
