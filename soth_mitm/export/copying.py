@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from soth_mitm.export import curl, facts, markdown, python, raw, redact
+from soth_mitm.export import clients, curl, facts, markdown, python, raw, redact
 from soth_mitm.export.facts import CopyError
 from soth_mitm.text import printable, printable_text
 
@@ -48,6 +48,10 @@ COPY_KINDS: tuple[CopyKind, ...] = (
     CopyKind("request_raw", "Raw request", "r", "Head and body as they came", request_body=True),
     CopyKind("response_raw", "Raw response", "R", "Head and body as they came", response_body=True),
     CopyKind("python", "Python (httpx)", "p", "A program that sends the request again", request_body=True),
+    CopyKind("requests", "Python (requests)", "q", "The same with requests", request_body=True),
+    CopyKind("httpie", "HTTPie command", "i", "Sends the request again", request_body=True),
+    CopyKind("wget", "wget command", "w", "Sends the request again", request_body=True),
+    CopyKind("fetch", "JavaScript (fetch)", "f", "For Node, and mostly for a browser", request_body=True),
     CopyKind(
         "markdown", "Markdown summary", "m", "Both messages for an issue or a chat",
         request_body=True, response_body=True,
@@ -149,6 +153,10 @@ _MAKERS: dict[str, tuple[Callable[[_Given], str], str]] = {
         "raw response",
     ),
     "python": (lambda given: python.snippet(given.flow, given.request_body), "Python program"),
+    "requests": (lambda given: clients.requests(given.flow, given.request_body), "Python program"),
+    "httpie": (lambda given: clients.httpie(given.flow, given.request_body), "HTTPie command"),
+    "wget": (lambda given: clients.wget(given.flow, given.request_body), "wget command"),
+    "fetch": (lambda given: clients.fetch(given.flow, given.request_body), "JavaScript"),
     "markdown": (
         lambda given: markdown.summary(given.flow, given.request_body, given.response_body),
         "Markdown summary",
@@ -156,7 +164,9 @@ _MAKERS: dict[str, tuple[Callable[[_Given], str], str]] = {
     "json_value": (_value, "JSON value"),
 }
 
-_WITH_REQUEST = frozenset({"curl", "request_headers", "request_raw", "python", "markdown"})
+_WITH_REQUEST = frozenset({
+    "curl", "request_headers", "request_raw", "python", "requests", "httpie", "wget", "fetch", "markdown",
+})  # fmt: skip
 _WITH_RESPONSE = frozenset({"response_headers", "response_raw", "markdown"})
 _CREDENTIALS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
 

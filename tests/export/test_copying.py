@@ -24,6 +24,9 @@ JSON = b'{"a":\t"\xc3\xbc"}\r\n'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-b: 2\r\nx-B: 1\r\n\r\n"
 
 
+CLIENTS = ("requests", "httpie", "wget", "fetch")
+
+
 def exchange(**changes: Any) -> FlowView:  # noqa: ANN401 - as many types as there are settings
     head = request((b"X-Thing", b"1"), method=b"POST", target=b"/v1?q=%20a")
     given_: dict[str, Any] = {"answer": ANSWER, "answer_body": JSON, "answer_type": b"application/json"}
@@ -45,7 +48,7 @@ def tunnel() -> FlowView:
 
 def test_keys_and_ids_of_the_menu_are_unique_and_explained() -> None:
     assert len({kind.id for kind in COPY_KINDS}) == len({kind.key for kind in COPY_KINDS}) == len(COPY_KINDS)
-    assert "".join(kind.key for kind in COPY_KINDS) == "uchHbBrRpmv"
+    assert "".join(kind.key for kind in COPY_KINDS) == "uchHbBrRpqiwfmv"
     assert all(kind.label and kind.explanation for kind in COPY_KINDS)
 
 
@@ -235,7 +238,7 @@ def test_a_target_that_httpx_would_change_is_handed_over_as_it_was(monkeypatch: 
 def test_the_directions_of_the_menu_are_those_that_the_copies_need() -> None:
     for kind in COPY_KINDS:
         needs_request = kind.request_body
-        if kind.id in ("request_body", "request_raw", "curl", "python"):
+        if kind.id in ("request_body", "request_raw", "curl", "python", *CLIENTS):
             assert needs_request
             with pytest.raises(CopyError, match="0 of 7 bytes"):
                 copied(kind.id, exchange(), request_body=b"")
