@@ -48,7 +48,7 @@ def tunnel() -> FlowView:
 
 def test_keys_and_ids_of_the_menu_are_unique_and_explained() -> None:
     assert len({kind.id for kind in COPY_KINDS}) == len({kind.key for kind in COPY_KINDS}) == len(COPY_KINDS)
-    assert "".join(kind.key for kind in COPY_KINDS) == "uchHbBrRpqiwfmv"
+    assert "".join(kind.key for kind in COPY_KINDS) == "uchHbBrRpPiwfmv"
     assert all(kind.label and kind.explanation for kind in COPY_KINDS)
 
 

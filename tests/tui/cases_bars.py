@@ -63,6 +63,10 @@ _COPIED = {
     "copy.request-raw": "Copied raw request, ",
     "copy.response-raw": "Copied raw response, ",
     "copy.python": "Copied Python program, ",
+    "copy.requests": "Copied Python program, ",
+    "copy.httpie": "Copied HTTPie command, ",
+    "copy.wget": "Copied wget command, ",
+    "copy.fetch": "Copied JavaScript, ",
     "copy.markdown": "Copied Markdown summary, ",
     "copy.json-value": "Copied content-type, 16 bytes",
 }
