@@ -256,6 +256,7 @@ FAILING = (
     ("no-such-editor -w", "$EDITOR names no-such-editor, which is not there", False),
     ("'", "$EDITOR cannot be read", False),
     ("false", "false ended with 1: nothing is taken from it", False),
+    ("sh -c 'kill -INT $$'", "sh was ended by SIGINT", False),
     ("sh -c 'echo {} > \"$0\"; exit 3'", "what was written is kept in", True),
     ('sh -c \'printf "\\377" > "$0"\'', "what was written is kept in", True),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from soth_mitm_tui.actions import PANES, Action, Registry
 from soth_mitm_tui.lines import BLANK, Line, heading, line
@@ -10,6 +10,9 @@ from soth_mitm_tui.lines import BLANK, Line, heading, line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
+AROUND: Final = {"grid": "edit"}
+"""Panes within another one, whose keys work there as well."""
 
 SIGNS: tuple[tuple[str, str, str], ...] = (
     ("✕", "bad", "failed: the row says why, and its overview what to do"),
@@ -27,7 +30,8 @@ def help_lines(pane: str, registry: Registry, *, problems: tuple[str, ...] = ())
         lines.append(heading("Faults in keys.toml", "these entries are left out"))
         lines += [line(("  ▲ ", "warn"), (problem, "text"), indent=4) for problem in problems]
         lines.append(BLANK)
-    for name in (pane, "app") if pane != "app" else ("app",):
+    around = AROUND.get(pane, "")
+    for name in dict.fromkeys(each for each in (pane, around, "app") if each):
         lines += _section(PANES[name], registry.of_pane(name))
     lines.append(heading("Signs in the list"))
     lines += [line((f"  {sign:<14}", tone), (words, "text"), indent=16) for sign, tone, words in SIGNS]

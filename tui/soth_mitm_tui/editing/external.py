@@ -90,9 +90,14 @@ async def edit_outside(app: App[None], data: bytes, *, suffix: str, most: int) -
     """
     command = editor_command()
     path = await asyncio.to_thread(_write, data, suffix)
-    code, failure = await _run(app, [*command, str(path)])
+    try:
+        code, failure = await _run(app, [*command, str(path)])
+    except asyncio.CancelledError:
+        if path.exists() and path.read_bytes() == data:
+            forget(path)
+        raise
     if not failure and code:
-        failure = f"{printable(command[0], 40)} ended with {code}: nothing is taken from it"
+        failure = f"{printable(command[0], 40)} {_ended(code)}: nothing is taken from it"
     try:
         written = await asyncio.to_thread(_read, path, most)
     except (OSError, ValueError) as error:
@@ -104,6 +109,15 @@ async def edit_outside(app: App[None], data: bytes, *, suffix: str, most: int) -
         raise EditorError(f"{failure}; what was written is kept in {path}")
     assert written is not None
     return Outcome(written, path)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
 
 
 def forget(path: Path) -> None:

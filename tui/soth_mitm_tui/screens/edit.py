@@ -176,6 +176,8 @@ class EditScreen(ModalScreen[EditResult]):
         self._show_keys()
 
     def _show_keys(self) -> None:
+        if self.app.screen is not self:
+            return  # the keys are those of what lies over it
         registry = self.app.registry
         pane = self.app.focused_pane
         own = registry.shown(pane) if pane != self.PANE else ()
@@ -350,4 +352,4 @@ class EditScreen(ModalScreen[EditResult]):
 
     def action_help(self) -> None:
         """Show every key."""
-        self.app.push_screen(HelpScreen(self.PANE, self.app.registry))
+        self.app.push_screen(HelpScreen(self.app.focused_pane, self.app.registry))
