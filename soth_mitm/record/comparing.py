@@ -36,6 +36,8 @@ async def sample_of(store: Store, view: FlowView, direction: Direction) -> Sampl
     if direction == Direction.REQUEST:
         start = message.method + b" " + message.path
         fields = Fields.of_head(head) if head else fields
+        if head and any(each.direction == direction for each in view.changes):
+            start = start_line(head).rpartition(b" ")[0]
     elif head:
         start, fields = start_line(head), Fields.of_head(head)
     sample = _sample(message, start, fields, body, message.body_bytes)

@@ -12,13 +12,18 @@ import msgspec
 
 from soth_mitm.errors import ReplayError
 from soth_mitm.model.events import Direction, FlowKind, MessageForm
-from soth_mitm.model.fields import Fields
+from soth_mitm.model.fields import Fields, start_line
 from soth_mitm.policy.editing.draft import RequestDraft
+from soth_mitm.policy.retargeting import parse_site
+from soth_mitm.record.comparing import body_replaced
 
 if TYPE_CHECKING:
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.store import Store
     from soth_mitm.record.view import FlowView, MessageView
+
+PERSON: Final = "person"
+"""Who has changed a message, where that was no rule and no handler."""
 
 REPLAYING: Final = "replay"
 """What stands for the address of the client of a replay."""
@@ -76,8 +81,9 @@ class Resend(msgspec.Struct, frozen=True):
 async def resend_of(store: Store, flow: int) -> Resend:
     """Return the request of a flow as it can be sent again.
 
-    It is what the client sent, before rules or a handler changed it, in origin-form and without what was
-    meant for this proxy. Of a WebSocket, the client's messages come with it.
+    It is what the client sent, before rules or a handler changed it, as they do so again; where a person
+    did, it is what went on. It is in origin-form, and without what was meant for this proxy. Of a
+    WebSocket, the client's messages come with it.
 
     Raises:
         ReplayError: there is no such flow, it has no request, or not all of its body was recorded.
@@ -95,18 +101,22 @@ async def resend_of(store: Store, flow: int) -> Resend:
     draft = draft_of(view, request)
     if websocket:
         return Resend(_upgrade_of(draft, view), flow, script=await _script(store, flow))
-    length = 0 if view.upgraded else request.body_bytes
-    _check_whole(flow, request, length)
+    original = body_replaced(view, Direction.REQUEST) and not _edited(request)
+    sent = request.original_bytes if original else request.body_bytes
+    length = 0 if view.upgraded else sent
+    captured = request.original_refs.captured if original else request.captured_bytes
+    _check_whole(flow, request, length, captured=captured)
+    body_of = store.original_body if original else store.body
     body: bytes | None = b""
     if length > HELD_BYTES:
         body = None
     elif length:
-        body = await store.body(flow, Direction.REQUEST, 0, length)
+        body = await body_of(flow, Direction.REQUEST, 0, length)
         if len(body) < length:
             raise ReplayError(f"cannot replay flow {flow}: a part of its body is gone from the recording")
 
     async def read(start: int, size: int) -> bytes:
-        return await store.body(flow, Direction.REQUEST, start, size)
+        return await body_of(flow, Direction.REQUEST, start, size)
 
     return Resend(
         msgspec.structs.replace(draft, body=body),
@@ -118,14 +128,14 @@ async def resend_of(store: Store, flow: int) -> Resend:
     )
 
 
-def _check_whole(flow: int, request: MessageView, length: int) -> None:
+def _check_whole(flow: int, request: MessageView, length: int, *, captured: int) -> None:
     if not request.complete and not request.body_bytes and not length:
         return
     if not request.complete:
         raise ReplayError(
             f"cannot replay flow {flow}: its request has not come to its end; wait, or replay another"
         )
-    missing = length - request.captured_bytes
+    missing = length - captured
     if missing > 0:
         raise ReplayError(
             f"cannot replay flow {flow}: {missing:,} of {length:,} bytes of its body were not recorded "
@@ -137,17 +147,39 @@ def draft_of(view: FlowView, request: MessageView) -> RequestDraft:
     """Return the head of a recorded request as a draft without a body."""
     assert view.opened is not None, "the flow's first event is known"
     opened = view.opened
+    changed = any(each.direction == Direction.REQUEST for each in view.changes)
+    method, target = request.method, request.path or request.target
     # What went on instead differs by what a proxy has to change: the form of the target, its own fields.
-    fields = Fields.of_head(request.forwarded or request.raw).in_http1
-    return RequestDraft(
+    head = request.forwarded or request.raw
+    if changed and not _edited(request):
+        head = request.raw
+    elif changed and request.forwarded:
+        method, _, rest = start_line(request.forwarded).partition(b" ")
+        target = rest.rpartition(b" ")[0]
+    draft = RequestDraft(
         scheme=opened.scheme if opened.scheme in ("http", "https") else "http",
         host=opened.host,
         port=opened.port,
-        method=request.method,
-        target=request.path or request.target,
-        fields=tuple(pair for pair in fields if pair[0].lower() not in _FOR_A_PROXY),
+        method=method,
+        target=target,
+        fields=tuple(pair for pair in Fields.of_head(head).in_http1 if pair[0].lower() not in _FOR_A_PROXY),
         version=_spoken(view, request),
     )
+    return _at_its_place(draft, view) if changed and _edited(request) else draft
+
+
+def _edited(request: MessageView) -> bool:
+    """Return whether a person has changed it."""
+    return PERSON in request.changed_by
+
+
+def _at_its_place(draft: RequestDraft, view: FlowView) -> RequestDraft:
+    """Return a draft for the server that an edit sent it to."""
+    targets = [each.target for each in view.changes if each.direction == Direction.REQUEST and each.target]
+    if not targets:
+        return draft
+    site = parse_site(targets[-1])
+    return msgspec.structs.replace(draft, scheme=site.scheme, host=site.host, port=site.port)
 
 
 def _spoken(view: FlowView, request: MessageView) -> str:

@@ -36,7 +36,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     (replay,) = staged.control.replays
     assert (replay.of, replay.resend.draft.target) == (1, b"/item/0")
     await staged.press("G")
-    assert "/item/0  ↻ of 1" in staged.shown(staged.main.list)
+    assert "↻ of 1  /item/0" in staged.shown(staged.main.list)
     assert "↻ replay of 1" in staged.shown(staged.main.detail)
     mark(staged, 2, 3)
     await staged.settle()

@@ -142,8 +142,8 @@ def target(row: Row, *, counts: bool = True, secrets: bool = False) -> tuple[Spa
     """
     path = row.path if secrets else masked(row.path)
     spans = _path(row, path)
-    if row.replay_of:
-        spans += ((f"  ↻ of {row.replay_of}", "accent"),)
+    if row.replay_of:  # first, as a long path would hide it
+        spans = ((f"↻ of {row.replay_of}  ", "accent"), *spans)
     if counts and row.form and not row.error:
         spans += _talk(row)
     return (*spans, (f"  ; {row.comment}", "accent")) if row.comment else spans
