@@ -26,9 +26,13 @@ class Shot(NamedTuple):
     theme: str = "soth-dark"
     paused: int = 0
     """Number of a flow that is paused; 0 for none."""
+    replays: bool = False
+    """Whether it is of an order that is sent again, and answered otherwise the second time."""
 
 
-_SIGNS: Final = {" ": "space", ":": "colon", "/": "slash"}
+_SIGNS: Final = {
+    " ": "space", ":": "colon", "/": "slash", ".": "full_stop", "-": "minus", "=": "equals_sign",
+}  # fmt: skip
 
 
 def _typed(text: str) -> tuple[str, ...]:
@@ -49,6 +53,10 @@ SHOTS: Final = (
     Shot("editor-changes", ("g", "e", "down", "down", "end", "0", *["f6"] * 3), (120, 20), paused=1),
     Shot("breakpoint", ("g", *"jjjj", "b"), (100, 26)),
     Shot("paused", ("g", "p"), (120, 30), paused=1),
+    Shot("diff", ("g", "r", "D", "n", "n"), (120, 20), replays=True),
+    Shot("replay-several", ("g", "ctrl+r"), (92, 18), replays=True),
+    Shot("replay-results", ("g", "ctrl+r", "6", "enter", "j", "j"), (100, 16), replays=True),
+    Shot("compose", ("N", *_typed("curl https://api.shop.test/orders -kd qty=3")), (92, 22), replays=True),
     Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
 )
 
@@ -61,14 +69,21 @@ def self_contained(svg: str) -> str:
 async def draw(shot: Shot) -> str:
     """Return one picture."""
     from soth_mitm_tui.state import State
+    from tests.tui.cases_comparing import order_again, orders
+    from tests.tui.script import Script
     from tests.tui.stage import stage
 
     state = State()
     state.set("look", "theme", shot.theme)
-    async with stage(size=shot.size, state=state) as staged:
+    scene = orders if shot.replays else Script.everyday
+    async with stage(scene, size=shot.size, state=state) as staged:
+        staged.control.answers = order_again()
         if shot.paused:
             staged.control.debugger.pause(shot.paused)
-        await staged.press(*shot.keys)
+        for key in shot.keys:
+            await staged.press(key)
+            if shot.replays:
+                await staged.app.workers.wait_for_complete()
         staged.app.clear_notifications()
         await staged.pilot.pause()
         return self_contained(staged.app.export_screenshot(title="soth-mitm"))

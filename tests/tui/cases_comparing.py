@@ -40,6 +40,13 @@ def refused() -> Answer:
     return Answer(422, json.dumps(REFUSED).encode(), "application/json", after=0.009)
 
 
+def order_again() -> list[Answer]:
+    """Return what comes back of one time after the other."""
+    same = json.dumps(ORDER).encode()
+    answers = [Answer(201, same, "application/json", after=0.011 + number / 500) for number in range(4)]
+    return [refused(), answers[0], answers[1], Answer(error="refused: nothing listens there"), *answers[2:]]
+
+
 async def compared(staged: Stage) -> DiffScreen:
     """Compare the order with its replay."""
     if not staged.app.replaying.latest:
