@@ -28,7 +28,7 @@ def orders(script: Script) -> None:
         "api.shop.test", "POST", "/orders?dry_run=1", 201, "Created", conn=conn, body=order,
         content_type="application/json",
     )  # fmt: skip
-    for words in ("line {}", "{} other words"):
+    for words in ("{}", "a{}"):
         text = "\n".join(words.format(number) for number in range(99)).encode()
         script.exchange(
             "api.shop.test", "GET", "/notes", 200, "OK", conn=conn, body=text, content_type="text/plain"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from soth_mitm.errors import SothError
 from soth_mitm.policy.diff import compare
 from soth_mitm.record.comparing import answer_of
-from soth_mitm.record.worker import HERE_LIMIT
 from soth_mitm_tui.diffing.layout import DIFFERENT
+from soth_mitm_tui.diffing.sources import HERE, weight
 from soth_mitm_tui.replaying import CANCELLED, DONE, SENDING, WAITING
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class Judge:
             self._first[of] = await answer_of(self._store, before)
         left = self._first[of]
         call = partial(compare, left, answer, ignore=self._ignore)
-        heavy = len(left.body) + len(answer.body) > HERE_LIMIT
+        heavy = weight(left, answer) > HERE
         try:
             report: DiffReport = await self._worker.run(call) if heavy else call()
         except SothError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -55,6 +56,12 @@ class Block(NamedTuple):
     """Whether the keys for the next difference stop here."""
 
 
+@lru_cache(maxsize=256)
+def _points(text: str, room: int) -> list[int]:
+    """Return where the rows of a text begin; a page asks for each of them as often as it has rows."""
+    return break_points(text, room, 0)
+
+
 def half_of(width: int) -> int:
     """Return how many cells the left side takes."""
     return (width - 1) // 2
@@ -77,13 +84,13 @@ class Layout:
     def slices(self, budget_ns: int = BUDGET_NS) -> Iterator[None]:
         """Lay out all of it, for about so long at a time."""
         until = perf_counter_ns() + budget_ns
-        for number, block in enumerate(self._waiting):
+        for block in self._waiting:
             if block.stop:
                 self.stops.append(len(self.blocks))
             self._starts.append(self.height)
             self.blocks.append(block)
             self.height += block.height
-            if not number % 16 and perf_counter_ns() > until:
+            if perf_counter_ns() > until:
                 yield
                 until = perf_counter_ns() + budget_ns
 
@@ -120,7 +127,7 @@ class Layout:
 
     def _rows(self, section: DiffSection, line: DiffLine, side: str) -> int:
         text, room = self._text(section, line, side), self._room(section)
-        return max(1, -(-len(text) // room)) if text.isascii() else len(break_points(text, room, 0))
+        return max(1, -(-len(text) // room)) if text.isascii() else len(_points(text, room))
 
     def _room(self, section: DiffSection) -> int:
         return max(_ROOM, (self.half if self.split else self.width) - _LEAD - 2 - _gutter(section))
@@ -193,7 +200,7 @@ class Layout:
             sign, tone = SIGNS[Kind.REMOVED if side == "left" else Kind.ADDED]
         whole = self._text(section, line, side)
         spans = _toned(line, side, text, whole)
-        points = break_points(whole, self._room(section), 0)
+        points = _points(whole, self._room(section))
         if at >= len(points):
             return []
         stop = points[at + 1] if at + 1 < len(points) else len(whole)

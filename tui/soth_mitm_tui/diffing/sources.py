@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges, sample_of_draft
 from soth_mitm.record.comparing import changes_of, exchange_of, message_of
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from soth_mitm.record.store import Store
 
 
+HERE: Final = 1536
+"""Bytes of bodies that are compared on the loop, which takes up to four milliseconds."""
+
+
 class Loaded(NamedTuple):
     """Two things that were read, as they are now."""
 
     compare: Callable[..., DiffReport]
     """Compares them; takes `ignore`. Can be pickled."""
     size: int
-    """About how many bytes it looks at."""
+    """Bytes of bodies that it looks into."""
 
     def with_ignore(self, ignore: Ignore) -> Callable[[], DiffReport]:
         """Return the comparison, ready to be called anywhere."""
@@ -60,9 +64,10 @@ class Comparison(NamedTuple):
     """Whether dates and ids count at first."""
 
 
-def _size(*samples: Sample | None) -> int:
-    heads = 512
-    return sum(heads + len(sample.body) for sample in samples if sample is not None)
+def weight(left: Sample | None, right: Sample | None) -> int:
+    """Return how many bytes of two bodies are looked into: none where they are the same."""
+    bodies = [sample.body if sample is not None else b"" for sample in (left, right)]
+    return 0 if bodies[0] == bodies[1] else len(bodies[0]) + len(bodies[1])
 
 
 def name_of(row: Row, what: str = "") -> Name:
@@ -78,7 +83,9 @@ def two_flows(
 
     async def load() -> Loaded:
         one, other = await exchange_of(store, left), await exchange_of(store, right)
-        return Loaded(partial(compare_exchanges, one, other), _size(*one, *other))
+        return Loaded(
+            partial(compare_exchanges, one, other), weight(one[0], other[0]) + weight(one[1], other[1])
+        )
 
     return Comparison(*names, load, lambda: (_state(row_of(left)), _state(row_of(right))))
 
@@ -90,7 +97,10 @@ def before_and_after(
 
     async def load() -> Loaded:
         pairs: tuple[Pair, Pair] = await changes_of(store, flow)
-        return Loaded(partial(compare_exchanges, *pairs), _size(*pairs[0], *pairs[1]))
+        return Loaded(
+            partial(compare_exchanges, *pairs),
+            weight(pairs[0][0], pairs[1][0]) + weight(pairs[0][1], pairs[1][1]),
+        )
 
     names = Name(f"{name.short} as it came", name.what), Name("as it went on", name.what, name.result)
     return Comparison(*names, load, lambda: _state(row_of(flow)), noise=True)
@@ -101,7 +111,7 @@ def two_messages(log: MessageLog, left: int, right: int, *, names: tuple[Name, N
 
     async def load() -> Loaded:
         one, other = await message_of(log, left), await message_of(log, right)
-        return Loaded(partial(compare, one, other), _size(one, other))
+        return Loaded(partial(compare, one, other), weight(one, other))
 
     return Comparison(*names, load, noise=True)
 
@@ -111,7 +121,7 @@ def two_drafts(left: Draft, right: Draft, *, names: tuple[Name, Name]) -> Compar
 
     async def load() -> Loaded:
         one, other = sample_of_draft(left), sample_of_draft(right)
-        return Loaded(partial(compare, one, other), _size(one, other))
+        return Loaded(partial(compare, one, other), weight(one, other))
 
     return Comparison(*names, load, noise=True)
 

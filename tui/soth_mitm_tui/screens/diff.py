@@ -9,10 +9,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from soth_mitm.policy.diff import NOTHING
-from soth_mitm.record.worker import HERE_LIMIT
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.diffing.layout import Layout, as_text
+from soth_mitm_tui.diffing.sources import HERE
 from soth_mitm_tui.widgets.bars import KeyBar
 from soth_mitm_tui.widgets.diff_view import DiffHeads, DiffView
 from soth_mitm_tui.widgets.pane_title import PaneTitle
@@ -94,7 +94,7 @@ class DiffScreen(ModalScreen[None]):
                     self._loaded = await self._comparison.load()
                 if step <= 1 or self.report is None:
                     call = self._loaded.with_ignore(NOTHING if self.noise else self._rules)
-                    heavy = self._loaded.size > HERE_LIMIT
+                    heavy = self._loaded.size > HERE
                     self.report = await self.app.worker.run(call) if heavy else call()
                 await self._lay_out(self.report)
         except Exception as error:
