@@ -29,7 +29,6 @@ REPLAY_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
         "edit, replay",
         "Edit this flow's request, and send it as a row of its own.",
         FLOW,
-        show=True,
     ),
     Action(
         "flow.counterpart",
