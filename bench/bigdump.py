@@ -97,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.bigdump")
     parser.add_argument("file", nargs="?", default=str(Path(tempfile.gettempdir()) / "soth-bench.soth"))
     parser.add_argument("--flows", type=int, default=FLOWS)
+    parser.add_argument("--no-har", action="store_true", help="leave the conversion out")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     path = Path(arguments.file)
@@ -112,10 +113,11 @@ def main() -> None:
     print(f"size            {size / 1e6:,.0f} MB")
     print(f"rows            {found['rows']:,.0f}")
     print(f"first {FIRST_ROWS} rows   {found['first'] * 1000:,.0f} ms")
-    print(
-        f"all rows        {found['seconds']:.1f} s, {size / 1e6 / found['seconds']:.0f} MB/s; {found['cpu']:.1f} s of CPU"
-    )
+    rate = size / 1e6 / found["seconds"]
+    print(f"all rows        {found['seconds']:.1f} s, {rate:.0f} MB/s; {found['cpu']:.1f} s of CPU")
     print(f"memory (RSS)    {found['rss']:.0f} MB")
+    if arguments.no_har:
+        return
     with tempfile.TemporaryDirectory() as directory:
         har = Path(directory, "out.har")
         started = time.perf_counter()
@@ -124,9 +126,8 @@ def main() -> None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = used.ru_utime + used.ru_stime - found["cpu"]
         peak = used.ru_maxrss / 1024
-        print(
-            f"convert to HAR  {seconds:.1f} s, {size / 1e6 / seconds:.0f} MB/s; {cpu:.1f} s of CPU, {peak:.0f} MB"
-        )
+        rate = size / 1e6 / seconds
+        print(f"convert to HAR  {seconds:.1f} s, {rate:.0f} MB/s; {cpu:.1f} s of CPU, {peak:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ _SHAPES = re.compile(
     "|".join(f"(?P<s{number}>{shape})" for number, shape in enumerate(SHAPES.values())), re.DOTALL | re.ASCII
 )
 _HINTS = (
-    "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "k_live_", "k_test_",
-    "sk-", "AIza", "npm_", "pypi-", "eyJ", "-----BEGIN",
+    "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "k_live_",
+    "k_test_", "sk-", "AIza", "npm_", "pypi-", "eyJ", "-----BEGIN",
 )  # fmt: skip
 """One of these is in every key of a known shape, and looking for them costs little."""
 
