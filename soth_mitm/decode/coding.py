@@ -19,6 +19,8 @@ ZSTD_WINDOW = 8 * 1024 * 1024
 """Largest window that a zstd body may ask for (RFC 9659)."""
 
 _STEP = 64 * 1024
+_PIECES = 4096
+"""In how many pieces damaged bytes are read."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ def undo(data: bytes, content_encoding: bytes, *, limit: int) -> Decoded:
         except Exception as problem:
             # A decompressor of a third party; whatever it raises concerns this body alone.
             part = _Part(b"", error=str(problem))
+        if part.error and len(part.data) < limit:
+            part = _salvaged(name, data, limit, part)
         if part.error and not part.data:
             error = f"not {name}: {part.error}"
             break
@@ -72,6 +76,28 @@ def undo(data: bytes, content_encoding: bytes, *, limit: int) -> Decoded:
             error = f"{name} is damaged: {part.error}"
             ended = True
     return Decoded(data, tuple(done), truncated, ended, error)
+
+
+def _salvaged(name: str, data: bytes, limit: int, part: _Part) -> _Part:
+    """Return what damaged bytes give before the damage, which a decompressor keeps for itself.
+
+    They are fed in small pieces, so that no more is lost than what the damaged piece would have given.
+    """
+    from soth_mitm.decode.undoing import CodingError, undoing
+
+    step = undoing(name.encode())
+    assert step is not None
+    out = bytearray()
+    size = max(len(data) // _PIECES, 1)
+    try:
+        for start in range(0, len(data), size):
+            for piece in step.feed(data[start : start + size]):
+                out += piece
+                if len(out) > limit:
+                    return _cut(out, limit, error=part.error)
+    except CodingError:
+        pass
+    return _cut(out, limit, error=part.error) if len(out) > len(part.data) else part
 
 
 def coding_names(content_encoding: bytes) -> list[str]:

@@ -75,8 +75,10 @@ class MessagesView(Stepped):
         if error.code.startswith("truncated"):
             self.error = f"not complete: {error.detail}"
         else:
-            self.error = f"not {_name(self._stream)} from byte {at:,} on: {error.detail}"
-        self._outline.say(f"# byte {at:,}: {error.detail}; what follows is not shown, hex has all of it")
+            behind = f"from byte {at:,} on" if at else "any more"
+            self.error = f"not {_name(self._stream)} {behind}: {error.detail}"
+        place = f"byte {at:,}: " if at else ""
+        self._outline.say(f"# {place}{error.detail}; what follows is not shown, hex has all of it")
 
     def _end(self) -> None:
         left = self._fed - self._splitter.begun
@@ -88,7 +90,8 @@ class MessagesView(Stepped):
     def rest(self) -> Iterator[str]:
         """See `Stepped`."""
         at = self._splitter.begun
-        if at < self._fed and not self._over:
+        # Base64 says of no message where it begins, so that what is unfinished is not known.
+        if at < self._fed and not self._over and (at or not self._count):
             self._outline.say(f"# what was recorded ends here, in a message that begins at byte {at:,}")
         self._outline.finish()
         yield self._outline.take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from random import Random
 
 import brotli  # type: ignore[import-untyped]
 import pytest
@@ -141,3 +142,21 @@ def test_any_cut_gives_a_beginning_of_the_body(plain: bytes, name: str, data: st
     if decoded.codings:
         assert plain.startswith(decoded.data)
         assert decoded.error == ""
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd"])
+def test_what_comes_before_the_damage_is_given(name: str) -> None:
+    plain = Random(1).randbytes(200_000).hex().encode()
+    coded = bytearray(CODERS[name](plain))
+    coded[len(coded) * 3 // 4] ^= 0xFF
+    found = undo(bytes(coded), name.encode(), limit=1 << 20)
+    assert found.error or found.data != plain
+    assert len(found.data) > 10_000
+    assert plain.startswith(found.data[:10_000])
+
+
+def test_a_checksum_that_is_wrong_takes_nothing_away() -> None:
+    coded = bytearray(gzip.compress(b"some words"))
+    coded[-5] ^= 1
+    found = undo(bytes(coded), b"gzip", limit=100)
+    assert (found.data, found.error) == (b"some words", "gzip is damaged: incorrect data check")
