@@ -14,7 +14,7 @@ from soth_mitm.cli.output import say
 from soth_mitm.errors import ConfigError
 from soth_mitm.policy.filters import FilterError, compile_filter
 from soth_mitm.record.converting import Conversion, Outcome
-from soth_mitm.record.kinds import FORMATS, format_of_name, packing_of_name
+from soth_mitm.record.kinds import FORMATS, MASKED, format_of_name, packing_of_name
 from soth_mitm.record.target import StreamTarget
 from soth_mitm.record.wholefile import whole_file_here
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from soth_mitm.policy.filters import Filter
     from soth_mitm.record.importing import Progress
     from soth_mitm.record.kinds import Format
-
-MASKED = frozenset({"har", "jsonl"})
-"""Formats in which secrets are masked unless asked otherwise: they are for passing on."""
 
 
 def command(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,9 @@ from soth_mitm.text import printable
 Format = Literal["soth", "har", "mitm", "jsonl"]
 
 FORMATS: Final[tuple[Format, ...]] = ("soth", "har", "mitm", "jsonl")
+MASKED: Final = frozenset({"har", "jsonl"})
+"""Formats in which secrets are masked unless asked otherwise: they are for passing on."""
+
 _SUFFIXES: Final[dict[str, Format]] = {
     ".soth": "soth", ".har": "har", ".zhar": "har", ".jsonl": "jsonl", ".ndjson": "jsonl", ".mitm": "mitm",
     ".mitmproxy": "mitm", ".flow": "mitm", ".flows": "mitm",
@@ -23,9 +26,10 @@ _PEEK: Final = 64
 
 
 def format_of_name(path: Path) -> Format | None:
-    """Return the format that a name stands for; `.gz` after it is looked through."""
+    """Return the format that a name stands for; `.gz` after it is looked through, but for `.soth`."""
     name = path.name.lower().removesuffix(".gz")
-    return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
+    found = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
+    return None if found == "soth" and packing_of_name(path) else found
 
 
 def packing_of_name(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.tui.stage import stage
         ("~/nowhere/a.soth", "does not exist; create it"),
         ("~/file/a.soth", "is a file; create it"),
         ("~", "is a directory; add a name"),
-        ("~/a.har", "HAR and other formats cannot be written: end the name in .soth"),
+        ("~/a.xml", "what ends in .xml cannot be written"),
         ("~/a", "flows are saved as .soth"),
         ("~nobody-of-this-name/a.soth", "there is no such home directory"),
         ("", "type the name of a file"),
@@ -38,6 +39,19 @@ async def test_a_path_that_cannot_be_written_is_said_at_once(path: str, words: s
         await staged.until(lambda: words in dialog(staged).said)
         assert words[:20] in staged.shown()
         assert dialog(staged).field.value == path
+
+
+async def test_flows_are_saved_as_a_har_by_its_name() -> None:
+    path = Path.home() / "flows.har"
+    path.unlink(missing_ok=True)
+    async with stage(order) as staged:
+        await staged.press("w")
+        dialog(staged).set_path("~/flows.har")
+        await staged.until(lambda: "secrets masked" in dialog(staged).said)
+        await staged.press("enter")
+        await staged.until(lambda: "Saved " in told(staged))
+    entries = json.loads(path.read_bytes())["log"]["entries"]
+    assert [entry["response"]["status"] for entry in entries]
 
 
 async def test_a_full_disk_is_said_in_the_dialog(monkeypatch: pytest.MonkeyPatch) -> None:

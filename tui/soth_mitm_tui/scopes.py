@@ -1,29 +1,33 @@
-"""What can be saved: some flows as a `.soth` file, or one body, or a text."""
+"""What can be saved: some flows as a `.soth` file or in another format, or one body, or a text."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from soth_mitm.errors import DumpError
 from soth_mitm.export.naming import body_name, plain
+from soth_mitm.record.kinds import MASKED, format_of_name
 from soth_mitm.record.threads import in_thread
 from soth_mitm.record.wholefile import whole_file
 from soth_mitm.text import human_size, printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from soth_mitm.model.events import Direction
     from soth_mitm.record.saving import Progress
     from soth_mitm.record.store import Store
     from soth_mitm.record.view import FlowView
 
 FORMAT: Final = ".soth"
-LATER: Final = (".har", ".jsonl", ".mitm", ".flow", ".flows", ".dump")
-"""Suffixes of formats that flows cannot be saved in."""
 
 _SLICE: Final = 2048
 
@@ -46,18 +50,23 @@ class Scope(NamedTuple):
     save: Callable[[Path, bool, Progress], Awaitable[Saved]]
     """Writes it; raises DumpError."""
     flows: bool = False
-    """Whether it is flows, which go into a `.soth` file only."""
+    """Whether it is flows, whose format the name says."""
     reason: str = ""
     """Why there is nothing to save."""
 
     def trouble_with(self, path: Path) -> str:
         """Say what is wrong with the format that a name asks for; empty for nothing."""
-        if not self.flows or path.suffix == FORMAT:
+        if not self.flows or format_of_name(path) is not None:
             return ""
-        known = (
-            "HAR and other formats" if path.suffix in LATER else f"what ends in {path.suffix or 'nothing'}"
-        )
-        return f"flows are saved as {FORMAT}; {known} cannot be written: end the name in {FORMAT}"
+        known = f"what ends in {path.suffix or 'nothing'}"
+        return f"flows are saved as {FORMAT}, .har, .mitm or .jsonl; {known} cannot be written"
+
+    def secrets_in(self, path: Path) -> str:
+        """Say what becomes of secrets; empty where the file is of no flows."""
+        if not self.flows:
+            return ""
+        masks = format_of_name(path) in MASKED
+        return ", secrets masked" if masks else ", with everything that passed, secrets included"
 
 
 def flow_scopes(
@@ -129,7 +138,47 @@ async def _save_flows(
     overwrite: bool,
     progress: Progress,
 ) -> Saved:
-    return Saved(await store.save(path, await flows(), overwrite=overwrite, progress=progress))
+    if format_of_name(path) == "soth":
+        return Saved(await store.save(path, await flows(), overwrite=overwrite, progress=progress))
+    with TemporaryDirectory(prefix="soth-mitm-") as directory:
+        dump = Path(directory, f"flows{FORMAT}")
+        await store.save(dump, await flows(), progress=progress)
+        return await _converted(dump, path, overwrite)
+
+
+async def _converted(dump: Path, path: Path, overwrite: bool) -> Saved:
+    """Write a dump in another format, in a process of its own: it may take long, and the loop must not.
+
+    Raises:
+        DumpError: it cannot be written; the text is that of the process.
+    """
+    program = (sys.executable, "-m", "soth_mitm", "convert")
+    options = ("--overwrite",) if overwrite else ()
+    process = await asyncio.create_subprocess_exec(
+        *program,
+        *options,
+        str(dump),
+        str(path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _, said = await process.communicate()
+    except asyncio.CancelledError:
+        # So that it takes away what it has begun to write.
+        process.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), 5)
+        except TimeoutError:
+            process.kill()
+        raise
+    words = printable(said.decode("utf-8", "replace").strip().removeprefix("soth-mitm: "), 600)
+    if process.returncode:
+        raise DumpError(words or f"the conversion ended with {process.returncode}")
+    left = re.search(r"([\d,]+) left out", words)
+    remark = f"{left[1]} that are no exchanges were left out" if left else ""
+    return Saved((await in_thread(path.stat)).st_size, remark)
 
 
 def body_scopes(store: Store, view: FlowView) -> list[Scope]:

@@ -136,11 +136,7 @@ class Saving(Desk):
         elif path.exists():
             screen.say(f"{path} exists already; enter asks before it is overwritten", "warn")
         else:
-            screen.say(f"Writes {path}{self._truth(screen.scope)}", "muted")
-
-    @staticmethod
-    def _truth(scope: Scope) -> str:
-        return ", with everything that passed, secrets included" if scope.flows else ""
+            screen.say(f"Writes {path}{screen.scope.secrets_in(path)}", "muted")
 
     @staticmethod
     def _wrong(scope: Scope, path: Path) -> str:
