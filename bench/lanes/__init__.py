@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.lanes import (
     app,
+    debugger,
     fresh,
     grpc,
     http,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LANES: tuple[Lane, ...] = (
     *http.LANES,
+    *debugger.LANES,
     *http2.LANES,
     *grpc.LANES,
     *fresh.LANES,

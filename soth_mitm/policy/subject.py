@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _SHOWN = 2000
 """Most characters of a target that an expression is asked about."""
 
+# A look at a member through its class takes Python 3.11 as long as a call.
+_HEADER = Scope.HEADER
+
 
 class Subject:
     """One exchange, as far as it has come. Attributes are those of a row (`filters.Searchable`)."""
@@ -105,18 +108,25 @@ class Subject:
 
     def judge(self, wanted: Filter) -> bool | None:
         """Say whether the exchange is meant; None where that depends on a body that is not known."""
-        if not wanted.deep:
-            return wanted(self)
-        if not wanted(self):
+        if wanted.alone is not None:
+            return self._answer(wanted.alone)
+        if not wanted.test(self):
             return False
-        return wanted.judge_so_far(self, [self._answer(term) for term in wanted.deep])
+        deep = wanted.deep
+        if not deep:
+            return True
+        answers = [self._answer(term) for term in deep]
+        known = [answer for answer in answers if answer is not None]
+        if len(known) == len(answers):
+            return wanted.judge_deep(self, known)
+        return wanted.judge_so_far(self, answers)
 
     def _answer(self, term: DeepTerm) -> bool | None:
-        if term.scope is Scope.HEADER:
-            request = term.wants(response=False) and term.matches_head(self.raw)
-            return request or bool(
-                self.response_raw and term.wants(response=True) and term.matches_head(self.response_raw)
-            )
+        if term.scope is _HEADER:
+            if term.wants(response=False) and term.matches_head(self.raw):
+                return True
+            raw = self.response_raw
+            return bool(raw) and term.wants(response=True) and term.matches_head(raw)
         unknown = False
         for direction in Direction:
             if not term.wants(response=direction is Direction.RESPONSE):

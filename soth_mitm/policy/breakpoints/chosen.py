@@ -13,6 +13,7 @@ from soth_mitm.policy.filters import Filter, compile_filter
 from soth_mitm.policy.filters.deep import Scope
 
 if TYPE_CHECKING:
+    from soth_mitm.policy.filters.matching import Test
     from soth_mitm.policy.subject import Subject
 
 EVERYTHING: Final = Breakpoint(name="everything", stages=(Stage.REQUEST_BODY, Stage.RESPONSE_BODY), id=-1)
@@ -36,6 +37,9 @@ class BreakpointSet:
         self._breakpoints: tuple[Breakpoint, ...] = ()
         self._hits: dict[int, int] = {}
         self._by_stage: dict[Stage, tuple[tuple[Breakpoint, Filter], ...]] = {}
+        self._plain: dict[Stage, tuple[Test, ...]] = {}
+        """What needs no look at heads or bodies, as it is asked of every message."""
+        self._deep: dict[Stage, tuple[Filter, ...]] = {}
         self.everything = False
         self.revision = 0
         """Rises with each change, hits among them."""
@@ -97,11 +101,21 @@ class BreakpointSet:
             for stage in _stages_of(each):
                 table.setdefault(stage, []).append((each, wanted))
         self._by_stage = {stage: tuple(entries) for stage, entries in table.items()}
+        self._plain = {
+            stage: tuple(wanted.test for _, wanted in entries if not wanted.deep)
+            for stage, entries in table.items()
+        }
+        self._deep = {
+            stage: tuple(wanted for _, wanted in entries if wanted.deep) for stage, entries in table.items()
+        }
 
     def may_stop(self, subject: Subject, *stages: Stage) -> bool:
         """Whether the message at hand is stopped at one of the stages, or may be once its body is known."""
         for stage in stages:
-            for _, wanted in self._by_stage.get(stage, ()):
+            for test in self._plain.get(stage, ()):
+                if test(subject):
+                    return True
+            for wanted in self._deep.get(stage, ()):
                 judged = subject.judge(wanted)
                 if judged or (judged is None and (stage in BODIES or stage in MESSAGES)):
                     return True

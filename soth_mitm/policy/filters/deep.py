@@ -29,6 +29,11 @@ class SideOf(StrEnum):
     EITHER = "either"
 
 
+# A look at a member through its class takes Python 3.11 as long as a call.
+_EITHER = SideOf.EITHER
+_RESPONSE = SideOf.RESPONSE
+
+
 class DeepTerm(msgspec.Struct, frozen=True):
     """A pattern to look for in heads or bodies. Can be handed to another process."""
 
@@ -46,7 +51,7 @@ class DeepTerm(msgspec.Struct, frozen=True):
 
     def wants(self, *, response: bool) -> bool:
         """Whether the request's, or the response's, message is one to search."""
-        return self.side == SideOf.EITHER or (self.side == SideOf.RESPONSE) == response
+        return self.side is _EITHER or (self.side is _RESPONSE) == response
 
     def matches_head(self, raw: bytes) -> bool:
         """Whether one of the fields of a head as it came is meant; the start line is none of them,
@@ -54,7 +59,9 @@ class DeepTerm(msgspec.Struct, frozen=True):
 
         The ends of lines are taken for single newlines, so that `$` means the end of a field.
         """
-        lines = after_start(raw).replace(b"\r\n", b"\n")
+        lines, lower = _lines(raw)
+        if not self.is_pattern and _literal(self.words) not in lower:
+            return False  # most heads, without the slow search that knows no case
         pattern = _compiled(self.pattern, self.flags)
         if not self.field:
             return pattern.search(lines) is not None
@@ -67,6 +74,19 @@ class DeepTerm(msgspec.Struct, frozen=True):
     def matches_body(self, decoded: bytes) -> bool:
         """Whether the pattern is in a body, or a part of one."""
         return _compiled(self.pattern, self.flags).search(decoded) is not None
+
+
+@lru_cache(maxsize=8)
+def _lines(raw: bytes) -> tuple[bytes, bytes]:
+    """Return the fields of a head, and those in lower case; kept for the next term that is looked for."""
+    lines = after_start(raw).replace(b"\r\n", b"\n")
+    return lines, lines.lower()
+
+
+@lru_cache(maxsize=64)
+def _literal(words: str) -> bytes:
+    """Return what has to be in a head, in lower case, for `words` to be in it in any case."""
+    return words.encode("utf-8", "replace").lower()
 
 
 @lru_cache(maxsize=64)

@@ -36,6 +36,8 @@ class Filter:
         self.certain_tree: Tree = tree_of(node, lambda _, positive: not positive)
         """What is wanted whatever the deep terms say."""
         self._tests: dict[tuple[tuple[bool | None, ...], bool], Test] = {}
+        self.alone: DeepTerm | None = node.term if isinstance(node, Deep) else None
+        """The term that is all of it, where that is a deep one."""
         self.test: Test = function_of(self.tree)
         """What a call does, without the call."""
         self._certain: Test = function_of(self.certain_tree)

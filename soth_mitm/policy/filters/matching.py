@@ -205,12 +205,20 @@ def _text_leaf(node: Text) -> Leaf:
         source = node.field if node.field == "url" else ""
         return Leaf(frozenset(attributes), lambda row: test(value(row)), source, test)
     names = BY_NAME[node.field].attributes
-    if len(names) == 1:
-        return _value_leaf(names[0], test)
-    if len(names) == 2:  # breakpoints and rules ask this of every message
-        one, other = attrgetter(names[0]), attrgetter(names[1])
-        return Leaf(frozenset(names), lambda row: test(one(row)) or test(other(row)))
+    source = names[0] if len(names) == 1 else ""
+    first, *others = map(attrgetter, names)
+    if node.how == "has" and len(others) < 2:  # the usual ones: breakpoints ask them of every message
+        return Leaf(frozenset(names), _having(wanted, first, *others), source, test if source else None)
+    if not others:
+        return Leaf(frozenset(names), lambda row: test(first(row)), source, test)
     return Leaf(frozenset(names), lambda row: any(test(getattr(row, name)) for name in names))
+
+
+def _having(wanted: str, first: Callable[[Searchable], str], *others: Callable[[Searchable], str]) -> Test:
+    if not others:
+        return lambda row: wanted in first(row).lower()
+    (second,) = others
+    return lambda row: wanted in first(row).lower() or wanted in second(row).lower()
 
 
 def function_of(tree: Tree) -> Test:
