@@ -36,6 +36,7 @@ async def _serve(count: int, config: Config) -> None:
                 nothing.write(text)
 
             proxy.bus.attach(TextPrinter(write, fold=RowFold()))
+            await proxy.control.debugger.attach()  # breakpoints stop nothing where nobody could let go
             breakpoints = [Breakpoint(expression=each, stages=both) for each in asked]
             await proxy.control.debugger.set_breakpoints(breakpoints)
             await asyncio.Event().wait()
