@@ -10,7 +10,7 @@ EDIT: Final = "Edit"
 """A group of actions, for the help."""
 
 EDIT_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
-    Action("flow.edit", "e", "edit", "Edit what is paused of this flow.", FLOW),
+    Action("flow.edit", "e", "edit", "Edit what is paused of this flow.", FLOW, show=True),
 )
 
 EDIT_ACTIONS: Final[tuple[Action, ...]] = (
