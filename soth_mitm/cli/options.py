@@ -51,6 +51,7 @@ PROXYING = {
     "exit_after": "--exit-after",
     "spill": "--no-spill",
 }
+_WITH_EXPRESSION = ("convert", "replay")
 TRUSTING = {"store": "--store", "dry_run": "--dry-run"}
 WRITING = {
     "append": "--append",
@@ -90,7 +91,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     child: list[str] = []
     if name == "run":
         rest, child = _split(rest)
-    parsed, unknown = parser.parse_known_args(rest)
+    # With an expression at the end that may be missing, options may stand before it as well.
+    read = parser.parse_known_intermixed_args if name in _WITH_EXPRESSION else parser.parse_known_args
+    parsed, unknown = read(rest)
     if unknown:
         raise ConfigError(_unknown(parser, unknown[0]))
     parsed.child = child
