@@ -84,8 +84,9 @@ fuzz: $(DEV_STAMP)  ## fuzz every reader of network bytes; SECONDS=60 for each, 
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
 .PHONY: bench
+# ARGS="--seconds 2" for rough figures of every lane, ARGS="--lanes h2-1k,grpc-unary --repeat 3" for good ones of some.
 bench: $(DEV_STAMP)  ## measure beside the direct path and beside mitmproxy
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: format
 format: $(DEV_STAMP)  ## let ruff mend and format the sources

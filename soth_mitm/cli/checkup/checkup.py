@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 async def checkup(config: Config) -> AsyncIterator[Check]:
     """Yield every check as soon as it is done; never raises for what it finds."""
+    from soth_mitm.net.tasks import start
     from soth_mitm.net.tls.ca import CertificateAuthority
 
     ca = None
@@ -34,9 +35,13 @@ async def checkup(config: Config) -> AsyncIterator[Check]:
         yield check
     for check in await asyncio.to_thread(lambda: list(terminal(os.environ))):
         yield check
-    async for check in ports(config):
-        yield check
-    yield await names()
-    if ca is not None:
-        async for check in requests(config):
+    resolving = start(names(), "doctor: names")  # which takes seconds where there is no network
+    try:
+        async for check in ports(config):
             yield check
+        if ca is not None:
+            async for check in requests(config):
+                yield check
+        yield await resolving
+    finally:
+        resolving.cancel()
