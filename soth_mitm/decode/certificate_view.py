@@ -25,9 +25,26 @@ MOST_BLOCKS: Final = 1000
 
 NAMES_SHOWN: Final = 50
 
-_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----(.*?)-----END \1-----", re.DOTALL)
+MOST_OPEN: Final = 100
+"""Blocks without an end, after which no more are looked for."""
+
+_BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----")
 _CERTIFICATES: Final = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 _REQUESTS: Final = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
+
+
+def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the label and the text of each block of PEM that has an end."""
+    at = missed = 0
+    while missed < MOST_OPEN and (begin := _BEGIN.search(data, at)) is not None:
+        at = begin.end()
+        edge = b"-----END " + begin[1] + b"-----"
+        end = data.find(edge, at)
+        if end < 0:
+            missed += 1
+            continue
+        yield begin[1], data[at:end]
+        at = end + len(edge)
 
 
 class CertificateView(Whole):
@@ -44,11 +61,11 @@ class CertificateView(Whole):
     def tell(self, data: bytes, *, whole: bool) -> Iterator[str]:
         """See `Whole`."""
         if b"-----BEGIN " in data[: 64 * 1024]:
-            for match in _BLOCK.finditer(data):
+            for label, text in _blocks(data):
                 if self._count >= MOST_BLOCKS:
                     self._outline.say(f"# only the first {MOST_BLOCKS:,} are shown")
                     break
-                self._block(match[1], match[2])
+                self._block(label, text)
                 yield self._outline.take()
             if not self._count:
                 raise NotThis("not PEM: no block has an end")

@@ -22,6 +22,9 @@ DEEPEST_INDENT: Final = 40
 MOST_OPEN: Final = 10_000
 """Brackets that are open at once; those below are not counted."""
 
+MOST_MISSES: Final = 1000
+"""Slashes that could begin an expression and have none behind them, after which no more are tried."""
+
 LONGEST_TOKEN: Final = 64 * 1024
 """A string or comment that is longer is shown in parts."""
 
@@ -78,6 +81,8 @@ class CodeFlow:
         self._held = ""
         self._rest: re.Pattern[str] | None = None
         self._open: list[str] = []
+        self._braces = 0
+        self._misses = 0
         self._before = ""
         self._break = False
         """The next token begins a line."""
@@ -119,12 +124,13 @@ class CodeFlow:
     def _match(self, source: str, at: int) -> re.Match[str] | None:
         """Return the token at `at`; None for an expression whose end is not there yet."""
         if self._script and source[at] == "/" and self._before in _BEFORE_REGEX:
-            begins = source[at + 1 : at + 2] not in ("/", "*", "")
+            begins = source[at + 1 : at + 2] not in ("/", "*", "") and self._misses < MOST_MISSES
             found = _REGEX.match(source, at, at + _LONGEST_REGEX) if begins else None
             if found is not None:
                 return found
             if begins and len(source) - at < _LONGEST_REGEX and "\n" not in source[at:]:
                 return None
+            self._misses += begins
         match = self._tokens.match(source, at)
         assert match is not None
         return match
@@ -165,6 +171,7 @@ class CodeFlow:
         if kind == "mark" and piece in "{([":
             if len(self._open) < MOST_OPEN:
                 self._open.append(piece)
+                self._braces += piece == "{"
             self._break = piece == "{"
         elif piece == ";" or (piece == "," and self._open[-1:] == ["{"] and self._script):
             self._break = self._open[-1:] in ([], ["{"])
@@ -174,7 +181,7 @@ class CodeFlow:
     def _close(self, piece: str, source: str, end: int, out: list[str]) -> None:
         empty = self._before == "{"
         if self._open:
-            self._open.pop()
+            self._braces -= self._open.pop() == "{"
         if piece == "}":
             self._break, self._space = not empty, False
             if empty:
@@ -190,7 +197,7 @@ class CodeFlow:
 
     def _write(self, piece: str, out: list[str]) -> None:
         if self._break and self._begun:
-            out.append("\n" + INDENT * min(self._open.count("{"), DEEPEST_INDENT))
+            out.append("\n" + INDENT * min(self._braces, DEEPEST_INDENT))
         elif self._space and self._begun:
             out.append(" ")
         self._break = self._space = False

@@ -24,6 +24,9 @@ MOST_OPERATIONS: Final = 200
 
 MOST_DEPTH: Final = 60
 
+LONGEST_DOCUMENT: Final = 128 * 1024
+"""Characters of a document that are shown."""
+
 _TOKEN: Final = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*(?:"""|\Z)|"(?:[^"\\\n]|\\.)*"?|#[^\n]*|\.\.\.|[A-Za-z_]\w*|-?\d[\w.+-]*'
     r"|[{}()\[\]:=!@$|&]|[^\s,]",
@@ -85,8 +88,12 @@ class GraphqlView(Whole):
             self._outline.close()
 
     def _document(self, text: str) -> None:
+        cut = len(text) > LONGEST_DOCUMENT
+        text = text[:LONGEST_DOCUMENT]
         laid_out = text.strip() if "\n" in text.strip() else lay_out(text)
         self._outline.block("\n".join(printable_lines(laid_out)))
+        if cut:
+            self._outline.say(f"# only the first {LONGEST_DOCUMENT:,} characters are shown")
 
 
 def _string(raw: msgspec.Raw | None) -> str | None:

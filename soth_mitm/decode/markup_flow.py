@@ -32,6 +32,9 @@ _INLINE = re.compile(
     "a|abbr|b|bdi|bdo|cite|code|dfn|em|i|kbd|label|mark|q|s|samp|small|span|strong|sub|sup|time|u|var"
 )
 _KEPT = re.compile("script|style|pre|textarea")
+_KEPT_ENDS: Final = {
+    name: re.compile(f"</{name}", re.IGNORECASE | re.ASCII) for name in _KEPT.pattern.split("|")
+}
 _SPACES = re.compile(r"\s+")
 
 
@@ -75,7 +78,8 @@ class MarkupFlow:
 
     def _take_kept(self, source: str, at: int, out: list[str], *, final: bool) -> int:
         """Go on with an element whose white space counts, to its end tag."""
-        end = source.lower().find(f"</{self._kept}", at)
+        found = _KEPT_ENDS[self._kept].search(source, at)
+        end = found.start() if found is not None else -1
         if end < 0 and not final and len(source) - at < LONGEST_PIECE:
             self._held = source[at:]
             return at

@@ -394,3 +394,22 @@ def test_a_string_of_many_kilobytes_goes_through_in_parts() -> None:
             flow.feed(text[at : at + step], final=at + step >= len(text)) for at in range(0, len(text), step)
         )
         assert out == text.replace(";/*", ";\n/*").replace("*/c", "*/\nc")
+
+
+def test_a_block_of_pem_without_an_end_hides_none_behind_it() -> None:
+    open_blocks = b"-----BEGIN X-----\nAAAA\n" * 50
+    rendered = render(open_blocks + PEM, decoder="certificate")
+    assert rendered.kind == "certificate"
+    assert "shop.test" in "\n".join(rendered.lines)
+
+
+def test_a_long_document_is_shown_by_its_beginning() -> None:
+    rendered = render(b"{a " * 200_000, content_type=b"application/graphql", max_output=50_000_000)
+    assert rendered.lines[-1] == "# only the first 131,072 characters are shown"
+
+
+def test_slashes_that_begin_nothing_are_given_up_after_a_thousand() -> None:
+    source = b"x=/a\n" * 1500 + b"y=/a;b/;"
+    rendered = render(source, decoder="javascript")
+    assert "".join("".join(rendered.lines).split()) == source.decode().replace("\n", "")
+    assert rendered.lines[-1] == "b/;"
