@@ -197,6 +197,18 @@ def _pdf(given: Given) -> View:
     return PdfView()
 
 
+def _base64(given: Given) -> View:
+    from soth_mitm.decode.layer_view import LayerView
+
+    return LayerView(given, "base64")
+
+
+def _percent(given: Given) -> View:
+    from soth_mitm.decode.layer_view import LayerView
+
+    return LayerView(given, "percent")
+
+
 _ALL: Final = (
     Decoder(
         "json",
@@ -294,6 +306,8 @@ _ALL: Final = (
         cheap=True,
     ),
     Decoder("pdf", "PDF, as facts", "plain", _pdf, (r"application/(x-)?pdf",), cheap=True),
+    Decoder("base64", "what is inside base64", "tree", _base64, text=True),
+    Decoder("percent", "what is inside percent escapes", "tree", _percent, text=True),
     Decoder("image", "facts about an image", "plain", None, cheap=True),
     Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
     Decoder("hex", "bytes as hex", "hex", None, cheap=True),

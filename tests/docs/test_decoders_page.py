@@ -128,6 +128,7 @@ LOOKS = {
     "certificate": "a block of PEM, or a certificate in DER",
     "zip": "`PK`", "tar": "`ustar` in the first head", "gzip": "the magic numbers of gzip and zstd",
     "pdf": "`%PDF-`", "image": "the magic numbers of a dozen formats", "text": "UTF-8 without controls",
+    "base64": "never: only by hand", "percent": "never: only by hand",
     "hex": "whatever is nothing else",
 }  # fmt: skip
 LIMITS = {
@@ -152,6 +153,8 @@ LIMITS = {
     "tar": f"{listing.MOST_ENTRIES:,} entries",
     "gzip": "what is inside is decoded as a payload of its own",
     "pdf": f"{pdf_view.MOST_STREAMS} streams, {_size(pdf_view.MOST_UNPACKED)} unpacked",
+    "base64": "one layer, of the first 4 MiB; either alphabet, `data:` URLs",
+    "percent": "one layer, of the first 4 MiB",
     "image": "facts alone, from the first bytes",
     "text": "none: line ends and tabs are laid out, controls and hidden characters escaped",
     "hex": "none",
@@ -161,6 +164,7 @@ SUBJECTS = {
     "charset": "character sets by mark, name and looks; characters that a terminal obeys",
     "coding": "content codings, alone and in stacks, damaged and cut off",
     "form": "URL-encoded forms",
+    "layers": "base64 and percent escapes, peeled by hand",
     "grpc": "gRPC, gRPC-Web, Connect: framing, compression, trailers, faults",
     "json": "JSON, JSON lines and sequences: exactness, faults with their places, prefixes",
     "markup": "XML and HTML",
