@@ -8,6 +8,7 @@ from soth_mitm.control import PausedMessage
 from soth_mitm.model.terms import Direction
 from soth_mitm.policy.breakpoints import Breakpoint, BreakpointSet, BreakpointState, Stage
 from soth_mitm.policy.editing import Draft, RequestDraft, ResponseDraft
+from soth_mitm.policy.rules import Rule, RuleSet, RuleState
 
 SECOND = 1_000_000_000
 
@@ -17,6 +18,7 @@ class Debugging:
 
     def __init__(self) -> None:
         self._set = BreakpointSet()
+        self.rule_set = RuleSet()
         self._paused: tuple[PausedMessage, ...] = ()
         self._changes = 0
         self.ended: list[tuple[int, str]] = []
@@ -47,6 +49,18 @@ class Debugging:
     @property
     def pauses_everything(self) -> bool:
         return self._set.everything
+
+    @property
+    def rules(self) -> tuple[RuleState, ...]:
+        return self.rule_set.states
+
+    @property
+    def rules_revision(self) -> int:
+        return self.rule_set.revision
+
+    async def set_rules(self, rules: Sequence[Rule], /) -> tuple[RuleState, ...]:
+        self.rule_set.replace(rules)
+        return self.rules
 
     def pause(
         self,

@@ -16,6 +16,7 @@ from tests.tui import (
     cases_list,
     cases_messages,
     cases_replaying,
+    cases_rules,
     cases_run,
 )
 from tests.tui.cases import CASES, SCENES, case, long_body, many, toasts
@@ -126,6 +127,7 @@ for _module in (
     cases_list,
     cases_messages,
     cases_replaying,
+    cases_rules,
 ):
     CASES.update(_module.CASES)
 for _id in CASES:
@@ -144,8 +146,9 @@ for _id in ("setup.copy-try", "setup.copy-run", "setup.copy-browser", "setup.clo
 SCENES.update(cases_bars.SCENES)
 SCENES.update(cases_comparing.SCENES)
 SCENES.update(cases_replaying.SCENES)
+SCENES["rules"] = SCENES["rule"] = many
 
-AT_ONCE = ("diff", "several", "results", "compose")
+AT_ONCE = ("diff", "several", "results", "compose", "rules", "rule")
 """Panes whose actions are all checked in one app: each begins and ends on the main screen."""
 
 

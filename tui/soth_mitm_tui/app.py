@@ -33,6 +33,7 @@ from soth_mitm_tui.desks.leaving import Leaving
 from soth_mitm_tui.desks.marking import Marking
 from soth_mitm_tui.desks.messages import Messages
 from soth_mitm_tui.desks.replaying import Replaying
+from soth_mitm_tui.desks.ruling import Ruling
 from soth_mitm_tui.desks.run import Run
 from soth_mitm_tui.desks.saved import SavedDesk
 from soth_mitm_tui.desks.saving import Saving
@@ -170,6 +171,7 @@ class SothApp(App[None]):
         self.saving = Saving(self)
         self.messages = Messages(self)
         self.debugging = Debugging(self)
+        self.ruling = Ruling(self)
         self.editing = Editing(self)
         self.replaying = Replaying(self)
         self.comparing = Comparing(self)
@@ -187,6 +189,7 @@ class SothApp(App[None]):
             Decoding(self),
             self.messages,
             self.debugging,
+            self.ruling,
             self.editing,
             self.replaying,
             self.comparing,
@@ -253,6 +256,7 @@ class SothApp(App[None]):
         self._last_notice = next(reversed(self.store.index.session.notices), None)
         self.set_interval(TICK, self._tick)
         self.run_worker(self.debugging.begin(), exit_on_error=False)
+        self.run_worker(self.ruling.begin(), exit_on_error=False)
         if self.keymap.changed:
             self.set_keymap(self.keymap.changed)
         if self.keymap.problems:

@@ -17,7 +17,7 @@ from soth_mitm.export import redact
 from soth_mitm.model.annotation import MARK
 from soth_mitm.policy.filters import term_for
 from soth_mitm.policy.filters.quoting import quoted
-from soth_mitm.text import human_duration, human_size
+from soth_mitm.text import human_duration, human_size, printable
 from soth_mitm_tui.messages.names import counted
 from soth_mitm_tui.states import state_of
 
@@ -168,11 +168,15 @@ def _path(row: Row, path: str) -> tuple[Span, ...]:
         note = f"  {TIMES}{row.repeats + 1}" if row.repeats else ""
         spans: tuple[Span, ...] = ((path, "text"),)
         if row.modified or row.generated:
-            spans += (("  changed here" if row.modified else "  answered here", "accent"),)
+            spans += ((f"  {'changed' if row.modified else 'answered'} {_by(row)}", "accent"),)
         return (*spans, (note, "muted")) if note else spans
     tone = "bad" if row.error else "warn" if row.guard else "muted"
     outcome = f"{row.outcome} {TIMES}{row.repeats + 1}" if row.repeats else row.outcome
     return ((outcome, tone), (f"  {path}" if path else "", "muted"))
+
+
+def _by(row: Row) -> str:
+    return f"by {printable(row.rules, 60)}" if row.rules else "here"
 
 
 def fit(spans: tuple[Span, ...], width: int, *, right: bool = False, cut: str = "…") -> list[Span]:

@@ -15,6 +15,7 @@ MOST: Final = 20
 """Most pauses that are told, the latest; a conversation may have had thousands."""
 
 _DOT: Final[Span] = (" · ", "muted")
+_COMPARE: Final = "D compares what came with what went on"
 ENDS: Final[dict[Outcome, tuple[str, str]]] = {
     "sent_as_it_was": ("sent on as it was", "text"),
     "edited": ("sent on, edited", "accent"),
@@ -34,10 +35,6 @@ def intervention_lines(view: FlowView) -> list[Line]:
     lines = [_pause_line(paused, view.resumed) for paused in view.pauses[-MOST:]]
     if len(view.pauses) > MOST:
         lines.insert(0, fact("paused", (f"{len(view.pauses) - MOST:,} times before these", "muted")))
-    lines += [
-        fact("rule", (printable(f"{each.rule}: {each.action} {each.detail}", 300), "text"))
-        for each in view.rules
-    ]
     for change in view.changes[-MOST:]:
         spans: list[Span] = [
             (f"the {change.direction}", "text"),
@@ -49,7 +46,19 @@ def intervention_lines(view: FlowView) -> list[Line]:
         if change.detail:
             spans += [_DOT, (printable(change.detail, 200), "muted")]
         lines.append(fact("changed", *spans))
-    return [heading("On its way"), *lines, BLANK] if lines else []
+    told = [heading("On its way", _COMPARE if view.changes else ""), *lines, BLANK] if lines else []
+    return _rule_lines(view) + told
+
+
+def _rule_lines(view: FlowView) -> list[Line]:
+    """Return which rules acted, in their order, and what each did."""
+    lines = [
+        fact(printable(each.rule, 24), (printable(f"{each.action} {each.detail}".strip(), 300), "text"))
+        for each in view.rules[-MOST:]
+    ]
+    if len(view.rules) > MOST:
+        lines.insert(0, fact("", (f"{len(view.rules) - MOST:,} times before these", "muted")))
+    return [heading("Rules"), *lines, BLANK] if lines else []
 
 
 def _pause_line(paused: Paused, resumed: list[Resumed]) -> Line:

@@ -42,6 +42,7 @@ from soth_mitm_tui.actions.replaying import (
     RESULTS_ACTIONS,
     SEVERAL_ACTIONS,
 )
+from soth_mitm_tui.actions.rules import RULE_ACTIONS, RULES_ACTIONS, RULES_FLOW_ACTIONS
 from soth_mitm_tui.actions.saving import SAVE_ACTIONS
 
 __all__ = ["ACTIONS", "DEFAULT", "PANES", "Action", "Registry", "bindings", "named", "of_pane"]
@@ -52,6 +53,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *REPLAY_FLOW_ACTIONS,
     *DIFF_FLOW_ACTIONS,
     *DEBUG_FLOW_ACTIONS,
+    *RULES_FLOW_ACTIONS,
     *EDIT_FLOW_ACTIONS,
     *PAUSED_ACTIONS,
     *FILTER_ACTIONS,
@@ -71,6 +73,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *PROMPT_ACTIONS,
     *BREAKPOINTS_ACTIONS,
     *BREAKPOINT_ACTIONS,
+    *RULES_ACTIONS,
+    *RULE_ACTIONS,
     *EDIT_ACTIONS,
     *GRID_ACTIONS,
     *DIFF_ACTIONS,
@@ -103,6 +107,8 @@ PANES: Final = {
     "prompt": "A line of text",
     "breakpoints": "Breakpoints",
     "breakpoint": "A breakpoint",
+    "rules": "Rules",
+    "rule": "A rule",
     "edit": "The editor",
     "grid": "Rows of the editor",
     "diff": "A comparison",

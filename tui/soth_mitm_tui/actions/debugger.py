@@ -32,7 +32,7 @@ DEBUG_APP_ACTIONS: Final[tuple[Action, ...]] = (
         "Stop every request and response, or only those that breakpoints name.",
         APP,
     ),
-    Action("app.breakpoints", "B", "breakpoints", "Show the breakpoints, and change them.", APP),
+    Action("app.breakpoints", "B", "breakpoints, rules", "Show the breakpoints and the rules.", APP),
     Action("app.paused", "p", "paused", "Go to the messages that are paused, or back.", APP),
 )
 
@@ -65,6 +65,7 @@ BREAKPOINTS_ACTIONS: Final[tuple[Action, ...]] = (
     Action("breakpoints.undo", "u", "undo", "Put back what was deleted last.", DEBUG),
     Action("breakpoints.later", "J,shift+down", "move down", "Ask the breakpoint later.", DEBUG),
     Action("breakpoints.earlier", "K,shift+up", "move up", "Ask the breakpoint earlier.", DEBUG),
+    Action("breakpoints.tab", "tab", "rules", "Show the rules.", DEBUG, show=True),
     Action("breakpoints.down", "j,down", "down", "Go to the next breakpoint.", MOVE),
     Action("breakpoints.up", "k,up", "up", "Go to the breakpoint before.", MOVE),
     Action("breakpoints.close", "escape,q,B", "back", "Go back.", MOVE, show=True),

@@ -12,6 +12,7 @@ from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.debugging import stages_text
 from soth_mitm_tui.widgets.menu import Entry, Menu, OverMenu
 from soth_mitm_tui.widgets.pane_title import PaneTitle
+from soth_mitm_tui.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -43,13 +44,19 @@ class BreakpointsScreen(OverMenu, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the title and the breakpoints."""
         with Vertical(id="breakpoints", classes="menu-box"):
-            title = PaneTitle("Breakpoints")
-            keys = (("space", " on, off  "), ("n", " new  "), ("enter", " change  "), ("d", " delete  "))
-            note = [span for key, words in keys for span in ((key, "accent"), (words, "muted"))]
-            title.set(note=(*note, ("esc", "accent"), (" back", "muted")))
-            title.set_bright(True)
-            yield title
+            tabs = Tabs(("Breakpoints", "Rules"))
+            tabs.set_note((("tab", "accent"), (" rules  ", "muted"), ("esc", "accent"), (" back", "muted")))
+            yield tabs
             yield self.menu
+            keys = (("space", " on, off  "), ("n", " new  "), ("enter", " change  "), ("d", " delete  "))
+            note = [
+                span
+                for key, words in (*keys, ("J K", " move"))
+                for span in ((key, "accent"), (words, "muted"))
+            ]
+            footer = PaneTitle("")
+            footer.set((), tuple(note))
+            yield footer
 
     def on_mount(self) -> None:
         """Show them, and their hits as they rise."""
@@ -72,6 +79,12 @@ class BreakpointsScreen(OverMenu, ModalScreen[None]):
         """A click switches a breakpoint on or off."""
         event.stop()
         self.app.perform("breakpoints.switch")
+
+    def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
+        """A click on the other tab shows it."""
+        event.stop()
+        if event.number == 1:
+            self.app.perform("breakpoints.tab")
 
     def action_close(self) -> None:
         """Go back."""
