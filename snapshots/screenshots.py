@@ -26,6 +26,8 @@ class Shot(NamedTuple):
     theme: str = "soth-dark"
     paused: int = 0
     """Number of a flow that is paused; 0 for none."""
+    rules: bool = False
+    """Whether there are rules."""
     replays: bool = False
     """Whether it is of an order that is sent again, and answered otherwise the second time."""
 
@@ -57,6 +59,8 @@ SHOTS: Final = (
     Shot("replay-several", ("g", "ctrl+r"), (92, 18), replays=True),
     Shot("replay-results", ("g", "ctrl+r", "6", "enter", "j", "j"), (100, 16), replays=True),
     Shot("compose", ("N", *_typed("curl https://api.shop.test/orders -kd qty=3")), (92, 22), replays=True),
+    Shot("rules", ("B", "tab", "j"), (120, 26), rules=True),
+    Shot("rule", ("B", "tab", "j", "enter"), (120, 26), rules=True),
     Shot("light", ("g", *"jjjjj", "3"), theme="soth-light"),
 )
 

@@ -31,6 +31,8 @@ PANES = {
     "picker": "A list of choices",
     "prompt": "A line of text",
     "breakpoints": "The breakpoints",
+    "rules": "The rules",
+    "rule": "One rule",
     "breakpoint": "A breakpoint",
     "edit": "The editor of a message",
     "grid": "The rows of the editor: header fields, query, form, cookies",

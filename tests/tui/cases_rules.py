@@ -285,4 +285,4 @@ async def _(staged: Stage, action: Action, key: str) -> None:
         assert Path(local.action.path).read_bytes() == b"x" * 100
         assert (block.action, block.expression) == (Block(), "host:=api.shop.test")
         assert field.expression == mock.expression
-        assert "path:/item/0" in mock.expression
+        assert "/item/0" in mock.expression

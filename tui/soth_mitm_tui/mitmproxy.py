@@ -91,7 +91,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key(
         "I",
         "turn intercepting on or off",
-        "{app.breakpoints} lists the breakpoints; space switches one on or off",
+        "{app.breakpoints} lists the breakpoints and the rules; space switches one on or off",
     ),
     Key("e", "edit", SAME),
     Key("D", "duplicate", "it compares flows; {flow.replay} sends one again, as a row of its own"),
