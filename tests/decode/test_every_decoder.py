@@ -23,7 +23,7 @@ from tests.fuzz.mutating import Mutator
 
 SAMPLES = samples()
 VIEWED = [decoder.name for decoder in OFFERED if decoder.make]
-SMALL = 400
+SMALL = 300
 ENOUGH = 20_000
 """Characters after which a reader stops looking."""
 MOST_IN_A_CALL = 20 * MEGABYTE
@@ -113,7 +113,7 @@ def test_samples_may_end_at_every_border(name: str) -> None:
 @every
 def test_random_bytes_and_changed_samples_do_no_harm(name: str) -> None:
     random, mutator = Random(20_261_129), Mutator(20_261_129)
-    for number in range(25):
+    for number in range(15):
         read(name, random.randbytes(random.randrange(400)), ended=number % 2 == 0)
         read(name, mutator.made_of(SAMPLES[name])[:SMALL], ended=number % 2 == 0)
 
@@ -139,7 +139,7 @@ def test_a_megabyte_of_nesting_costs_a_bounded_amount(name: str) -> None:
 
 @every
 def test_memory_stays_within_bounds(name: str) -> None:
-    bodies = [filled(NESTS[OWN.get(name, "braces")], MEGABYTE // 16), *SAMPLES[name][:1]]
+    bodies = [filled(NESTS[OWN.get(name, "braces")], MEGABYTE // 40), *SAMPLES[name][:1]]
     tracemalloc.start()
     try:
         for data in bodies:
@@ -157,7 +157,7 @@ BOMB = {coding: pack(bytes(4 * MEGABYTE)) for coding, pack in BOMBS.items()}
 @pytest.mark.parametrize("decoder", OFFERED, ids=lambda decoder: decoder.name)
 def test_a_bomb_of_one_to_a_thousand_is_shown_by_its_beginning(decoder: Decoder, coding: str) -> None:
     assert len(BOMB[coding]) * 900 < 4 * MEGABYTE
-    limit = 20_000
+    limit = 5000
     shown = render(BOMB[coding], content_encoding=coding.encode(), decoder=decoder.name, max_output=limit)
     assert shown.truncated
     assert sum(map(len, shown.lines)) <= 6 * limit
@@ -186,5 +186,5 @@ def test_a_file_that_is_a_bomb_is_cut_off(coding: str) -> None:
 )
 def test_work_grows_with_the_size_and_not_with_its_square(name: str, piece: bytes) -> None:
     begun = time.process_time()
-    read(name, filled(piece, 100_000), enough=10 * MEGABYTE)
-    assert time.process_time() - begun < 4.0
+    read(name, filled(piece, 60_000), enough=10 * MEGABYTE)
+    assert time.process_time() - begun < 2.0
