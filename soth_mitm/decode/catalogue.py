@@ -131,6 +131,12 @@ def _messages(given: Given, stream: Stream) -> View:
     return MessagesView(given, stream)
 
 
+def _conversation(given: Given) -> View:
+    from soth_mitm.decode.conversation_view import ConversationView
+
+    return ConversationView(given)
+
+
 def _multipart(given: Given) -> View:
     from soth_mitm.decode.multipart_view import MultipartView
 
@@ -308,6 +314,7 @@ _ALL: Final = (
     Decoder("pdf", "PDF, as facts", "plain", _pdf, (r"application/(x-)?pdf",), cheap=True),
     Decoder("base64", "what is inside base64", "tree", _base64, text=True),
     Decoder("percent", "what is inside percent escapes", "tree", _percent, text=True),
+    Decoder("conversation", "what was said to a language model, and by it", "tree", _conversation, text=True),
     Decoder("image", "facts about an image", "plain", None, cheap=True),
     Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
     Decoder("hex", "bytes as hex", "hex", None, cheap=True),

@@ -164,6 +164,16 @@ class Outline:
         self._begun = True
         self._out.append(text)
 
+    def more(self, text: str) -> None:
+        """Go on with the line that was said last, over as many lines as the text has."""
+        self._line += text.count("\n")
+        self._out.append(text.replace("\n", self._indent()))
+
+    @property
+    def line(self) -> int:
+        """The number of the last line."""
+        return self._line
+
     def section(self, heading: str, name: str) -> None:
         """Begin a section; `name` is what paths call it."""
         self.say(heading)

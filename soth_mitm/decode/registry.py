@@ -6,18 +6,22 @@ follow from the type alone has a reason that can be shown. The decoders themselv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.decode import looks, sniff
 from soth_mitm.decode.anti_hijack import prefix_of
 from soth_mitm.decode.catalogue import DECODERS, HEX, OFFERED, TEXT, Decoder, Given, Look, by_type
 from soth_mitm.decode.code_flow import is_short
+from soth_mitm.decode.llm.recognise import recognise
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.decode.about import About
 
 __all__ = ["DECODERS", "HEX", "OFFERED", "TEXT", "Choice", "Decoder", "Given", "Look", "choose"]
+
+
+_STREAMS: Final = ("sse", "jsonl")
 
 
 class Choice(NamedTuple):
@@ -59,6 +63,10 @@ def _text_like(
 ) -> Choice:
     """Choose for what is made of characters; `named` is what its type says."""
     is_json = plain.kind == "json" if named is None else named.name == "json"
+    if not about.form and (is_json or named is None or named.name in _STREAMS):
+        known = recognise(about.path, data, about.media_type, response=about.response)
+        if known is not None:
+            return Choice(DECODERS["conversation"], known.reason)
     if is_json and not about.response and looks.like_graphql(data):
         return Choice(DECODERS["graphql"], "JSON with a GraphQL query")
     if named is not None and named.look != "code":
@@ -89,4 +97,6 @@ def instead_of(decoder: Decoder, data: bytes) -> Decoder:
     """Return what shows a payload that a decoder could not: the text as it stands, or bytes."""
     if decoder.instead:
         return DECODERS[decoder.instead]
+    if decoder.name == "conversation":
+        return DECODERS["json" if sniff.JSON_START.match(data) else "sse"]
     return TEXT if decoder.text or sniff.looks_like_text(data) else HEX

@@ -1,0 +1,110 @@
+"""Which dialect a body is in, by the end of the path and the shape of what is there; never by the host."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Dialect(StrEnum):
+    """A way to talk with a model."""
+
+    CHAT = "OpenAI Chat Completions"
+    RESPONSES = "OpenAI Responses"
+    MESSAGES = "Anthropic Messages"
+    GEMINI = "Gemini"
+    OLLAMA = "Ollama"
+
+
+class Known(NamedTuple):
+    """A dialect, and why it is taken for that."""
+
+    dialect: Dialect
+    reason: str
+
+
+class _Sign(NamedTuple):
+    dialect: Dialect
+    path: re.Pattern[bytes]
+    asked: re.Pattern[bytes]
+    """What a request has, near its beginning."""
+    answered: re.Pattern[bytes]
+    """What an answer has, near its beginning, where the path fits."""
+    alone: re.Pattern[bytes] | None
+    """What an answer has whose path says nothing: gateways have paths of their own."""
+
+
+def _keys(*names: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"(?:' + "|".join(names).encode() + rb')"\s*:')
+
+
+_SIGNS: Final = (
+    _Sign(
+        Dialect.CHAT,
+        re.compile(rb"/chat/completions$"),
+        _keys("model", "messages", "tools", "stream"),
+        _keys("choices", "error", "object"),
+        re.compile(rb'"object"\s*:\s*"chat\.completion(?:\.chunk)?"'),
+    ),
+    _Sign(
+        Dialect.RESPONSES,
+        re.compile(rb"/responses$"),
+        _keys("model", "input", "instructions"),
+        re.compile(rb'"(?:object|type)"\s*:\s*"response[."]|event: ?response\.|"error"\s*:'),
+        re.compile(rb'event: ?response\.(?:created|queued)\r?\n|"object"\s*:\s*"response"'),
+    ),
+    _Sign(
+        Dialect.MESSAGES,
+        re.compile(rb"/v1/messages(?:/count_tokens)?$|:(?:streamR|r)awPredict$"),
+        _keys("model", "messages", "max_tokens", "anthropic_version"),
+        re.compile(rb'"type"\s*:\s*"(?:message|error|message_start)"'),
+        re.compile(rb'\{"type"\s*:\s*"message_start"\s*,\s*"message"\s*:'),
+    ),
+    _Sign(
+        Dialect.GEMINI,
+        re.compile(rb":(?:streamG|g)enerateContent$"),
+        _keys("contents", "request", "model", "systemInstruction", "system_instruction", "generationConfig"),
+        _keys("candidates", "usageMetadata", "promptFeedback", "response", "error"),
+        None,
+    ),
+    _Sign(
+        Dialect.OLLAMA,
+        re.compile(rb"/api/(?:chat|generate)$"),
+        _keys("model"),
+        re.compile(rb'"model"\s*:[^\n]*?"(?:created_at|message|response|done)"\s*:'),
+        None,
+    ),
+)
+_NOTHING_YET: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:[^\r\n]*(?:[\r\n]|$))*")
+"""Comments of an event stream, which some send while they wait."""
+
+LOOKED_AT: Final = 4096
+"""Bytes of the beginning that are looked at."""
+
+
+def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: bool) -> Known | None:
+    """Return the dialect of a body that begins like this; None where it is in none."""
+    data = beginning[:LOOKED_AT]
+    stream = media_type == b"text/event-stream"
+    if not stream and data.lstrip()[:1] not in (b"{", b"["):
+        return None
+    path = path.partition(b"?")[0].rstrip(b"/")
+    for sign in _SIGNS:
+        if sign.path.search(path) is not None:
+            if not response:
+                return (
+                    Known(sign.dialect, _why(sign, "path and request")) if sign.asked.search(data) else None
+                )
+            if sign.answered.search(data) or (stream and _NOTHING_YET.fullmatch(data)):
+                return Known(sign.dialect, _why(sign, "path and answer"))
+            return None
+    if response:
+        for sign in _SIGNS:
+            if sign.alone is not None and sign.alone.search(data):
+                return Known(sign.dialect, _why(sign, "answer"))
+    return None
+
+
+def _why(sign: _Sign, what: str) -> str:
+    return f"{sign.dialect}, by its {what}"
