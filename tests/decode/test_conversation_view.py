@@ -93,10 +93,8 @@ def test_what_is_no_conversation_after_all_is_shown_as_its_type_says() -> None:
     assert render(b": still waiting\n\ndata: hello\n\n", about=about).kind == "sse"
     json_type = about._replace(content_type=b"application/json")
     assert render(b'{"object": "list", "data": []}', about=json_type).kind == "json"
-    assert (
-        render(b'{"model": 1, "messages": [', about=About(b"application/json", path=about.path)).kind
-        == "json"
-    )
+    request = About(b"application/json", path=about.path)
+    assert render(b'{"model": 1, "messages": [', about=request, complete=False).kind == "json"
 
 
 def test_a_message_of_the_stream_is_shown_as_its_own_json() -> None:
