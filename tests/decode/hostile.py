@@ -10,6 +10,7 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from tests.decode.conformance.cases import cases_of, passed, subjects
+from tests.decode.llm.dialects import CHAT_STREAMED
 from tests.decode.test_files_view import DNS, PDF, PEM, TOKEN, a_tar, a_zip
 
 MEGABYTE = 1_000_000
@@ -58,6 +59,7 @@ OTHERS = {
     "gzip": [gzip.compress(b'{"a":[1]}', mtime=0), zstandard.compress(b"words")],
     "pdf": [PDF],
     "certificate": [PEM],
+    "conversation": [CHAT_STREAMED.body],
     "jwt": [TOKEN],
     "dns": [DNS],
     "javascript": [b'var a=/x[/]y/g,b=`t${a}`;function f(x){return x?{"k":[1]}:"s"}//end\n'],

@@ -19,6 +19,7 @@ from soth_mitm.decode.sniff import LOOK
 from soth_mitm.decode.views import NotThis, ReadAs, View
 from soth_mitm.text import printable
 from tests.decode.hostile import BOMBS, HEADS, MEGABYTE, NESTS, REPEATED, filled, samples
+from tests.decode.llm.dialects import CHAT_STREAMED
 from tests.fuzz.mutating import Mutator
 
 SAMPLES = samples()
@@ -35,7 +36,7 @@ OWN = {
     "certificate": "DER sequences", "multipart": "parts", "graphql": "objects", "jsonl": "brackets",
 }  # fmt: skip
 """The nesting of a format, of which it gets a megabyte; braces where it has none of its own."""
-MULTIPART = About(b"multipart/mixed; boundary=B")
+ABOUTS = {"multipart": About(b"multipart/mixed; boundary=B"), "conversation": CHAT_STREAMED.about}
 
 every = pytest.mark.parametrize("name", VIEWED)
 
@@ -60,7 +61,7 @@ def read(name: str, data: bytes, *, ended: bool = True, charset: str = "", enoug
     """Give a decoder a body as a viewer does; check that all it says is safe."""
     decoder = DECODERS[name]
     assert decoder.make is not None
-    about = MULTIPART if name == "multipart" else About()
+    about = _about(name)
     view = decoder.make(Given(about, data[:LOOK], charset=charset))
     spent = Spent()
     try:
@@ -98,7 +99,7 @@ def test_each_decoder_has_a_sample_that_it_shows(name: str) -> None:
 
 
 def _about(name: str) -> About:
-    return MULTIPART if name == "multipart" else About()
+    return ABOUTS.get(name, About())
 
 
 @every

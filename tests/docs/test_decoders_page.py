@@ -30,6 +30,7 @@ from soth_mitm.decode import (
     undoing,
 )
 from soth_mitm.decode.catalogue import DECODERS, by_type
+from soth_mitm.decode.llm import conversation
 from soth_mitm.decode.protobuf import tree, view
 from tests.decode.conformance.cases import cases_of, found, subjects
 
@@ -124,6 +125,7 @@ LOOKS = {
     "cbor": "the tag that says CBOR, or a map whose first name is text, to its last byte",
     "protobuf": "fields that a schema could have, to the last byte",
     "graphql": "JSON of a client with a document in `query`",
+    "conversation": "the path and the shape of a dialect of a language model ([llm.md](llm.md))",
     "jwt": "three or five parts of base64, the first of them JSON",
     "certificate": "a block of PEM, or a certificate in DER",
     "zip": "`PK`", "tar": "`ustar` in the first head", "gzip": "the magic numbers of gzip and zstd",
@@ -155,6 +157,7 @@ LIMITS = {
     "pdf": f"{pdf_view.MOST_STREAMS} streams, {_size(pdf_view.MOST_UNPACKED)} unpacked",
     "base64": "one layer, of the first 4 MiB; either alphabet, `data:` URLs",
     "percent": "one layer, of the first 4 MiB",
+    "conversation": f"{conversation.MOST_BLOCKS:,} blocks, {STREAM}",
     "image": "facts alone, from the first bytes",
     "text": "none: line ends and tabs are laid out, controls and hidden characters escaped",
     "hex": "none",
