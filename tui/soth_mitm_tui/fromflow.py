@@ -57,6 +57,13 @@ def why_not(proposal: str, view: FlowView) -> str:
     answer = view.response
     if proposal in ("mock", "map-local") and (answer is None or not answer.status):
         return "There is no response yet"
+    if (
+        proposal in ("mock", "map-local")
+        and answer is not None
+        and not answer.complete
+        and view.closed is None
+    ):
+        return "The response is still on its way"
     if proposal == "map-local" and answer is not None and not answer.captured_bytes:
         return "The response has no body that was recorded"
     return ""

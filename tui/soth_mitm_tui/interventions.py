@@ -52,10 +52,11 @@ def intervention_lines(view: FlowView) -> list[Line]:
 
 def _rule_lines(view: FlowView) -> list[Line]:
     """Return which rules acted, in their order, and what each did."""
-    lines = [
-        fact(printable(each.rule, 24), (printable(f"{each.action} {each.detail}".strip(), 300), "text"))
-        for each in view.rules[-MOST:]
-    ]
+    lines: list[Line] = []
+    for each in view.rules[-MOST:]:
+        does = f"{each.action} {each.detail}".strip()
+        name = "no name" if each.rule == does else printable(each.rule, 24)
+        lines.append(fact(name, (printable(does, 300), "text")))
     if len(view.rules) > MOST:
         lines.insert(0, fact("", (f"{len(view.rules) - MOST:,} times before these", "muted")))
     return [heading("Rules"), *lines, BLANK] if lines else []

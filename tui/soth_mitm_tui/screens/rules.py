@@ -129,7 +129,7 @@ def about(row: Row | None, settings: str) -> tuple[str, bool]:
     if row is None:
         return "", False
     change = (
-        f"It stands in {settings}: change it there, and it is in force as soon as the settings are read again"
+        f"It stands in {settings}: change it there, and SIGUSR1 has it read again; C copies it to the app"
     )
     if row.item is None:
         if row.from_file:
