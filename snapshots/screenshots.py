@@ -74,6 +74,7 @@ async def draw(shot: Shot) -> str:
     """Return one picture."""
     from soth_mitm_tui.state import State
     from tests.tui.cases_comparing import order_again, orders
+    from tests.tui.rules import some_rules
     from tests.tui.script import Script
     from tests.tui.stage import stage
 
@@ -84,6 +85,8 @@ async def draw(shot: Shot) -> str:
         staged.control.answers = order_again()
         if shot.paused:
             staged.control.debugger.pause(shot.paused)
+        if shot.rules:
+            await some_rules(staged.control.debugger)
         for key in shot.keys:
             await staged.press(key)
             if shot.replays:
