@@ -113,7 +113,9 @@ def test_a_paused_request_is_edited_in_ones_own_editor_while_the_proxy_goes_on(
 
         first = clients.submit(send, "/orders")
         until(lambda: "Paused 1" in text(screen), "the pause")
-        screen.press("ge")
+        screen.press("g")
+        until(lambda: re.search(r"▸.*/orders", text(screen)), "the cursor on its row")
+        screen.press("e")
         until(lambda: "qty" in text(screen), "the editor of the app")
         screen.press("\x1bOS")  # f4
         until(Path(f"{editor}.open").exists, "an editor of one's own")

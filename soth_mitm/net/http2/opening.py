@@ -26,11 +26,13 @@ SETTLING: Final = 0.5
 class Opening:
     """Sends the first settings; nothing is read before that."""
 
-    __slots__ = ("_begun", "_session", "_timer")
+    __slots__ = ("_begun", "_early", "_session", "_timer")
 
     def __init__(self, session: StreamSession) -> None:
         self._session = session
         self._begun = False
+        self._early = b""
+        """What came nonetheless: a loop may begin to read after it was told not to."""
         self._timer: asyncio.TimerHandle | None = None
 
     def warm(self) -> bool:
@@ -56,6 +58,14 @@ class Opening:
         self._session.gate.shut(Why.SETTLING)
         self._timer = self._session.shared.loop.call_later(SETTLING, self.begin)
 
+    def keeps(self, data: bytes) -> bool:
+        """Keep bytes of the client until our settings have gone; False where they have."""
+        if self._begun:
+            return False
+        self._early += data
+        self._session.transport.pause_reading()
+        return True
+
     def begin(self) -> None:
         """Send the first settings, unless that is done."""
         if self._begun:
@@ -69,6 +79,9 @@ class Opening:
         session.engine.begin(connect_protocol=session.engine.connect_protocol)
         session.pump.soon()
         session.gate.open(Why.SETTLING)
+        early, self._early = self._early, b""
+        if early:
+            session.receive(early)
 
     def offer_connect(self) -> None:
         """Offer extended CONNECT: a fixed upstream takes it, or speaks HTTP/1.1, which has upgrades."""

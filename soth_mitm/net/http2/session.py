@@ -135,15 +135,17 @@ class StreamSession(ClientTransport):
             self._told(event)
         self.pump.soon()
         if early:
-            self._receive(early)
+            self.receive(early)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Relay what came from the client."""
         data = bytes(self.shared.read_buffer[:nbytes])
         self._received += nbytes
-        self._receive(data)
+        if not self.opening.keeps(data):
+            self.receive(data)
 
-    def _receive(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the client."""
         self.touched = True
         batch = self.shared.batch
         batch.begin()
