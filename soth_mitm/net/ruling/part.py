@@ -11,13 +11,13 @@ from soth_mitm.hooks.decisions import Abort, Block, Decision, Drop, MessageDecis
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
 from soth_mitm.net.chain import Asks
+from soth_mitm.net.decoded import decoded
 from soth_mitm.net.ruling import bodies
 from soth_mitm.net.serving.canned import Canned
 from soth_mitm.net.serving.files import Files
 from soth_mitm.net.serving.inner import InnerSupply
 from soth_mitm.net.shaping import Cut, Pace
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
-from soth_mitm.policy.editing.coded import content
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.policy.rules import actions as a
 from soth_mitm.policy.rules import described
@@ -184,13 +184,13 @@ class RulePart:
             turn.flow.emit(Noted("rule_undecided", f"{self.name} asks for the body, and {error}"))
             return False
         most = self._shared.config.limits.hook_body_bytes
-        turn.subject.has_body(turn.direction, content(turn.draft(body), most=most).data)
+        turn.subject.has_body(turn.direction, await decoded(body, turn.draft(body).fields, most=most))
         return bool(turn.subject.judge(self._wanted))
 
     # --- heads --------------------------------------------------------------------------------------------
 
-    def _applied(self, turn: Turn, detail: str | None = None) -> None:
-        self._ruling.applied(self.rule, turn.flow, described(self.rule.action) if detail is None else detail)
+    def _applied(self, turn: Turn) -> None:
+        self._ruling.applied(self.rule, turn.flow, described(self.rule.action))
 
     def _if_changed(
         self, turn: Turn, draft: RequestDraft | ResponseDraft, changed: RequestDraft | ResponseDraft

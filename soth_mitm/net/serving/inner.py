@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import h11
 
 from soth_mitm.model.events import ConnOpened, Side
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net import replies
 from soth_mitm.net.dial import Dialled
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.upstream import Peer, start
@@ -31,15 +30,13 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 
 
 class Asked(NamedTuple):
-    """A request, read to its end; of its body only what tells it from another is kept."""
+    """A request, read to its end; its body is passed over."""
 
     method: bytes
     target: bytes
     """In origin-form."""
     fields: tuple[FieldLine, ...]
     """Names in lower case."""
-    digest: bytes
-    """SHA-256 of the body; empty where there is none."""
 
     def field(self, name: bytes) -> bytes:
         """Return the first value of a field, or nothing."""
@@ -155,10 +152,9 @@ class _Serving:
             event = await self._event()
             if not isinstance(event, h11.Request):
                 return None
-            head, digest, size = event, hashlib.sha256(), 0
+            head = event
             while isinstance(event := await self._event(), h11.Data):
-                digest.update(event.data)
-                size += len(event.data)
+                pass
             if not isinstance(event, h11.EndOfMessage):
                 return None
         except h11.RemoteProtocolError as error:
@@ -169,7 +165,6 @@ class _Serving:
             bytes(head.method),
             _origin_form(bytes(head.target)),
             tuple((bytes(name), bytes(value)) for name, value in head.headers),
-            digest.digest() if size else b"",
         )
 
     async def _respond(self, asked: Asked) -> None:
@@ -186,7 +181,7 @@ class _Serving:
             length = len(answer.body)
         if length is not None and answer.status not in (204, 304):
             fields.append((b"Content-Length", b"%d" % length))
-        reason = answer.reason or _phrase(answer.status)
+        reason = answer.reason or replies.phrase(answer.status)
         self._put(h11.Response(status_code=answer.status, headers=fields, reason=reason))
         if isinstance(answer.body, bytes):
             if answer.body:
@@ -208,13 +203,6 @@ class _Serving:
 def _explained(status: int, text: str) -> Answer:
     fields = ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Cache-Control", b"no-store"))
     return Answer(status, fields, f"soth-mitm: {printable(text, 500)}\n".encode())
-
-
-def _phrase(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b""
 
 
 def _origin_form(target: bytes) -> bytes:
