@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ from threading import Thread
 
 import pytest
 
+from bench.processes import wait_until
 from bench.terminal import Screen, opened
 from tests.helpers.client import Answered, ask
 from tests.helpers.program import DEADLINE, PROGRAM, surroundings
@@ -67,11 +69,7 @@ def text(screen: Screen) -> str:
     return "\n".join(shown.line(y) for y in range(shown.lines))
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.05)
+until = partial(wait_until, seconds=DEADLINE)
 
 
 @contextmanager
@@ -87,7 +85,7 @@ def app(home: Path, *arguments: str, **environ: str) -> Iterator[tuple[subproces
             start_new_session=True,
         )
         try:
-            until(lambda: re.search(r"● 127\.0\.0\.1:\d+", text(screen)), "the app")
+            until(lambda: re.search(r"● 127\.0\.0\.1:\d+", text(screen)) is not None, "the app")
             found = re.search(r"● 127\.0\.0\.1:(\d+)", text(screen))
             assert found is not None
             yield program, screen, int(found[1])
@@ -114,7 +112,7 @@ def test_a_paused_request_is_edited_in_ones_own_editor_while_the_proxy_goes_on(
         first = clients.submit(send, "/orders")
         until(lambda: "Paused 1" in text(screen), "the pause")
         screen.press("g")
-        until(lambda: re.search(r"▸.*/orders", text(screen)), "the cursor on its row")
+        until(lambda: re.search(r"▸.*/orders", text(screen)) is not None, "the cursor on its row")
         screen.press("e")
         until(lambda: "qty" in text(screen), "the editor of the app")
         screen.press("\x1bOS")  # f4
