@@ -314,7 +314,7 @@ def test_what_is_said_over_a_websocket_passes_and_is_told(world: World, mode: st
     sock, port = reach(world, mode, f"chat {scheme}", world.chats[scheme])
     path = f"/chat?{TOKEN}"
     context = trusting(world, mode, scheme, "http/1.1")
-    agreed, messages = peers.chat(sock, f":{port}{path}", context)
+    agreed, messages = asyncio.run(peers.chat(sock, f":{port}{path}", context))
     assert agreed.startswith("permessage-deflate")
     messages += [(peers.UP, 2), (peers.DOWN, 2)]
     world.made.append(Made(mode, scheme, world.chats[scheme], path, "websocket_completed", messages))
