@@ -9,22 +9,24 @@ import msgspec
 from soth_mitm.hooks.decisions import Abort, Change, Decision, Drop, MessageDecision, Replace, Respond
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
-from soth_mitm.net.chain import Asks
+from soth_mitm.net.chain import Asks, Part, any_of
 from soth_mitm.net.decoded import decoded
 from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.editing import MessageDraft, ResponseDraft
 
 if TYPE_CHECKING:
     from soth_mitm.hooks.messages import Message
-    from soth_mitm.net.chain import Turn
+    from soth_mitm.net.chain import Asking, Turn
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.pausing import Pauses, Verdict
     from soth_mitm.policy.subject import Subject
 
+_REQUEST = (Stage.REQUEST, Stage.REQUEST_BODY)
+_RESPONSE = (Stage.RESPONSE, Stage.RESPONSE_BODY)
 _MESSAGE_STAGE = {Direction.REQUEST: Stage.MESSAGE_UP, Direction.RESPONSE: Stage.MESSAGE_DOWN}
 
 
-class Breaking:
+class Breaking(Part):
     """Pauses what the breakpoints name."""
 
     name = "person"
@@ -35,15 +37,17 @@ class Breaking:
 
     def wants_request(self, subject: Subject) -> bool:
         """See `chain.Part`."""
-        return self._pauses.active and self._pauses.breakpoints.may_stop(
-            subject, Stage.REQUEST, Stage.REQUEST_BODY
-        )
+        return self._pauses.active and self._pauses.breakpoints.may_stop(subject, *_REQUEST)
 
     def wants_response(self, subject: Subject) -> bool:
         """See `chain.Part`."""
-        return self._pauses.active and self._pauses.breakpoints.may_stop(
-            subject, Stage.RESPONSE, Stage.RESPONSE_BODY
-        )
+        return self._pauses.active and self._pauses.breakpoints.may_stop(subject, *_RESPONSE)
+
+    def wants_like(self, subject: Subject, *, response: bool) -> Asking | None:
+        """See `chain.Part`."""
+        stages, pauses = _RESPONSE if response else _REQUEST, self._pauses
+        left = pauses.breakpoints.left(subject, *stages, response=response)
+        return (lambda subject: pauses.active and any_of(left, subject)) if left else None
 
     def wants_messages(self, subject: Subject, direction: Direction) -> bool:
         """See `chain.Part`."""

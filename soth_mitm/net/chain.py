@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from enum import Flag, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from soth_mitm.hooks.decisions import Block, Change, Continue, Decision, Drop, Inject, MessageDecision
 from soth_mitm.model.events import HandlerActed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from soth_mitm.hooks.messages import Message, Request, Response
     from soth_mitm.model.events import Direction
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CLOSED = Block(500, "the handler failed, and is set to fail closed")
 
 
+KEPT: Final = 1024
+"""Sites with a method for which it is known what is left to ask of them."""
 MESSAGE_HOOK = "on_message"
 _ACTIONS = {Change: "change", Drop: "drop", Inject: "inject"}
 
@@ -89,50 +92,74 @@ class Asks(Flag):
     MESSAGES = auto()
 
 
-class Part(Protocol):
-    """One of those who decide."""
+Asking = Callable[["Subject"], bool]
+Addressed = tuple[str, str, int, str, bytes]
+"""Scheme, host, port, server name of the client's TLS, and method."""
 
-    asks: Asks
+
+class Asked(Protocol):
+    """An exchange, as far as it is asked for."""
+
+    @property
+    def addressed(self) -> Addressed:
+        """Where its request goes, as it is now."""
+        ...
+
+    @property
+    def subject(self) -> Subject:
+        """The exchange as expressions see it."""
+        ...
+
+
+class Part:
+    """One of those who decide. What a part does not say here is that it wants nothing and does nothing."""
+
+    name = ""
+    """Who changed a message, as its event says."""
+    asks = Asks(0)
     """Of what it can want anything at all."""
 
-    @property
-    def name(self) -> str:
-        """Who changed a message, as its event says."""
-        ...
-
-    @property
-    def wants_request(self) -> Callable[[Subject], bool]:
+    def wants_request(self, subject: Subject) -> bool:
         """Whether to ask it about a request, whose head has come."""
-        ...
+        return False
 
-    @property
-    def wants_response(self) -> Callable[[Subject], bool]:
+    def wants_response(self, subject: Subject) -> bool:
         """Likewise about a response."""
-        ...
+        return False
 
     def wants_messages(self, subject: Subject, direction: Direction) -> bool:
         """Whether to ask it about each message of a stream that begins, as far as that is known now."""
-        ...
+        return False
+
+    def wants_like(self, subject: Subject, *, response: bool) -> Asking | None:
+        """Return what says whether it wants requests, or responses, of the site and the method of this one.
+
+        None: none of them, whatever else it holds.
+        """
+        return self.wants_response if response else self.wants_request
 
     async def request(self, turn: Turn) -> Decision | None:
         """Decide about a request."""
-        ...
+        return None
 
     async def response(self, turn: Turn) -> Decision | None:
         """Decide about a final response."""
-        ...
+        return None
 
     async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
         """Decide about one message of a stream."""
-        ...
+        return None
 
     def instead(self, turn: Turn, error: Exception) -> Decision | None:
         """Return what is done in place of a decision that cannot be carried out."""
-        ...
+        return None
 
 
 class Chain:
-    """The parts that are there. Where none asks, a question costs one look at an empty tuple."""
+    """The parts that are there. Where none asks, a question costs one look at an empty tuple.
+
+    Where some do, most have nothing to ask of most sites: that is found out once for each.
+    """
 
     def __init__(self) -> None:
         self.use(())
@@ -142,16 +169,26 @@ class Chain:
         self.requests = tuple(part for part in parts if Asks.REQUEST in part.asks)
         self.responses = tuple(part for part in parts if Asks.RESPONSE in part.asks)
         self.messages = tuple(part for part in parts if Asks.MESSAGES in part.asks)
-        self._requests = tuple(part.wants_request for part in self.requests)
-        self._responses = tuple(part.wants_response for part in self.responses)
+        self._of_requests: dict[Addressed, tuple[Asking, ...]] = {}
+        self._of_responses: dict[Addressed, tuple[Asking, ...]] = {}
 
-    def wants_request(self, subject: Callable[[], Subject]) -> bool:
+    def wants_request(self, asked: Asked) -> bool:
         """Whether anybody wants to decide about a request."""
-        return bool(self._requests) and _any(self._requests, subject())
+        if not self.requests:
+            return False
+        left = self._of_requests.get(asked.addressed)
+        if left is None:
+            left = _keep(self._of_requests, self.requests, asked, response=False)
+        return bool(left) and any_of(left, asked.subject)
 
-    def wants_response(self, subject: Callable[[], Subject]) -> bool:
+    def wants_response(self, asked: Asked) -> bool:
         """Likewise about a response."""
-        return bool(self._responses) and _any(self._responses, subject())
+        if not self.responses:
+            return False
+        left = self._of_responses.get(asked.addressed)
+        if left is None:
+            left = _keep(self._of_responses, self.responses, asked, response=True)
+        return bool(left) and any_of(left, asked.subject)
 
     def wants_messages(self, subject: Callable[[], Subject], direction: Direction) -> bool:
         """Likewise about each message of a stream."""
@@ -161,14 +198,28 @@ class Chain:
         return any(part.wants_messages(made, direction) for part in self.messages)
 
 
-def _any(wants: Sequence[Callable[[Subject], bool]], subject: Subject) -> bool:
+def _keep(
+    kept: dict[Addressed, tuple[Asking, ...]], parts: Sequence[Part], asked: Asked, *, response: bool
+) -> tuple[Asking, ...]:
+    """Return what parts ask of messages like this one, and keep it for the next."""
+    subject = asked.subject
+    wants = (part.wants_like(subject, response=response) for part in parts)
+    left = tuple(each for each in wants if each is not None)
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[asked.addressed] = left
+    return left
+
+
+def any_of(wants: Sequence[Asking], subject: Subject) -> bool:
+    """Return whether one of them says yes."""
     for each in wants:  # noqa: SIM110 - a generator costs as much as what it asks, for every message
         if each(subject):
             return True
     return False
 
 
-class HandlerPart:
+class HandlerPart(Part):
     """The program's handler. It may take `limits.handler_timeout`, the time of peers not counted."""
 
     name = "handler"

@@ -256,7 +256,9 @@ class Connect:
         except PeekTimeout as error:
             self._shared.counters.hit("peek_timeout")
             raise Tunnelled("hello_incomplete", f"{len(error.data)} bytes in time") from error
-        self._life.emit(hello_event(hello))
+        told = hello_event(hello)
+        self._life.sni, self._life.ja4 = told.sni, told.ja4
+        self._life.emit(told)
         if self._named_by_client and differs(self._host, hello.sni):
             self._life.emit(Noted("sni_mismatch", f"CONNECT named {self._host}, the SNI {hello.sni}"))
 

@@ -33,6 +33,7 @@ from soth_mitm.proto.http1 import Framing, Http1Error, rewrite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from soth_mitm.net.chain import Addressed
     from soth_mitm.net.origin import Place, Site, Supply
     from soth_mitm.net.session import ClientSession
     from soth_mitm.net.switched import Switched
@@ -110,7 +111,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Send the request on, unless somebody has to decide about it or its messages."""
-        ask = self.shared.chain.wants_request(self.asked)
+        ask = self.shared.chain.wants_request(self)
         if ask or self._request.held is not None:
             self.decider().begin(ask=ask)
         else:
@@ -122,6 +123,11 @@ class Exchange:
         if self._subject is None:
             self._subject = heads.subject(self)
         return self._subject
+
+    @property
+    def addressed(self) -> Addressed:
+        """Where the request goes, as it is now."""
+        return heads.addressed(self)
 
     def asked(self) -> Subject:
         """Return `subject`, for whoever may not need it."""
@@ -304,7 +310,7 @@ class Exchange:
             emit(Anomaly(code, Direction.RESPONSE))
         if head.framing is _SWITCH:
             handshake = switched.handshake_of(self, head)
-            if handshake is not None and self.shared.chain.wants_response(self.asked):
+            if handshake is not None and self.shared.chain.wants_response(self):
                 self._send(out)
                 self.decider().ask_websocket(head, handshake)
             else:
@@ -314,7 +320,7 @@ class Exchange:
         if head.content_type:
             minor = min(self.head.minor, head.minor)
             messages.attach_http1(self._response, head, path=self.place.path, minor=minor)
-        ask = self.shared.chain.wants_response(self.asked)
+        ask = self.shared.chain.wants_response(self)
         if ask or self._response.held is not None:
             self._send(out)
             self.decider().answered(head, ask=ask)

@@ -10,6 +10,7 @@ from soth_mitm.policy.subject import Subject
 from soth_mitm.proto.http1 import Framing
 
 if TYPE_CHECKING:
+    from soth_mitm.net.chain import Addressed
     from soth_mitm.net.exchange import Exchange
     from soth_mitm.net.origin import Place
     from soth_mitm.net.upstream import UpstreamConn
@@ -65,6 +66,13 @@ def request(head: http1.RequestHead, place: Place) -> RequestHead:
     )
 
 
+def addressed(exchange: Exchange) -> Addressed:
+    """Return where a request goes, as it is now, with its method."""
+    place = exchange.place
+    method = amend.method_of(place.raw) if exchange.request_changed else exchange.head.method
+    return place.scheme, place.host, place.port, exchange.session.life.sni, method
+
+
 def subject(exchange: Exchange) -> Subject:
     """Return an exchange as expressions see it, as far as it has come and as it was changed."""
     place, session, head = exchange.place, exchange.session, exchange.head
@@ -78,6 +86,7 @@ def subject(exchange: Exchange) -> Subject:
         version=VERSIONS[head.minor],
         raw=place.raw if changed else head.raw,
         client=session.client,
+        conn=session.life,
         intercepted=session.decrypted,
         flow=exchange.flow.number,
     )

@@ -42,7 +42,7 @@ class Publisher(Protocol):
 class ConnLife:
     """One transport connection in the event stream. Its end is told after those of its flows."""
 
-    __slots__ = ("_slices", "admitted", "bus", "number", "on_end", "process", "state")
+    __slots__ = ("_slices", "admitted", "bus", "ja4", "number", "on_end", "process", "sni", "state")
 
     def __init__(self, bus: Bus, number: int, slices: Slices | None = None) -> None:
         self.bus = bus
@@ -55,6 +55,8 @@ class ConnLife:
         """What waits to hear how the dial, and the handshake, of an upstream went."""
         self.process: ProcessKnown | None = None
         """The program that opened it, as soon as it is known."""
+        self.sni = self.ja4 = ""
+        """The server name in a client's hello, and the hello's fingerprint."""
 
     def emit(self, body: Body) -> int:
         """Publish an event of this conn; return its monotonic time.

@@ -7,13 +7,17 @@ comes later. What an expression asks that is not known yet counts as not so.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
 
 from soth_mitm.model.terms import Direction
 from soth_mitm.policy.filters.deep import DeepTerm, Scope
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from soth_mitm.model.events import ProcessKnown
     from soth_mitm.policy.filters import Filter
 
 _SHOWN = 2000
@@ -23,16 +27,30 @@ _SHOWN = 2000
 _HEADER = Scope.HEADER
 
 
+class Conn(Protocol):
+    """What of a client's connection can be asked for."""
+
+    sni: str
+    ja4: str
+    process: ProcessKnown | None
+
+
 class Subject:
     """One exchange, as far as it has come. Attributes are those of a row (`filters.Searchable`)."""
 
     kind = "http"
-    ja4 = ""
     reason = outcome = tls_reason = guard = mark = comment = ""
     error = reused = False
     request_bytes = response_bytes = duration_ns = ttfb_ns = messages = 0
     paused = replay_of = 0
-    rules = ""
+    generated = modified = False
+    form = rules = ""
+    # Until there is a response: an exchange with none is made as quickly as can be.
+    status = 0
+    response_raw = response_lower = b""
+    switches = False
+    """The response agrees to another protocol, a WebSocket as a rule."""
+    _bodies: Mapping[Direction, bytes] = MappingProxyType({})
 
     def __init__(
         self,
@@ -45,8 +63,7 @@ class Subject:
         version: str,
         raw: bytes,
         client: str = "",
-        sni: str = "",
-        process: str = "",
+        conn: Conn | None = None,
         intercepted: bool = False,
         flow: int = 0,
     ) -> None:
@@ -54,20 +71,31 @@ class Subject:
         self.flow = flow
         self.version = version
         self.client = client
-        self.sni = sni
-        self.process = process
+        self._conn = conn
         self.intercepted = intercepted
-        self.status = 0
-        self.generated = self.modified = False
-        self.form = ""
-        self.switches = False
-        """The response agrees to another protocol, a WebSocket as a rule."""
         self._method = method
         self.target = target
         """In origin-form."""
-        self.raw, self.response_raw = raw, b""
-        """The heads."""
-        self._bodies: dict[Direction, bytes] = {}
+        self.raw = raw
+        """The request's head."""
+        self.lower = raw.lower()
+        """The same in lower case, for a first look."""
+
+    @property
+    def sni(self) -> str:
+        """The server name in the client's hello."""
+        return self._conn.sni if self._conn is not None else ""
+
+    @property
+    def ja4(self) -> str:
+        """The fingerprint of the client's hello."""
+        return self._conn.ja4 if self._conn is not None else ""
+
+    @property
+    def process(self) -> str:
+        """The client's program, where it is known already."""
+        program = self._conn.process if self._conn is not None else None
+        return program.name if program is not None else ""
 
     @property
     def state(self) -> str:
@@ -88,7 +116,7 @@ class Subject:
     def content_type(self) -> str:
         """The media type of the response, or while there is none of the request."""
         raw = self.response_raw or self.raw
-        at = raw.lower().find(b"\ncontent-type:")
+        at = (self.response_lower or self.lower).find(b"\ncontent-type:")
         if at < 0:
             return ""
         value = raw[at + 14 :].partition(b"\n")[0].partition(b";")[0]
@@ -97,14 +125,13 @@ class Subject:
     def answered(self, status: int, raw: bytes, *, switches: bool = False) -> None:
         """Take note of the response's head."""
         self.status, self.response_raw, self.switches = status, raw, switches
+        self.response_lower = raw.lower()
         self.__dict__.pop("content_type", None)
 
     def has_body(self, direction: Direction, data: bytes | None) -> None:
         """Take note of a body, decoded; None where it is not known (any more)."""
-        if data is None:
-            self._bodies.pop(direction, None)
-        else:
-            self._bodies[direction] = data
+        known = {each: body for each, body in self._bodies.items() if each is not direction}
+        self._bodies = known if data is None else {**known, direction: data}
 
     def judge(self, wanted: Filter) -> bool | None:
         """Say whether the exchange is meant; None where that depends on a body that is not known."""
@@ -137,3 +164,11 @@ class Subject:
             elif term.matches_body(body):
                 return True
         return None if unknown else False
+
+
+UNCHANGING: Final = frozenset((
+    "kind", "reason", "outcome", "tls_reason", "guard", "mark", "comment", "error", "reused", "request_bytes",
+    "response_bytes", "duration_ns", "ttfb_ns", "messages", "paused", "replay_of", "generated", "modified",
+    "rules",
+))  # fmt: skip
+"""The attributes that no message at hand has anything else in."""

@@ -64,6 +64,14 @@ async def test_a_rule_that_is_not_meant_changes_nothing_and_holds_nothing(lab: L
     assert not lab.all(RuleApplied)
 
 
+async def test_a_rule_may_ask_for_what_the_clients_tls_began_with(lab: Lab) -> None:
+    await ruled(lab, Rule(action=a.SetField(field="X-A", value="1"), expression="sni:site.test ja4:t1"))
+    link = await lab.link("tls")
+    link.ask(b"GET / HTTP/1.1\r\n" + HOST_LINE + b"\r\n")
+    await (await link.server()).same(b"GET / HTTP/1.1\r\n" + HOST_LINE + b"X-A: 1\r\n\r\n")
+    await link.pass_response(OK)
+
+
 async def test_rules_see_what_those_before_them_made_of_a_message(lab: Lab, route: str) -> None:
     await ruled(
         lab,

@@ -106,7 +106,7 @@ class StreamExchange(Relaying):
 
     def start(self) -> None:
         """Send the request on, unless the handler has to decide about it or its messages."""
-        ask = self.shared.chain.wants_request(self.asked)
+        ask = self.shared.chain.wants_request(self)
         if ask or (self._request.held is not None and not self.request_done):
             self.decider().begin(ask=ask)
         else:

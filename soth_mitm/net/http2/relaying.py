@@ -26,6 +26,7 @@ from soth_mitm.proto.http2 import VERSION
 from soth_mitm.proto.http2.heads import lines
 
 if TYPE_CHECKING:
+    from soth_mitm.net.chain import Addressed
     from soth_mitm.net.http2.deciding import StreamDeciding
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.session import StreamSession
@@ -110,12 +111,19 @@ class Relaying:
                 version=VERSION,
                 raw=head.raw,
                 client=session.client,
+                conn=session.life,
                 intercepted=session.decrypted,
                 flow=self.flow.number,
             )
             if self.response_head is not None:
                 self._tell_subject(made, self.response_head)
         return made
+
+    @property
+    def addressed(self) -> Addressed:
+        """Where the request goes, as it is now."""
+        place, head = self.place, self.sent_head if self.request_changed else self.head
+        return place.scheme, place.host, place.port, self.session.life.sni, head.method
 
     def asked(self) -> Subject:
         """Return `subject`, for whoever may not need it."""
@@ -236,7 +244,7 @@ class Relaying:
                 fields=answer.fields,
             )
         self._release_hasty()
-        ask = self.shared.chain.wants_response(self.asked)
+        ask = self.shared.chain.wants_response(self)
         if ask or self._response.held is not None:
             self.ask_response(answer, end=end, ask=ask)
         else:
@@ -247,7 +255,7 @@ class Relaying:
     def _switch(self, answer: Answer) -> None:
         """Go on with another protocol, once a hook has agreed to a WebSocket."""
         handshake = switched.handshake_of(self, answer)
-        if handshake is not None and self.shared.chain.wants_response(self.asked):
+        if handshake is not None and self.shared.chain.wants_response(self):
             self.ask_websocket(answer, handshake)
         else:
             self.put_response(answer.fields, never=answer.never, end=False)

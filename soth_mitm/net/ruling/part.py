@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from soth_mitm.hooks.decisions import Abort, Block, Decision, Drop, MessageDecision, Replace
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
-from soth_mitm.net.chain import Asks
+from soth_mitm.net.chain import Asks, Part
 from soth_mitm.net.decoded import decoded
 from soth_mitm.net.ruling import bodies
 from soth_mitm.net.serving.canned import Canned
@@ -19,6 +19,7 @@ from soth_mitm.net.serving.inner import InnerSupply
 from soth_mitm.net.shaping import Cut, Pace
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.policy.filters import compile_filter
+from soth_mitm.policy.questions import Question
 from soth_mitm.policy.rules import actions as a
 from soth_mitm.policy.rules import described
 from soth_mitm.policy.rules.heads import fields_changed, remote_target, request_changed
@@ -26,10 +27,8 @@ from soth_mitm.policy.rules.sticky import value_of
 from soth_mitm.proto.http1 import rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from soth_mitm.hooks.messages import Message
-    from soth_mitm.net.chain import Turn
+    from soth_mitm.net.chain import Asking, Turn
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.ruling.ruling import Ruling
     from soth_mitm.net.serving.inner import Answerer
@@ -54,7 +53,11 @@ def _asks(action: a.Action) -> Asks:
             return Asks.RESPONSE if getattr(action, "on", "request") == "response" else Asks.REQUEST
 
 
-class RulePart:
+def _both(asks: Asking, further: Asking | None) -> Asking:
+    return asks if further is None else lambda subject: asks(subject) and further(subject)
+
+
+class RulePart(Part):
     """A rule that is in force."""
 
     def __init__(self, ruling: Ruling, rule: Rule) -> None:
@@ -64,8 +67,9 @@ class RulePart:
         self._ruling = ruling
         self._shared = ruling.shared
         self._wanted = compile_filter(rule.expression)
-        self.wants_request = self._wants(self._of_request())
-        self.wants_response = self._wants(self._of_response())
+        self._question = Question(self._wanted)
+        self._further_of_request = self._of_request()
+        self._further_of_response = self._of_response()
         self._seen: OrderedDict[int, int] = OrderedDict()
         """Messages of streams that are open, to the client."""
         self._answerer: Answerer | None = None
@@ -78,16 +82,21 @@ class RulePart:
 
     # --- what is asked at once ------------------------------------------------------------------------
 
-    def _wants(self, further: Callable[[Subject], bool] | None) -> Callable[[Subject], bool]:
-        """Return what is asked of every head: nothing but the expression's own test, where that is all."""
-        wanted, test = self._wanted, self._wanted.test
-        if wanted.deep:
-            return lambda subject: (
-                subject.judge(wanted) is not False and (further is None or further(subject))
-            )
-        return test if further is None else lambda subject: test(subject) and further(subject)
+    def wants_request(self, subject: Subject) -> bool:
+        """See `chain.Part`."""
+        return _both(self._question.asks, self._further_of_request)(subject)
 
-    def _of_request(self) -> Callable[[Subject], bool] | None:
+    def wants_response(self, subject: Subject) -> bool:
+        """See `chain.Part`."""
+        return _both(self._question.asks, self._further_of_response)(subject)
+
+    def wants_like(self, subject: Subject, *, response: bool) -> Asking | None:
+        """See `chain.Part`."""
+        left = self._question.of(subject, response=response)
+        further = self._further_of_response if response else self._further_of_request
+        return None if left is None else _both(left, further)
+
+    def _of_request(self) -> Asking | None:
         """Return what else has to be so of a request for the action to change anything."""
         match self.rule.action:
             case a.MapRemote() as action:
@@ -98,7 +107,7 @@ class RulePart:
                 return self._lacks_cookies
         return None
 
-    def _of_response(self) -> Callable[[Subject], bool] | None:
+    def _of_response(self) -> Asking | None:
         """Do so for a response."""
         match self.rule.action:
             case a.StickyCookie():
@@ -210,7 +219,7 @@ class RulePart:
 
     def _lacks_authorization(self, subject: Subject) -> bool:
         sticky = self._ruling.sticky
-        if b"\nauthorization:" not in subject.raw.lower():
+        if b"\nauthorization:" not in subject.lower:
             return sticky.authorization(subject.host, subject.port) is not None
         value = value_of(tuple(rewrite.fields(subject.raw)), b"authorization")
         if value:
@@ -223,7 +232,7 @@ class RulePart:
         return self._ruling.sticky.cookies(subject.host, subject.target, secure=secure)
 
     def _lacks_cookies(self, subject: Subject) -> bool:
-        return b"\ncookie:" not in subject.raw.lower() and self._cookies(subject) is not None
+        return b"\ncookie:" not in subject.lower and self._cookies(subject) is not None
 
     def _learn_cookies(self, subject: Subject) -> bool:
         """Take note of what a host sets; the response itself goes on at once."""

@@ -9,16 +9,13 @@ from soth_mitm.errors import DumpError
 from soth_mitm.hooks.decisions import Block
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Noted, RuleApplied
-from soth_mitm.net.chain import Asks
+from soth_mitm.net.chain import Asks, Part
 from soth_mitm.net.serving.inner import InnerSupply
 from soth_mitm.policy.recorded import Wanted
 
 if TYPE_CHECKING:
-    from soth_mitm.hooks.decisions import Decision, MessageDecision
-    from soth_mitm.hooks.messages import Message
-    from soth_mitm.model.events import Direction
+    from soth_mitm.hooks.decisions import Decision
     from soth_mitm.net.chain import Turn
-    from soth_mitm.net.life import FlowLife
     from soth_mitm.net.serving.recorded import Recordings
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 NAME: Final = "server replay"
 
 
-class ReplayPart:
+class ReplayPart(Part):
     """Answers from dumps."""
 
     name = NAME
@@ -40,14 +37,6 @@ class ReplayPart:
     def wants_request(self, subject: Subject) -> bool:
         """See `chain.Part`."""
         return self._fails or bool(self._recordings.deck.bodies(_wanted(subject)))
-
-    def wants_response(self, subject: Subject) -> bool:
-        """See `chain.Part`."""
-        return False
-
-    def wants_messages(self, subject: Subject, direction: Direction) -> bool:
-        """See `chain.Part`."""
-        return False
 
     async def request(self, turn: Turn) -> Decision | None:
         """See `chain.Part`."""
@@ -78,17 +67,6 @@ class ReplayPart:
             return None
         turn.flow.emit(RuleApplied(NAME, "fail", why))
         return Block(502, f"no recorded answer to this request: {why}")
-
-    async def response(self, turn: Turn) -> Decision | None:
-        """See `chain.Part`."""
-        return None
-
-    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
-        """See `chain.Part`."""
-        return None
-
-    def instead(self, turn: Turn, error: Exception) -> None:
-        """See `chain.Part`."""
 
 
 def _wanted(subject: Subject) -> Wanted:

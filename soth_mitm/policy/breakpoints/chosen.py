@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -11,9 +11,9 @@ from soth_mitm.policy.breakpoints.breakpoint import Breakpoint, check
 from soth_mitm.policy.breakpoints.stage import BODIES, MESSAGES, Stage
 from soth_mitm.policy.filters import Filter, compile_filter
 from soth_mitm.policy.filters.deep import Scope
+from soth_mitm.policy.questions import Question
 
 if TYPE_CHECKING:
-    from soth_mitm.policy.filters.matching import Test
     from soth_mitm.policy.subject import Subject
 
 EVERYTHING: Final = Breakpoint(name="everything", stages=(Stage.REQUEST_BODY, Stage.RESPONSE_BODY), id=-1)
@@ -37,9 +37,7 @@ class BreakpointSet:
         self._breakpoints: tuple[Breakpoint, ...] = ()
         self._hits: dict[int, int] = {}
         self._by_stage: dict[Stage, tuple[tuple[Breakpoint, Filter], ...]] = {}
-        self._plain: dict[Stage, tuple[Test, ...]] = {}
-        """What needs no look at heads or bodies, as it is asked of every message."""
-        self._deep: dict[Stage, tuple[Filter, ...]] = {}
+        self._questions: dict[Stage, tuple[Question, ...]] = {}
         self.everything = False
         self.revision = 0
         """Rises with each change, hits among them."""
@@ -101,25 +99,25 @@ class BreakpointSet:
             for stage in _stages_of(each):
                 table.setdefault(stage, []).append((each, wanted))
         self._by_stage = {stage: tuple(entries) for stage, entries in table.items()}
-        self._plain = {
-            stage: tuple(wanted.test for _, wanted in entries if not wanted.deep)
+        self._questions = {
+            stage: tuple(
+                Question(wanted, undecided=stage in BODIES or stage in MESSAGES) for _, wanted in entries
+            )
             for stage, entries in table.items()
-        }
-        self._deep = {
-            stage: tuple(wanted for _, wanted in entries if wanted.deep) for stage, entries in table.items()
         }
 
     def may_stop(self, subject: Subject, *stages: Stage) -> bool:
         """Whether the message at hand is stopped at one of the stages, or may be once its body is known."""
-        for stage in stages:
-            for test in self._plain.get(stage, ()):
-                if test(subject):
-                    return True
-            for wanted in self._deep.get(stage, ()):
-                judged = subject.judge(wanted)
-                if judged or (judged is None and (stage in BODIES or stage in MESSAGES)):
-                    return True
-        return False
+        return any(question.asks(subject) for stage in stages for question in self._questions.get(stage, ()))
+
+    def left(self, subject: Subject, *stages: Stage, response: bool) -> tuple[Callable[[Subject], bool], ...]:
+        """Return what of this is to be asked of requests, or responses, of this one's site and method."""
+        asked = (
+            question.of(subject, response=response)
+            for stage in stages
+            for question in self._questions.get(stage, ())
+        )
+        return tuple(each for each in asked if each is not None)
 
     def asks(self, *stages: Stage) -> bool:
         """Whether any breakpoint is set for one of the stages."""

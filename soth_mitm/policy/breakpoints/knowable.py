@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from soth_mitm.policy.filters import Filter
 
 _OF_REQUEST: Final = frozenset((
-    "scheme", "host", "port", "method", "path", "content_type", "version", "sni", "client", "process",
+    "scheme", "host", "port", "method", "path", "content_type", "version", "sni", "ja4", "client", "process",
     "intercepted", "modified",
 ))  # fmt: skip
 _OF_RESPONSE: Final = _OF_REQUEST | {"status", "state", "generated"}

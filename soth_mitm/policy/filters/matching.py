@@ -165,6 +165,20 @@ def _join(how: str, parts: list[Tree]) -> Tree:
     return open_parts[0] if len(open_parts) == 1 else (how, open_parts)
 
 
+def narrowed(tree: Tree, known: frozenset[str], row: Searchable) -> Tree:
+    """Return what is left to ask of rows that have these attributes in common with one of them."""
+    if isinstance(tree, bool):
+        return tree
+    if isinstance(tree, Leaf):
+        return tree.test(row) if tree.attributes <= known else tree
+    how, parts = tree
+    left = [narrowed(part, known, row) for part in parts]
+    if how != "not":
+        return _join(how, left)
+    (inner,) = left
+    return not inner if isinstance(inner, bool) else ("not", (inner,))
+
+
 def _leaf(node: Word | Pattern | Text | Range | State) -> Leaf:
     match node:
         case Word(text):

@@ -51,7 +51,7 @@ def test_stages_stand_before_the_expression_or_follow_from_it(
         ("request,later:x", "'later' is no stage; there are request, request-body,"),
         ("request:status:5xx", "can stop nothing at request: what it asks for is known from the response on"),
         ("dur:>5s", "can stop nothing at response-body: what it asks for is not known while"),
-        ("message:ja4:t13", "not known while a message is on its way"),
+        ("message:is:reused", "not known while a message is on its way"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, says: str) -> None:
