@@ -1,6 +1,8 @@
-"""What users of mitmproxy complain about in intercepting, editing and replaying, and the tests of ours.
+"""What is wrong with other proxies, and the tests of ours.
 
-Each flaw names tests, `file::function`, and pictures that are compared; all of them have to be there.
+First what users of mitmproxy complain about in intercepting, editing and replaying, then the defects of the
+proxy of our name that came before. Each flaw names tests, `file::function`, and pictures that are compared;
+all of them have to be there.
 """
 
 from __future__ import annotations
@@ -65,6 +67,83 @@ FLAWS = {
         "test_what_a_person_has_changed_in_a_draft_is_compared_before_it_is_sent",
     ),
 }
+
+
+TLS = "tests/net/tls/test_known_defects.py"
+LIMITS = "tests/net/test_limits.py"
+H2 = "tests/net/http2"
+DRIFT = "tests/docs/test_drift.py"
+
+DEFECTS = {
+    "1: streams of HTTP/2 have no events and no end of their own": (
+        f"{H2}/test_handler.py::test_every_stream_is_a_flow_with_all_its_events_and_hooks",
+        f"{H2}/test_messages.py::test_events_of_a_stream_are_told_one_by_one",
+    ),
+    "2: a refused stream has reached the upstream by then": (
+        f"{H2}/test_handler.py::test_a_refused_request_never_reaches_the_upstream",
+    ),
+    "3: hooks are given compressed bytes as events": (
+        f"{H2}/test_message_hooks.py::test_a_handler_sees_the_events_of_a_coded_stream_without_their_coding",
+        "tests/net/test_messages.py::test_each_event_of_a_coded_stream_is_told_decoded_as_it_was_flushed",
+    ),
+    "4: a held chunked body goes on without its chunks": (
+        "tests/hooks/test_handler.py::test_defect_04_a_held_chunked_body_keeps_its_framing",
+    ),
+    "5: the body budget is of a connection": (f"{LIMITS}::test_defect_05_body_budget_is_per_message",),
+    "6: after a streamed response later requests fail": (
+        "tests/hooks/test_handler.py::test_defect_06_a_hook_may_hold_a_body_after_a_streamed_response",
+        "tests/net/test_messages.py::test_after_a_stream_the_connection_carries_the_next_exchange",
+        f"{H2}/test_handler.py::test_a_streamed_response_leaves_the_next_requests_hooks_working",
+    ),
+    "7: an invalid upgrade loses bytes and is not observed": (
+        "tests/hooks/test_handler.py::test_defect_07_a_refused_upgrade_stays_http_and_loses_no_byte",
+        "tests/net/test_websocket.py::test_an_invalid_upgrade_passes_as_bytes_and_says_why",
+    ),
+    "8: handshakes have no deadline": (
+        f"{LIMITS}::test_defect_08_a_client_that_trickles_its_hello_is_cut_in_time",
+        f"{TLS}::test_a_client_that_dawdles_in_its_handshake_is_not_waited_for",
+        f"{TLS}::test_an_upstream_that_dawdles_in_its_handshake_is_not_waited_for",
+    ),
+    "9: what is decompressed, a line and an early response have no bounds": (
+        "tests/net/test_messages.py::test_a_line_without_end_and_a_bomb_are_bounded_and_pass",
+        "tests/decode/test_undoing.py::test_a_bomb_is_stopped_before_it_fills_anything",
+        "tests/decode/test_coding.py::test_a_bomb_costs_no_more_than_the_limit",
+        f"{H2}/test_flow_control.py::"
+        "test_a_client_that_takes_nothing_stops_its_upstream_and_none_of_its_neighbours",
+        f"{H2}/test_ends.py::test_a_response_before_the_upload_has_ended_arrives_and_stops_the_upload",
+    ),
+    "10: limits belong to the process": (
+        f"{LIMITS}::test_defect_10_limits_belong_to_one_proxy_and_not_to_the_process",
+    ),
+    "11: wrong lengths, a false fingerprint, an aborted scan, a plus in a size": (
+        f"{LIMITS}::test_defect_11_every_answer_of_the_proxy_has_the_right_length",
+        f"{TLS}::test_the_fingerprint_of_the_ca_is_one",
+        "tests/net/process/test_linux.py::test_entries_of_proc_that_are_no_process_end_nothing",
+        "tests/net/process/test_linux.py::test_a_process_that_may_not_be_looked_at_is_passed_over",
+        "tests/proto/http1/test_guards.py::test_a_plus_sign_in_a_chunk_size_is_no_number",
+    ),
+    "12: an error of one listener ends all": (
+        "tests/net/test_listeners.py::test_defect_12_an_accept_error_ends_no_listener_and_stops_no_other",
+    ),
+    "13: a malformed request inside TLS gets no answer": (
+        f"{LIMITS}::test_defect_13_a_bad_request_inside_tls_gets_its_400",
+    ),
+    "14: the key of a rotated CA is open, its validity a library's default": (
+        f"{TLS}::test_the_key_of_a_rotated_ca_is_private_and_its_validity_explicit",
+        "tests/net/tls/test_rotation.py::"
+        "test_the_keys_are_private_whatever_the_umask_and_however_open_the_old_one_was",
+    ),
+    "15: a head is read byte by byte": (f"{LIMITS}::test_defect_15_a_connect_head_is_not_read_byte_by_byte",),
+    "16: the pages and the code say different things": (
+        f"{DRIFT}::test_the_versions_of_what_is_written_are_those_of_the_code",
+        f"{DRIFT}::test_what_tells_a_failed_handshake_is_named_as_in_the_code",
+        f"{DRIFT}::test_the_hooks_are_those_of_the_handler_with_their_kind_and_parameter",
+        f"{DRIFT}::test_the_ports_are_those_of_the_code",
+        "tests/record/test_docs_events.py::test_every_close_reason_is_described",
+        "tests/docs/test_limits_page.py::test_the_page_has_one_row_for_each_limit_and_none_besides",
+    ),
+}
+FLAWS |= DEFECTS
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import struct
+import zlib
 
 import pytest
 
@@ -92,6 +94,23 @@ async def test_events_are_decided_one_by_one_beside_other_streams(lab: Lab) -> N
     server.data(number, b"", end=True)
     assert (await link.client.message(stream)).body == b": note\n\ndata: 2\n\n"
     await lab.settled()
+
+
+async def test_a_handler_sees_the_events_of_a_coded_stream_without_their_coding(lab: Lab) -> None:
+    """Defect 3 of the reference: it was given the bytes of the coding, as they came."""
+    handler = OnMessage()
+    await lab.start(handler=handler)
+    link = await h2_link(lab)
+    stream, server, number = await link.request(get(b"/events"))
+    coded = (b"content-encoding", b"gzip")
+    server.head_out(number, [(b":status", b"200"), (b"content-type", b"text/event-stream"), coded])
+    packer = zlib.compressobj(wbits=31)
+    for count in (1, 2):
+        server.data(number, packer.compress(b"data: %d\n\n" % count) + packer.flush(zlib.Z_SYNC_FLUSH))
+        await lab.told(MessageSeen, count)
+    server.data(number, packer.flush(), end=True)
+    assert gzip.decompress((await link.client.message(stream)).body) == b"data: 1\n\ndata: 2\n\n"
+    assert [message.data for message in handler.asked] == [b"1", b"2"]
 
 
 async def test_all_hooks_decide_one_after_the_other(lab: Lab) -> None:
