@@ -6,9 +6,11 @@ from typing import Final, NamedTuple
 
 from soth_mitm.decode.sniff import essence
 from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto.aws_events import SIGNED
 from soth_mitm.proto.grpc import END_OF_STREAM, TRAILERS
 
 _JSON: Final = b"application/json"
+_AWS: Final = b"application/vnd.amazon.eventstream"
 
 
 class About(NamedTuple):
@@ -47,6 +49,8 @@ def message_type(form: str, label: str, media_type: bytes) -> bytes:
         return _JSON
     if form == MessageForm.PARTS:
         return label.encode("latin-1", "replace")
+    if form == MessageForm.AWS and label == SIGNED:
+        return _AWS
     if form != MessageForm.GRPC:
         return b""
     if label == TRAILERS:

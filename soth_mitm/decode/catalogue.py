@@ -116,6 +116,10 @@ def _sse(given: Given) -> View:
     return _messages(given, Stream(MessageForm.SSE, "sse", ""))
 
 
+def _aws_events(given: Given) -> View:
+    return _messages(given, Stream(MessageForm.AWS, "aws", ""))
+
+
 def _json_lines(given: Given) -> View:
     return _messages(given, Stream(MessageForm.NDJSON, "lines", ""))
 
@@ -256,6 +260,9 @@ _ALL: Final = (
         (r"application/(x-|vnd\.google\.)?(protobuf|protobuffer)", r"application/[\w.+-]+\+(proto|protobuf)"),
     ),
     Decoder("sse", "server-sent events", "tree", _sse, ("text/event-stream",), text=True),
+    Decoder(
+        "aws-events", "AWS event stream", "tree", _aws_events, (r"application/vnd\.amazon\.eventstream",)
+    ),
     Decoder(
         "jsonl",
         "JSON lines and records",

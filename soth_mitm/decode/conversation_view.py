@@ -15,16 +15,18 @@ from soth_mitm.decode.llm.facts import ending, heading, oddities
 from soth_mitm.decode.llm.framing import Objects
 from soth_mitm.decode.llm.loose import value_of
 from soth_mitm.decode.llm.reader import Reader
-from soth_mitm.decode.llm.recognise import recognise
+from soth_mitm.decode.llm.recognise import STREAMS, recognise
 from soth_mitm.decode.nested import LONGEST, Kept
 from soth_mitm.decode.outline import Outline
 from soth_mitm.decode.views import NotThis, Stepped
-from soth_mitm.proto.splitting import Part
-from soth_mitm.proto.sse import SseSplitter
+from soth_mitm.proto.splitting import Part, SplitError
+from soth_mitm.proto.streams import splitter_of, stream_of
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
+    from soth_mitm.decode.about import About
     from soth_mitm.decode.registry import Given
+    from soth_mitm.proto.splitting import Splitter
 
 _STEP: Final = 16 * 1024
 
@@ -38,13 +40,14 @@ class ConversationView(Stepped):
         super().__init__()
         about = given.about
         known = recognise(about.path, given.beginning, about.media_type, response=about.response)
-        self._reader = Reader(known.dialect) if known is not None else None
+        self._reader = Reader(known.dialect, path=about.path) if known is not None else None
         self._response = about.response
-        self._events = about.media_type == b"text/event-stream"
+        self._splitter = _splitter(about)
+        self._over = False
+        """The framing of the stream is broken."""
         self._outline = Outline(many=True)
         self.folds = self._outline.folds
         self._kept = Kept()
-        self._splitter = SseSplitter()
         self._objects = Objects()
         self._script = Script(self._outline)
 
@@ -61,16 +64,24 @@ class ConversationView(Stepped):
             if not whole:
                 raise NotThis(f"longer than {LONGEST:,} bytes")
             yield from self._tell(reader, reader.request(body))
-        elif self._events:
-            yield from self._streamed(reader, data)
+        elif self._splitter is not None:
+            if not self._over:
+                yield from self._streamed(reader, self._splitter, data)
         else:
             for value in self._objects.feed(data):
                 yield from self._tell(reader, reader.feed("", value))
         if final:
             yield from self._end(reader)
 
-    def _streamed(self, reader: Reader, data: bytes) -> Iterator[str]:
-        for item in self._splitter.feed(data):
+    def _streamed(self, reader: Reader, splitter: Splitter, data: bytes) -> Iterator[str]:
+        try:
+            yield from self._events(reader, splitter, data)
+        except SplitError as error:
+            self._over = True
+            reader.conversation.put(error=f"{error.detail}; what follows is not read")
+
+    def _events(self, reader: Reader, splitter: Splitter, data: bytes) -> Iterator[str]:
+        for item in splitter.feed(data):
             self._kept.add(item.data)
             if isinstance(item, Part):
                 continue
@@ -111,6 +122,12 @@ class ConversationView(Stepped):
         self._last_words(reader.conversation)
         self._outline.finish()
         yield self._outline.take()
+
+
+def _splitter(about: About) -> Splitter | None:
+    """Return what finds the messages of a stream that has named ones; of others, objects are looked for."""
+    stream = stream_of(about.content_type, path=b"", streamed=False) if about.media_type in STREAMS else None
+    return splitter_of(stream, about.content_type, keep=True) if stream is not None else None
 
 
 class Script:

@@ -22,7 +22,7 @@ from soth_mitm.text import human_size, printable
 if TYPE_CHECKING:
     from soth_mitm.decode.registry import Given
 
-_WORDS: Final = {MessageForm.SSE: "event", MessageForm.GRPC: "message"}
+_WORDS: Final = {MessageForm.SSE: "event", MessageForm.GRPC: "message", MessageForm.AWS: "event"}
 """What a message is called in its heading; those of other forms have none."""
 
 
@@ -151,4 +151,5 @@ class MessagesView(Stepped):
 
 
 def _name(stream: Stream) -> str:
-    return "gRPC" if stream.form == MessageForm.GRPC else "such a stream"
+    named = {MessageForm.GRPC: "gRPC", MessageForm.AWS: "an AWS event stream"}
+    return named.get(stream.form, "such a stream")

@@ -44,6 +44,10 @@ def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bo
         return Choice(decoder, "chosen by hand")
     plain = sniff.choose(data, about.content_type)
     decoder = by_type(about.media_type)
+    if decoder is not None and decoder.name == "aws-events" and not about.form:
+        known = recognise(about.path, data, about.media_type, response=about.response)
+        if known is not None:
+            return Choice(DECODERS["conversation"], known.reason)
     if decoder is not None and not decoder.text:
         return Choice(decoder, printable(about.media_type, 80))
     if plain.kind == "hex":
@@ -98,5 +102,7 @@ def instead_of(decoder: Decoder, data: bytes) -> Decoder:
     if decoder.instead:
         return DECODERS[decoder.instead]
     if decoder.name == "conversation":
-        return DECODERS["json" if sniff.JSON_START.match(data) else "sse"]
+        if sniff.JSON_START.match(data):
+            return DECODERS["json"]
+        return DECODERS["aws-events" if data[:1] == b"\0" else "sse"]
     return TEXT if decoder.text or sniff.looks_like_text(data) else HEX

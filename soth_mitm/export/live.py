@@ -26,6 +26,7 @@ STREAMS: Final = 128
 
 NOUNS: Final = {
     "sse": ("event", "events"),
+    "aws": ("event", "events"),
     "ndjson": ("line", "lines"),
     "json": ("value", "values"),
     "parts": ("part", "parts"),

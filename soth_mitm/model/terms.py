@@ -38,6 +38,8 @@ class MessageForm(StrEnum):
     WEBSOCKET = "ws"
     SSE = "sse"
     GRPC = "grpc"
+    AWS = "aws"
+    """application/vnd.amazon.eventstream."""
     NDJSON = "ndjson"
     PARTS = "parts"
     """multipart/x-mixed-replace and its kin."""

@@ -391,7 +391,7 @@ class HeldBody:
 
     def _name(self, label: str) -> str:
         """Return what a message is called in its event: of a metadata-only flow no word of the sender's."""
-        private = self._stream.form is MessageForm.SSE and not self._teller.capture
+        private = self._stream.form in (MessageForm.SSE, MessageForm.AWS) and not self._teller.capture
         return "event" if private else label
 
     def _tell(

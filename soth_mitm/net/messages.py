@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from soth_mitm.proto.streams import Stream
 
 _NONE: Final = Framing.NONE
+_NAMED: Final = frozenset({MessageForm.SSE, MessageForm.AWS})
+"""Forms whose messages are called what the sender calls them."""
 _STEP: Final = 8 * 1024
 """Most bytes that are looked through between two looks at the clock."""
 
@@ -367,7 +369,7 @@ class MessageTap:
             teller.part(item.data)
             return
         # What an event is called is the sender's own words.
-        label = "event" if self._private and self._form is MessageForm.SSE else item.label
+        label = "event" if self._private and self._form in _NAMED else item.label
         wire = item.wire if self._placed else 0
         if item.in_parts:
             teller.part(item.data)

@@ -1,4 +1,4 @@
-"""Messages of a handler's own, framed as their stream frames messages: events, lines, frames of gRPC."""
+"""Messages of a handler's own, framed as their stream frames messages: events, lines, frames."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 from typing import Final, Protocol
 
 from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto import aws_events
 
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -105,10 +106,29 @@ class Frames:
         return raw
 
 
+class AwsEvents:
+    """Messages of an AWS event stream: the label is the type of an event. Sums are made anew."""
+
+    usual = aws_events.MESSAGE
+
+    def new(self, data: bytes, *, label: str, note: str) -> bytes:
+        """See `Reframing`."""
+        return aws_events.event(label, data)
+
+    def changed(self, raw: bytes, data: bytes, *, label: str | None, note: str | None) -> bytes:
+        """See `Reframing`. The other headers stay."""
+        return aws_events.changed(raw, data, label=label)
+
+    def ended(self, raw: bytes) -> bytes:
+        """See `Reframing`."""
+        return raw
+
+
 REFRAMING: Final[dict[MessageForm, Reframing]] = {
     MessageForm.SSE: Events(),
     MessageForm.NDJSON: Lines(),
     MessageForm.GRPC: Frames(),
+    MessageForm.AWS: AwsEvents(),
 }
 """The streams whose messages can be changed."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto import grpc_status
+from soth_mitm.proto.aws_events import AwsSplitter
 from soth_mitm.proto.grpc import Decompressor, GrpcSplitter, WebTextSplitter
 from soth_mitm.proto.json_values import JsonSplitter
 from soth_mitm.proto.multipart import PartSplitter, boundary_of
@@ -46,6 +47,8 @@ def _of_type(content_type: bytes) -> Stream | None:
     shown = printable(essence, 80)
     if essence == b"text/event-stream":
         return Stream(MessageForm.SSE, "sse", shown)
+    if essence == b"application/vnd.amazon.eventstream":
+        return Stream(MessageForm.AWS, "aws", shown)
     if essence in _LINES:
         return Stream(MessageForm.NDJSON, "lines", shown)
     framing = grpc_status.family(content_type)
@@ -111,6 +114,8 @@ def splitter_of(
     """
     if stream.form is MessageForm.SSE:
         return SseSplitter()
+    if stream.form is MessageForm.AWS:
+        return AwsSplitter(keep=keep)
     if stream.form is MessageForm.NDJSON:
         return LineSplitter(keep=keep)
     if stream.form is MessageForm.PARTS:

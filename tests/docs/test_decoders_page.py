@@ -101,6 +101,7 @@ TYPES = {
     "grpc": ("application/grpc", "application/grpc-web-text", "application/connect+json"),
     "protobuf": ("application/protobuf", "application/x-protobuf", "application/vnd.thing+proto"),
     "sse": ("text/event-stream",),
+    "aws-events": ("application/vnd.amazon.eventstream",),
     "jsonl": ("application/x-ndjson", "application/jsonl", "application/json-seq"),
     "multipart": ("multipart/form-data", "multipart/mixed"),
     "graphql": ("application/graphql",),
@@ -142,6 +143,7 @@ LIMITS = {
     "grpc": STREAM,
     "protobuf": f"{tree.MOST_DEPTH} levels, fields of {_size(view.LONGEST_FIELD)}",
     "sse": STREAM,
+    "aws-events": f"{STREAM}, both checksums checked",
     "jsonl": STREAM,
     "multipart": f"parts of {_size(nested.LONGEST)}",
     "graphql": f"{graphql_view.MOST_OPERATIONS} operations, {graphql_view.MOST_DEPTH} levels, "
@@ -163,6 +165,7 @@ LIMITS = {
     "hex": "none",
 }
 SUBJECTS = {
+    "aws_events": "AWS event streams: framing, checksums, kinds of headers, faults",
     "cbor": "CBOR (RFC 8949): numbers, tags, strings and containers without a length, faults",
     "charset": "character sets by mark, name and looks; characters that a terminal obeys",
     "coding": "content codings, alone and in stacks, damaged and cut off",

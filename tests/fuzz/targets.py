@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from soth_mitm.model.events import Direction
 from soth_mitm.proto import client_hello, connect
+from soth_mitm.proto.aws_events import AwsSplitter
 from soth_mitm.proto.client_hello import ClientHelloError
 from soth_mitm.proto.connect import ConnectError
 from soth_mitm.proto.grpc import GrpcSplitter, WebTextSplitter
@@ -136,6 +137,7 @@ TARGETS: dict[str, Target] = {
     "grpc": partial(_split, GrpcSplitter),
     "grpc_web": partial(_split, partial(GrpcSplitter, web=True)),
     "grpc_web_text": partial(_split, _web_text, framed=False),
+    "aws_events": partial(_split, AwsSplitter),
     "ndjson": partial(_split, LineSplitter),
     "json_values": partial(_split, JsonSplitter),
     "multipart": partial(_split, partial(PartSplitter, b"frame")),

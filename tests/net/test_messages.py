@@ -25,6 +25,7 @@ from soth_mitm.model.events import (
 )
 from soth_mitm.net import slices
 from soth_mitm.proto import skipping
+from soth_mitm.proto.aws_events import event
 from soth_mitm.record.rows import RowFold
 from tests.helpers.net import Lab, Link
 from tests.helpers.wire import Wire, eventually
@@ -81,6 +82,25 @@ async def test_each_event_is_told_while_the_stream_is_open(lab: Lab, route: str)
     await link.pass_response(b"0\r\n\r\n")
     await lab.settled()
     assert not lab.all(MessagesStopped)
+
+
+async def test_each_message_of_an_aws_event_stream_is_told_while_it_is_open_until_a_sum_is_wrong(
+    lab: Lab,
+) -> None:
+    await lab.start()
+    media = b"application/vnd.amazon.eventstream"
+    link, _ = await opened(lab, "tls", CLOSE % media)
+    assert lab.all(MessagesStarted) == [MessagesStarted(Direction.RESPONSE, MessageForm.AWS, media.decode())]
+    wires = [event("contentBlockDelta", b'{"n": %d}' % number) for number in range(2)]
+    for number, wire in enumerate(wires):
+        await link.pass_response(wire[:20])
+        await link.pass_response(wire[20:])
+        seen = (await lab.told(MessageSeen, number + 1))[-1]
+        assert (seen.label, seen.size, seen.wire) == ("contentBlockDelta", 8, len(wire))
+    assert payloads(lab) == [b'{"n": 0}', b'{"n": 1}']
+    await link.pass_response(wires[0][:-1] + b"?")
+    assert (await lab.told(MessagesStopped))[0].code == "bad_checksum"
+    assert len(lab.all(MessageSeen)) == 2
 
 
 Flush = Callable[[bytes], bytes]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from soth_mitm.decode.llm import anthropic, gemini, ollama, openai_chat, openai_responses
+from soth_mitm.decode.llm import anthropic, bedrock, gemini, ollama, openai_chat, openai_responses
 from soth_mitm.decode.llm.conversation import Change, Conversation
 from soth_mitm.decode.llm.loose import value_of
-from soth_mitm.decode.llm.recognise import Dialect
+from soth_mitm.decode.llm.recognise import Dialect, model_of
 
 
 class _Way(NamedTuple):
@@ -22,15 +22,18 @@ _WAYS: Final = {
     Dialect.MESSAGES: _Way(anthropic.ask, anthropic.read),
     Dialect.GEMINI: _Way(gemini.ask, gemini.read),
     Dialect.OLLAMA: _Way(ollama.ask, ollama.read),
+    Dialect.CONVERSE: _Way(bedrock.ask, bedrock.read),
+    Dialect.INVOKE: _Way(bedrock.ask_model, bedrock.read_model),
 }
 
 
 class Reader:
     """A conversation on its way. Never raises: what is not understood is counted in `unknown`."""
 
-    def __init__(self, dialect: Dialect, *, sent_ns: int = -1) -> None:
-        """`sent_ns` is when the request was sent, by the clock of `feed`'s times."""
+    def __init__(self, dialect: Dialect, *, sent_ns: int = -1, path: bytes = b"") -> None:
+        """`sent_ns` is when the request was sent, by the clock of `feed`'s times; `path` may name a model."""
         self.conversation = Conversation(dialect, sent_ns=sent_ns)
+        self.conversation.put(model=model_of(path))
         self._way = _WAYS[dialect]
 
     def request(self, data: bytes) -> list[Change]:

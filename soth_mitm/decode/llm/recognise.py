@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from soth_mitm.text import printable
 
 
 class Dialect(StrEnum):
@@ -15,6 +18,8 @@ class Dialect(StrEnum):
     MESSAGES = "Anthropic Messages"
     GEMINI = "Gemini"
     OLLAMA = "Ollama"
+    CONVERSE = "Bedrock Converse"
+    INVOKE = "Bedrock InvokeModel"
 
 
 class Known(NamedTuple):
@@ -75,9 +80,29 @@ _SIGNS: Final = (
         re.compile(rb'"model"\s*:[^\n]*?"(?:created_at|message|response|done)"\s*:'),
         None,
     ),
+    _Sign(
+        Dialect.CONVERSE,
+        re.compile(rb"/model/.+/converse(?:-stream)?$"),
+        _keys("messages", "system", "inferenceConfig", "toolConfig"),
+        re.compile(rb':(?:event|exception)-type|"(?:output|stopReason|message|__type)"\s*:'),
+        re.compile(rb":event-type\x07\x00\x0cmessageStart"),
+    ),
+    _Sign(
+        Dialect.INVOKE,
+        re.compile(rb"/model/.+/invoke(?:-with-response-stream)?$"),
+        _keys("messages", "prompt", "inputText", "anthropic_version", "max_tokens"),
+        re.compile(
+            rb':(?:event|exception)-type|"(?:type|choices|generations?|results|outputs?|message)"\s*:'
+        ),
+        re.compile(rb":event-type\x07\x00\x05chunk[^{]*\{\"bytes\":"),
+    ),
 )
+_MODELS: Final = re.compile(rb"/model/([^/]+(?:/[^/]+)?)/(?:converse|invoke)|/models/([^:/]+):[a-zA-Z]+$")
 _NOTHING_YET: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:[^\r\n]*(?:[\r\n]|$))*")
 """Comments of an event stream, which some send while they wait."""
+
+STREAMS: Final = frozenset((b"text/event-stream", b"application/vnd.amazon.eventstream"))
+"""Media types of streams whose messages have names."""
 
 LOOKED_AT: Final = 4096
 """Bytes of the beginning that are looked at."""
@@ -86,7 +111,7 @@ LOOKED_AT: Final = 4096
 def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: bool) -> Known | None:
     """Return the dialect of a body that begins like this; None where it is in none."""
     data = beginning[:LOOKED_AT]
-    stream = media_type == b"text/event-stream"
+    stream = media_type in STREAMS
     if not stream and data.lstrip()[:1] not in (b"{", b"["):
         return None
     path = path.partition(b"?")[0].rstrip(b"/")
@@ -104,6 +129,12 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: boo
             if sign.alone is not None and sign.alone.search(data):
                 return Known(sign.dialect, _why(sign, "answer"))
     return None
+
+
+def model_of(path: bytes) -> str:
+    """Return the model that a path names, as those of Bedrock and Gemini do; empty where none does."""
+    match = _MODELS.search(path.partition(b"?")[0])
+    return printable(unquote_to_bytes(match[1] or match[2]), 200) if match is not None else ""
 
 
 def _why(sign: _Sign, what: str) -> str:

@@ -91,6 +91,7 @@ STATES: Final = (
     StateOf("reused", "went over an upstream connection that was used before"),
     StateOf("sse", "has server-sent events for its response"),
     StateOf("grpc", "is gRPC"),
+    StateOf("aws-events", "has an AWS event stream, as of Bedrock"),
     StateOf("ndjson", "has JSON, line by line or value by value"),
     StateOf("ws", "switched protocols, to a WebSocket as a rule"),
     StateOf("paused", "is held at a breakpoint"),

@@ -117,6 +117,10 @@ _STATES: Final[dict[str, tuple[tuple[str, ...], Test]]] = {
         ("content_type", "form"),
         lambda row: row.form == "grpc" or row.content_type.startswith("application/grpc"),
     ),
+    "aws-events": (
+        ("content_type", "form"),
+        lambda row: row.form == "aws" or row.content_type == "application/vnd.amazon.eventstream",
+    ),
     "ndjson": (("form",), lambda row: row.form in ("ndjson", "json")),
     "paused": (("paused",), lambda row: row.paused > 0),
     "ws": (("form", "status"), lambda row: row.form == "ws" or row.status == 101),

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import NamedTuple
 
 from soth_mitm.decode.about import About
 from soth_mitm.decode.llm import Dialect
+from soth_mitm.proto.aws_events import event
 
 Said = tuple[str, str, str, str, str]
 """Role, kind, text, name and call of a block."""
@@ -291,7 +293,92 @@ OLLAMA_WHOLE = OLLAMA_CHAT._replace(
     blocks=[text("I look.")],
 )
 
+
+def _converse(*told: tuple[str, object]) -> bytes:
+    return b"".join(event(name, json.dumps(value).encode()) for name, value in told)
+
+
+AWS = b"application/vnd.amazon.eventstream"
+_COUNTED = {"inputTokens": 4, "outputTokens": 9, "totalTokens": 36,
+            "cacheReadInputTokens": 16, "cacheWriteInputTokens": 7}  # fmt: skip
+
+
+def _part(index: int, delta: object) -> tuple[str, object]:
+    return "contentBlockDelta", {"contentBlockIndex": index, "delta": delta, "p": "abcdef"}
+
+
+CONVERSE_STREAMED = Sample(
+    Dialect.CONVERSE, b"/model/m-1/converse-stream", AWS,
+    _converse(
+        ("messageStart", {"role": "assistant", "p": "abc"}),
+        _part(0, {"reasoningContent": {"text": "Hm."}}), _part(0, {"reasoningContent": {"signature": "c2ln"}}),
+        ("contentBlockStop", {"contentBlockIndex": 0}), _part(1, {"text": "I "}), _part(1, {"text": "look."}),
+        ("contentBlockStop", {"contentBlockIndex": 1}),
+        ("contentBlockStart", {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "c1", "name": "weather"}}}),
+        _part(2, {"toolUse": {"input": '{"city": '}}), _part(2, {"toolUse": {"input": '"Paris"}'}}),
+        ("contentBlockStop", {"contentBlockIndex": 2}), ("messageStop", {"stopReason": "tool_use"}),
+        ("metadata", {"usage": _COUNTED, "metrics": {"latencyMs": 5}}),
+    ),
+    [thought("Hm."), text("I look."), call(_ARGUMENTS)], "tool_use", _ALL,
+)  # fmt: skip
+CONVERSE_WHOLE = Sample(
+    Dialect.CONVERSE, b"/model/m-1/converse", JSON,
+    json.dumps({
+        "output": {"message": {"role": "assistant", "content": [
+            {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}}, {"text": "I look."},
+            {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "Paris"}}},
+        ]}},
+        "stopReason": "tool_use", "usage": _COUNTED, "metrics": {"latencyMs": 5},
+    }).encode(),
+    MESSAGES_WHOLE.blocks, "tool_use", _ALL,
+)  # fmt: skip
+
+
+def _chunks(*values: object) -> bytes:
+    packed = [base64.b64encode(json.dumps(value).encode()).decode() for value in values]
+    return _converse(*(("chunk", {"bytes": each, "p": "abcd"}) for each in packed))
+
+
+def _told(body: bytes) -> list[object]:
+    return [json.loads(line[6:]) for line in body.split(b"\n") if line.startswith(b"data: {")]
+
+
+INVOKE = b"/model/m-1/invoke-with-response-stream"
+INVOKE_STREAMED = MESSAGES_STREAMED._replace(
+    dialect=Dialect.INVOKE, path=INVOKE, content_type=AWS, body=_chunks(*_told(MESSAGES_STREAMED.body))
+)
+INVOKE_CHAT = CHAT_STREAMED._replace(
+    dialect=Dialect.INVOKE, path=INVOKE, content_type=AWS, body=_chunks(*_told(CHAT_STREAMED.body))
+)
+INVOKE_NOVA = CONVERSE_STREAMED._replace(
+    dialect=Dialect.INVOKE, path=INVOKE,
+    body=_chunks(
+        {"messageStart": {"role": "assistant"}}, {"contentBlockDelta": {"delta": {"text": "I "}, "contentBlockIndex": 0}},
+        {"contentBlockDelta": {"delta": {"text": "look."}, "contentBlockIndex": 0}},
+        {"contentBlockStop": {"contentBlockIndex": 0}}, {"messageStop": {"stopReason": "end_turn"}},
+        {"metadata": {"usage": _COUNTED}},
+    ),
+    blocks=[text("I look.")], stop="end_turn",
+)  # fmt: skip
+INVOKE_LLAMA = INVOKE_NOVA._replace(
+    body=_chunks(
+        {"generation": "I ", "prompt_token_count": 20, "generation_token_count": 1, "stop_reason": None},
+        {"generation": "look.", "prompt_token_count": None, "generation_token_count": 8, "stop_reason": None},
+        {"generation": "", "prompt_token_count": None, "generation_token_count": 9, "stop_reason": "stop",
+         "amazon-bedrock-invocationMetrics": {"inputTokenCount": 20, "outputTokenCount": 9}},
+    ),
+    stop="stop", usage={"input": 20, "output": 9},
+)  # fmt: skip
+INVOKE_WHOLE = MESSAGES_WHOLE._replace(dialect=Dialect.INVOKE, path=b"/model/m-1/invoke")
+
 ANSWERS = {
+    "converse, streamed": CONVERSE_STREAMED,
+    "converse, whole": CONVERSE_WHOLE,
+    "invoke, messages": INVOKE_STREAMED,
+    "invoke, chat": INVOKE_CHAT,
+    "invoke, nova": INVOKE_NOVA,
+    "invoke, llama": INVOKE_LLAMA,
+    "invoke, whole": INVOKE_WHOLE,
     "chat, streamed": CHAT_STREAMED,
     "chat, whole": CHAT_WHOLE,
     "responses, streamed": RESPONSES_STREAMED,
@@ -320,23 +407,38 @@ def result(name: str = "", mark: str = "c1") -> Said:
 _FUNCTION = {"name": "weather", "parameters": {"type": "object"}}
 REQUESTS: dict[str, tuple[Dialect, bytes, dict[str, object], list[Said]]] = {
     "chat": (
-        Dialect.CHAT, CHAT,
+        Dialect.CHAT,
+        CHAT,
         {
-            "model": "m-1", "stream": True, "tools": [{"type": "function", "function": _FUNCTION}],
+            "model": "m-1",
+            "stream": True,
+            "tools": [{"type": "function", "function": _FUNCTION}],
             "messages": [
                 {"role": "system", "content": "Be brief."},
                 {"role": "user", "content": [{"type": "text", "text": "Weather?"}]},
-                {"role": "assistant", "content": None, "tool_calls": [
-                    {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": _ARGUMENTS}}]},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [
+                        {
+                            "id": "c1",
+                            "type": "function",
+                            "function": {"name": "weather", "arguments": _ARGUMENTS},
+                        }
+                    ],
+                },
                 {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
             ],
         },
         [SYSTEM, USER, call(_ARGUMENTS), result()],
     ),
     "responses": (
-        Dialect.RESPONSES, RESPONSES,
+        Dialect.RESPONSES,
+        RESPONSES,
         {
-            "model": "m-1", "instructions": "Be brief.", "tools": [{"type": "function", **_FUNCTION}],
+            "model": "m-1",
+            "instructions": "Be brief.",
+            "tools": [{"type": "function", **_FUNCTION}],
             "input": [
                 {"role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
                 {**_ITEM, "arguments": _ARGUMENTS},
@@ -346,45 +448,106 @@ REQUESTS: dict[str, tuple[Dialect, bytes, dict[str, object], list[Said]]] = {
         [SYSTEM, USER, call(_ARGUMENTS), result()],
     ),
     "messages": (
-        Dialect.MESSAGES, MESSAGES,
+        Dialect.MESSAGES,
+        MESSAGES,
         {
-            "model": "m-1", "max_tokens": 9, "system": [{"type": "text", "text": "Be brief."}],
+            "model": "m-1",
+            "max_tokens": 9,
+            "system": [{"type": "text", "text": "Be brief."}],
             "tools": [{"name": "weather", "input_schema": {}}],
             "messages": [
                 {"role": "user", "content": "Weather?"},
-                {"role": "assistant", "content": [
-                    {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Paris"}}]},
-                {"role": "user", "content": [
-                    {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "sunny"}]}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Paris"}}
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "c1",
+                            "content": [{"type": "text", "text": "sunny"}],
+                        }
+                    ],
+                },
             ],
         },
         [SYSTEM, USER, call('{"city":"Paris"}'), result()],
     ),
     "gemini": (
-        Dialect.GEMINI, GEMINI,
+        Dialect.GEMINI,
+        GEMINI,
         {
-            "systemInstruction": {"parts": [{"text": "Be brief."}]}, "model": "m-1",
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
+            "model": "m-1",
             "tools": [{"functionDeclarations": [_FUNCTION]}],
             "contents": [
                 {"role": "user", "parts": [{"text": "Weather?"}]},
-                {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {"city": "Paris"}}}]},
-                {"role": "user", "parts": [{"functionResponse": {"name": "weather", "response": {"sky": "clear"}}}]},
+                {
+                    "role": "model",
+                    "parts": [{"functionCall": {"name": "weather", "args": {"city": "Paris"}}}],
+                },
+                {
+                    "role": "user",
+                    "parts": [{"functionResponse": {"name": "weather", "response": {"sky": "clear"}}}],
+                },
             ],
         },
-        [SYSTEM, USER, call('{"city":"Paris"}', mark=""),
-         ("tool", "tool result", '{"sky":"clear"}', "weather", "")],
+        [
+            SYSTEM,
+            USER,
+            call('{"city":"Paris"}', mark=""),
+            ("tool", "tool result", '{"sky":"clear"}', "weather", ""),
+        ],
     ),
     "ollama": (
-        Dialect.OLLAMA, b"/api/chat",
+        Dialect.OLLAMA,
+        b"/api/chat",
         {
-            "model": "m-1", "tools": [{"type": "function", "function": _FUNCTION}],
+            "model": "m-1",
+            "tools": [{"type": "function", "function": _FUNCTION}],
             "messages": [
-                {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Weather?"},
-                {"role": "assistant", "content": "", "tool_calls": [
-                    {"function": {"name": "weather", "arguments": {"city": "Paris"}}}]},
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Weather?"},
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Paris"}}}],
+                },
                 {"role": "tool", "tool_name": "weather", "content": "sunny"},
             ],
         },
         [SYSTEM, USER, call('{"city":"Paris"}', mark=""), result("weather", "")],
     ),
-}  # fmt: skip
+    "converse": (
+        Dialect.CONVERSE,
+        b"/model/m-1/converse-stream",
+        {
+            "system": [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}],
+            "toolConfig": {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {}}}}]},
+            "messages": [
+                {"role": "user", "content": [{"text": "Weather?"}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": "Paris"}}}
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [{"toolResult": {"toolUseId": "c1", "content": [{"text": "sunny"}]}}],
+                },
+            ],
+        },
+        [SYSTEM, USER, call('{"city":"Paris"}'), result()],
+    ),
+}
+REQUESTS["invoke"] = (
+    Dialect.INVOKE,
+    INVOKE,
+    {**REQUESTS["messages"][2], "anthropic_version": "bedrock-2023-05-31"},
+    REQUESTS["messages"][3],
+)

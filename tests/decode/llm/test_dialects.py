@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from soth_mitm.decode.llm import Conversation, Dialect, Reader, recognise
 from soth_mitm.decode.llm import conversation as limits
 from soth_mitm.decode.llm.framing import Objects
+from soth_mitm.proto.aws_events import AwsSplitter
 from soth_mitm.proto.splitting import Found
 from soth_mitm.proto.sse import SseSplitter
 from tests.decode.llm.dialects import (
@@ -31,6 +32,10 @@ def said(talk: Conversation) -> list[Said]:
 
 def messages(sample: Sample) -> list[tuple[str, bytes]]:
     """Return the messages of an answer."""
+    if sample.about.media_type == b"application/vnd.amazon.eventstream":
+        return [
+            (each.label, each.data) for each in AwsSplitter().feed(sample.body) if isinstance(each, Found)
+        ]
     if sample.about.media_type == b"text/event-stream":
         found = [each for each in SseSplitter().feed(sample.body) if isinstance(each, Found)]
         return [("" if each.label == "message" else each.label, each.data) for each in found]
@@ -44,7 +49,7 @@ def test_an_answer_is_read_as_what_the_model_said(name: str) -> None:
     assert known is not None
     assert known.dialect == sample.dialect
     assert known.reason == f"{sample.dialect}, by its path and answer"
-    reader = Reader(sample.dialect)
+    reader = Reader(sample.dialect, path=sample.path)
     changed = [change for label, data in messages(sample) for change in reader.feed(label, data)]
     talk = reader.conversation
     assert said(talk) == sample.blocks
@@ -81,7 +86,7 @@ def test_a_request_is_read_with_its_system_text_tools_and_results(name: str) -> 
     known = recognise(path, data, b"application/json", response=False)
     assert known is not None
     assert known.dialect == dialect
-    reader = Reader(dialect)
+    reader = Reader(dialect, path=path)
     reader.request(data)
     assert said(reader.conversation) == blocks
     assert (reader.conversation.model, reader.conversation.tools) == ("m-1", ["weather"])

@@ -10,6 +10,7 @@ NAMES: Final = {
     MessageForm.WEBSOCKET: ("WebSocket", "message"),
     MessageForm.SSE: ("Event stream", "event"),
     MessageForm.GRPC: ("gRPC", "message"),
+    MessageForm.AWS: ("AWS event stream", "event"),
     MessageForm.NDJSON: ("JSON lines", "line"),
     MessageForm.PARTS: ("Parts", "part"),
     MessageForm.JSON: ("JSON values", "value"),
