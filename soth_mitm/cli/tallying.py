@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli.output import say
+from soth_mitm.export.calls import sum_words
 from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.rows import site
 from soth_mitm.model.events import FlowClosed
+from soth_mitm.record.callsums import CallSums
 from soth_mitm.record.rows import RowFold
 from soth_mitm.text import human_size
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 EXIT_FAILED_ON = 3
 """Flows matched `--fail-on`."""
 
+_MODELS = 20
+"""Models that are named at the end."""
+
 
 class Tally:
     """A fold of rows that counts what passes through it, so that nothing is folded twice."""
@@ -29,6 +34,7 @@ class Tally:
         self.failing = failing
         self._fold = RowFold()
         self._flows = self._failed = self._errors = self._bytes = 0
+        self._calls = CallSums()
 
     @property
     def open_rows(self) -> Mapping[int, Row]:
@@ -47,6 +53,8 @@ class Tally:
             self._failed += row.error
             self._errors += row.status >= 400
             self._bytes += row.response_bytes
+            if row.llm is not None:
+                self._calls.add(row.llm)
         return row
 
     def __call__(self, event: Event) -> None:
@@ -60,11 +68,20 @@ class Tally:
                 self.failing.judge(row)
 
     def text(self) -> str:
-        """Return the line at the end."""
+        """Return the line at the end, and one for each language model that was called."""
         failed = f", {self._failed:,} failed" if self._failed else ""
         errors = f", {self._errors:,} with a status of 400 or above" if self._errors else ""
         flows = "1 flow" if self._flows == 1 else f"{self._flows:,} flows"
-        return f"{flows}{failed}{errors}, {human_size(self._bytes)} received"
+        return f"{flows}{failed}{errors}, {human_size(self._bytes)} received{self._models()}"
+
+    def _models(self) -> str:
+        calls = self._calls
+        if not calls.total.calls:
+            return ""
+        lines = [sum_words(name, sums) for name, sums in calls.models.items()][:_MODELS]
+        if len(calls.models) > 1:
+            lines.append(sum_words("all models", calls.total))
+        return "".join(f"\n{line}" for line in lines)
 
     def code(self, code: int) -> int:
         """Say what `--fail-on` has found; return the exit code, `code` where that is a worse one already."""

@@ -27,6 +27,7 @@ from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
+    from soth_mitm.model.llm import Call
     from soth_mitm.policy.filters import Filter
 
 VERSION = 1
@@ -60,6 +61,27 @@ class MessageRecord(msgspec.Struct):
     fields: list[tuple[str, str]]
     trailers: list[tuple[str, str]]
     body: BodyRecord | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class CallRecord(msgspec.Struct):
+    """A call to a language model; null where a number is not known."""
+
+    dialect: str
+    model: str
+    complete: bool
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    written_tokens: int | None
+    thinking_tokens: int | None
+    cost_usd: float | None
+    priced: str
+    ttft_ms: float | None
+    tokens_per_second: float | None
+    longest_gap_ms: float
+    stalls: int
+    stop: str
+    error: str
 
 
 class FlowRecord(msgspec.Struct):
@@ -100,6 +122,7 @@ class FlowRecord(msgspec.Struct):
     messages_skipped: int | msgspec.UnsetType = msgspec.UNSET
     grpc_status: int | msgspec.UnsetType = msgspec.UNSET
     replay_of: int | msgspec.UnsetType = msgspec.UNSET
+    llm: CallRecord | msgspec.UnsetType = msgspec.UNSET
     tls: TlsRecord | msgspec.UnsetType = msgspec.UNSET
     request: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
     response: MessageRecord | msgspec.UnsetType | None = msgspec.UNSET
@@ -187,6 +210,8 @@ class JsonPrinter:
             record.messages_skipped = row.messages_skipped or msgspec.UNSET
         if row.grpc_status >= 0:
             record.grpc_status = row.grpc_status
+        if row.llm is not None:
+            record.llm = _call(row.llm)
         record.replay_of = row.replay_of or msgspec.UNSET
         if self._detail:
             record.request = self._message(exchange.request)
@@ -262,6 +287,30 @@ def _text(data: bytes, content_type: bytes) -> str | None:
     found = decode_text(data, content_type)
     faithful = found.charset != "latin-1" or charset_of(content_type) not in ("", "utf-8", "utf8")
     return found.text if faithful and "\ufffd" not in found.text else None
+
+
+def _call(call: Call) -> CallRecord:
+    def count(number: int) -> int | None:
+        return number if number >= 0 else None
+
+    return CallRecord(
+        call.dialect,
+        call.model,
+        call.complete,
+        count(call.input),
+        count(call.output),
+        count(call.cached),
+        count(call.written),
+        count(call.thinking),
+        call.cost / 1e9 if call.cost >= 0 else None,
+        call.priced,
+        round(call.first_token_ns / 1e6, 3) if call.first_token_ns >= 0 else None,
+        round(call.rate, 1) if call.rate > 0 else None,
+        round(call.longest_gap_ns / 1e6, 3),
+        call.stalls,
+        call.stop,
+        call.error,
+    )
 
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")

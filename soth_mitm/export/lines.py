@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from soth_mitm.export import redact as masking
+from soth_mitm.export.calls import call_words
 from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.details import Details
@@ -249,6 +250,8 @@ class TextPrinter:
         parts = [count_words(row.form, row.messages)] if row.messages else []
         if row.messages_skipped:
             parts.append(f"{row.messages_skipped:,} of them passed untold")
+        if row.llm is not None:
+            parts += call_words(row.llm, long=self._detail > 0)
         cause = self._causes.get(row.flow, "") if self._causes else ""
         if row.outcome and not cause.endswith(row.outcome):
             parts.append(row.outcome)

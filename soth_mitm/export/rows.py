@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
+    from soth_mitm.model.llm import Call
 
 
 class FlowRow(Protocol):
@@ -54,6 +55,7 @@ class FlowRow(Protocol):
     process: str
     replay_of: int
     rules: str
+    llm: Call | None
     mark: str
     comment: str
     colour: str

@@ -16,16 +16,29 @@ from soth_mitm.export import redact as masking
 from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, site, url, utc_time
+from soth_mitm.model.llm import dollars
 from soth_mitm.text import human_duration, human_size, printable
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
+    from soth_mitm.model.llm import Call
     from soth_mitm.policy.filters import Filter
 
 WIDEST: Final = 1000
 """Most characters of a width."""
 
 Value = str | int | float
+
+
+def _known(row: FlowRow, name: str) -> Value:
+    """Return a number of a call to a language model; empty where it is not known."""
+    value: int = getattr(row.llm, name, -1)
+    return value if value >= 0 else ""
+
+
+def _millis(call: Call | None) -> Value:
+    return round(call.first_token_ns / 1e6, 3) if call is not None and call.first_token_ns >= 0 else ""
+
 
 FIELDS: Final[dict[str, Callable[[FlowRow], Value]]] = {
     "flow": lambda row: row.flow,
@@ -56,6 +69,17 @@ FIELDS: Final[dict[str, Callable[[FlowRow], Value]]] = {
     "form": lambda row: row.form,
     "messages": lambda row: row.messages,
     "grpc_status": lambda row: row.grpc_status if row.grpc_status >= 0 else "",
+    "model": lambda row: row.llm.model if row.llm is not None else "",
+    "tokens_in": lambda row: _known(row, "input"),
+    "tokens_out": lambda row: _known(row, "output"),
+    "tokens_cached": lambda row: _known(row, "cached"),
+    "cost": lambda row: dollars(row.llm.cost) if row.llm is not None else "",
+    "ttft_ms": lambda row: _millis(row.llm),
+    "tokens_per_second": lambda row: (
+        round(row.llm.rate, 1) if row.llm is not None and row.llm.rate > 0 else ""
+    ),
+    "stalls": lambda row: _known(row, "stalls"),
+    "stop": lambda row: row.llm.ending if row.llm is not None else "",
     "replay_of": lambda row: row.replay_of or "",
     "mark": lambda row: row.mark,
     "comment": lambda row: row.comment,

@@ -101,6 +101,7 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.MessageSeen: (_MOVING, None),
     e.MessagesSkipped: (_MOVING, None),
     e.MessagesStopped: (_MOVING, None),
+    e.LlmFacts: (_MOVING, None),
     e.StreamReset: (_ANY, None),
     e.Paused: (_MOVING, None),
     e.Resumed: (_MOVING, None),

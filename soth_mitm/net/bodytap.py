@@ -10,6 +10,7 @@ from soth_mitm.model.events import CHUNK_LIMIT, BodyChunk, Direction, Noted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soth_mitm.net.calls import CallTap
     from soth_mitm.net.held import HeldBody
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.messages import MessageTap
@@ -25,8 +26,8 @@ class BodyTap:
     """
 
     __slots__ = (
-        "_hook", "_limit", "asked", "capture", "data", "direction", "flow", "held", "late", "messages",
-        "shaped", "shared", "wire",
+        "_hook", "_limit", "asked", "call", "capture", "data", "direction", "flow", "held", "late",
+        "messages", "shaped", "shared", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,8 @@ class BodyTap:
         self.capture = capture
         self.messages: MessageTap | None = None
         """Finds messages in what passes, where it is a stream of them; `messages.attach` sets it."""
+        self.call: CallTap | None = None
+        """Follows the answer of a language model; `calls.attach` sets it."""
         self.held: HeldBody | None = None
         """Asks the handler about its messages before they pass; who relays the body connects it."""
         self.late = False
@@ -82,6 +85,8 @@ class BodyTap:
                 emit(BodyChunk(direction, offset + start, len(part), part if keep else b""))
         if self.messages is not None:
             self.messages.passed(data)
+        if self.call is not None:
+            self.call.passed(data)
         if self._hook:
             chunk = StreamChunk(self.flow.number, direction, offset, data)
             self.shared.call_hook("on_stream_chunk", chunk, flow=self.flow)

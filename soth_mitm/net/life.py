@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from soth_mitm.clock import Clock
     from soth_mitm.model.events import ProcessKnown
     from soth_mitm.net.admission import Admitted
+    from soth_mitm.net.calls import CallTap
     from soth_mitm.net.slices import Backlog, Slices
     from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
@@ -98,7 +99,7 @@ class FlowLife:
     """One flow in the event stream; belongs to a client conn."""
 
     __slots__ = (
-        "_on_end", "bus", "conn", "from_client", "from_upstream", "late", "number", "numbers",
+        "_on_end", "bus", "call", "conn", "from_client", "from_upstream", "late", "number", "numbers",
         "on_closing", "pauses", "seq", "state", "told",
     )  # fmt: skip
 
@@ -121,6 +122,8 @@ class FlowLife:
         """How many of its messages are paused."""
         self.on_closing: Callable[[FlowLife, str], None] | None = None
         """Told before the terminal event, while something is paused."""
+        self.call: CallTap | None = None
+        """Follows the call to a language model that it is; told before the terminal event."""
         self.late: Backlog | None = None
         """What the flow has still to tell, where finding its messages takes longer than forwarding it."""
 
@@ -154,6 +157,8 @@ class FlowLife:
             return
         if self.pauses and self.on_closing is not None:
             self.on_closing(self, reason)
+        if self.call is not None:
+            self.call.closing()
         self.emit(FlowClosed(reason, detail, self.from_client, self.from_upstream))
         if self._on_end is not None:
             self._on_end(self.number)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from soth_mitm.decode.redoing import redoing, redoing_all
 from soth_mitm.decode.undoing import CodingError, Undoing, undoing, undoing_all
 from soth_mitm.errors import ProtocolError
-from soth_mitm.model.events import MessageForm, Noted
+from soth_mitm.model.events import Direction, MessageForm, Noted
 from soth_mitm.model.fields import Fields
+from soth_mitm.net import calls
 from soth_mitm.net.held import Compression, HeldBody
 from soth_mitm.net.slices import Work
 from soth_mitm.net.telling import MessageTeller, numbers_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _NONE: Final = Framing.NONE
 _NAMED: Final = frozenset({MessageForm.SSE, MessageForm.AWS})
 """Forms whose messages are called what the sender calls them."""
+_RESPONSE: Final = Direction.RESPONSE
 _STEP: Final = 8 * 1024
 """Most bytes that are looked through between two looks at the clock."""
 
@@ -62,6 +64,8 @@ def attach(
     Where somebody decides about messages, the tap's `held` is set instead: connect it when the head has
     gone on, without a length. A body that is not `resizable` cannot go on without one.
     """
+    if tap.direction is _RESPONSE:
+        calls.attach(tap, content_type, coding=coding, path=path)
     stream = stream_of(content_type, path=path, streamed=streamed)
     if stream is not None:
         _follow(tap, stream, content_type, coding=coding, raw=raw, streamed=streamed, resizable=resizable)
@@ -155,6 +159,8 @@ def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes,
     """Do so for a message of HTTP/1 that goes on to a peer of HTTP/1.`minor`."""
     if head.framing is _NONE:
         return
+    if tap.direction is _RESPONSE:
+        calls.attach(tap, head.content_type, coding=head.content_encoding, path=path)
     streamed = head.length is None
     stream = stream_of(head.content_type, path=path, streamed=streamed)
     if stream is not None:

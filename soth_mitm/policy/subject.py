@@ -43,6 +43,7 @@ class Subject:
     error = reused = False
     request_bytes = response_bytes = duration_ns = ttfb_ns = messages = 0
     paused = replay_of = 0
+    llm = None
     generated = modified = False
     form = rules = ""
     # Until there is a response: an exchange with none is made as quickly as can be.

@@ -56,6 +56,8 @@ class PackedRow:
             return page.path(record[PATH_AT], record[PATH_LENGTH])
         if name in NUMBERS:
             return record[NUMBERS[name]]
+        if name == "llm":
+            return page.calls.get(record[0])
         if name == "client":
             return page.client(record)
         if name in _SITE_INDEX:
@@ -72,6 +74,7 @@ _SITE_INDEX: Final = {name: number for number, name in enumerate(SITE)}
 _RESULT_INDEX: Final = {name: number for number, name in enumerate(RESULT)}
 _OF_SITE: Final = frozenset(SITE) - {"client"}
 _OF_RESULT: Final = frozenset(RESULT)
+_OF_CALL: Final = frozenset({"llm"})
 
 
 class _Values:
@@ -161,6 +164,9 @@ def _bind_leaf(leaf: Leaf, page: Page, lines: dict[tuple[int, int], tuple[str, s
         always = test(_Values(dict(FIXED)))
         return lambda _: always
     row = PackedRow(page)
+    if not page.calls and names <= _OF_CALL:
+        never = test(_Values({"llm": None}))
+        return lambda _: never
 
     def check(record: Record) -> bool:
         row.record = record

@@ -13,7 +13,10 @@ _METHOD_LIMIT = 24
 _ENTRIES = 4096
 _LONGEST_KEY = 256
 
+_CONNS = 65_536
+
 _Key = TypeVar("_Key", bytes, str)
+_Value = TypeVar("_Value")
 
 
 class Memo(dict[_Key, str]):
@@ -52,3 +55,10 @@ HOSTS = Memo(_name)
 SHORTS = Memo(_short)
 TYPES = Memo(_essence)
 METHODS = Memo(_method)
+
+
+def bounded(table: dict[int, _Value], conn: int, value: _Value) -> None:
+    """Keep what is known of a conn in a table, which lets go of the oldest entry where it is full."""
+    if len(table) >= _CONNS:
+        del table[next(iter(table))]
+    table[conn] = value

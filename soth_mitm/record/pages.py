@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soth_mitm.policy.filters import after_path, before_path
 from soth_mitm.record.rows import CLOSED, Row
+
+if TYPE_CHECKING:
+    from soth_mitm.model.llm import Call
 
 PAGE_ROWS = 1024
 
@@ -79,6 +82,7 @@ class Page:
         "_results",
         "_site_ids",
         "_sites",
+        "calls",
     )
 
     def __init__(self) -> None:
@@ -88,6 +92,8 @@ class Page:
         self._results: list[_Result] = []
         self._site_ids: dict[_Site, int] = {}
         self._result_ids: dict[_Result, int] = {}
+        self.calls: dict[int, Call] = {}
+        """Calls to language models, by flow."""
         self._filled = 0
         self._lowest = _LARGEST_ID
         self._highest = 0
@@ -159,6 +165,8 @@ class Page:
             _RECORD.pack_into(self._records, slot * _SIZE, *values)
         except struct.error:
             _RECORD.pack_into(self._records, slot * _SIZE, *_clamped(values))
+        if row.llm is not None:
+            self.calls[row.flow] = row.llm
         if row.flow < self._lowest:
             self._lowest = row.flow
         if row.flow > self._highest:
@@ -278,6 +286,7 @@ class Page:
             process=process,
             replay_of=replay_of,
             rules=rules,
+            llm=self.calls.get(flow) if self.calls else None,
             repeats=repeats,
             number=number,
         )

@@ -8,24 +8,24 @@ what belongs to a flow it has not seen is passed over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from soth_mitm.model import events as e
 from soth_mitm.model import outcomes, websocket
 from soth_mitm.model.annotation import Annotation
+from soth_mitm.model.llm import Call
 from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
-from soth_mitm.record.memos import HOSTS, METHODS, SHORTS, TYPES, WORD_LIMIT
+from soth_mitm.record.memos import HOSTS, METHODS, SHORTS, TYPES, WORD_LIMIT, bounded
 from soth_mitm.text import printable
 
 PATH_LIMIT = 120
 """Most characters of a path that a row keeps, the ellipsis included."""
 
 _HINT_LIMIT = 400
-_CONNS = 65_536
 _NO_HELLO = ("", "")
 
 OPEN = "open"
@@ -122,6 +122,8 @@ class Row(msgspec.Struct, gc=False):
     """The flow whose request it sent again; 0 for none."""
     rules: str = ""
     """The rules that acted on it, with commas between them."""
+    llm: Call | None = None
+    """The call to a language model that it is."""
     number: int = -1
     """The row's number in its index; -1 outside of one."""
 
@@ -129,9 +131,6 @@ class Row(msgspec.Struct, gc=False):
     def open(self) -> bool:
         """Whether more may come."""
         return self.state != CLOSED
-
-
-_T = TypeVar("_T")
 
 
 def path_text(path: bytes) -> str:
@@ -255,6 +254,13 @@ def _ruled(row: Row, event: e.Event, body: e.RuleApplied) -> None:
         row.rules = SHORTS[f"{row.rules}, {body.rule}" if row.rules else body.rule]
 
 
+def _llm(row: Row, event: e.Event, body: e.LlmFacts) -> None:
+    call = Call.of(body, row.ttfb_ns)
+    row.llm = msgspec.structs.replace(call, dialect=SHORTS[call.dialect], model=SHORTS[call.model])
+    if call.error and not row.outcome:
+        row.outcome = printable(call.error, WORD_LIMIT)
+
+
 DROPPED_WORDS: Final = "dropped at a breakpoint"
 
 
@@ -367,6 +373,7 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.MessagesStarted: _messages_started,
     e.MessageSeen: _message,
     e.MessagesSkipped: _messages_skipped,
+    e.LlmFacts: _llm,
     e.Upgraded: _upgraded,
     e.TunnelProgress: _progress,
     e.HandlerActed: _acted,
@@ -459,7 +466,7 @@ class RowFold:
     def _wait_for_name(self, conn: int, row: Row) -> None:
         rows = self._unnamed.get(conn)
         if rows is None:
-            _bounded(self._unnamed, conn, [row])
+            bounded(self._unnamed, conn, [row])
             return
         if len(rows) & (len(rows) - 1) == 0:  # at powers of two, which makes it cheap for many open rows
             rows[:] = [each for each in rows if each.open]
@@ -468,10 +475,10 @@ class RowFold:
     def _conn(self, event: e.Event, body: e.Body) -> None:
         kind = type(body)
         if kind is e.HelloReceived and isinstance(body, e.HelloReceived):
-            _bounded(self._hellos, event.conn, (HOSTS[body.sni], SHORTS[body.ja4]))
+            bounded(self._hellos, event.conn, (HOSTS[body.sni], SHORTS[body.ja4]))
         elif kind is e.ProcessKnown and isinstance(body, e.ProcessKnown):
             name = process_name(body)
-            _bounded(self._process, event.conn, name)
+            bounded(self._process, event.conn, name)
             for row in self._unnamed.pop(event.conn, ()):
                 row.process = name
         elif kind is e.ConnClosed:
@@ -483,9 +490,3 @@ class RowFold:
 def process_name(body: e.ProcessKnown) -> str:
     """Return the name of a program as rows show it."""
     return SHORTS[body.name]
-
-
-def _bounded(table: dict[int, _T], conn: int, value: _T) -> None:
-    if len(table) >= _CONNS:
-        del table[next(iter(table))]
-    table[conn] = value

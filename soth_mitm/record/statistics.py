@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from soth_mitm.record.callsums import CallSums
+
 if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
 
@@ -116,6 +118,8 @@ class Statistics:
         self.clients: dict[str, Tally] = {}
         self.refused: dict[str, Tally] = {}
         """Hosts for which clients did not trust our certificate."""
+        self.calls = CallSums()
+        """Calls to language models."""
         self._seconds: dict[int, Second] = {}
         self.last_second = 0
         """The newest second in which a flow ended, of the wall clock."""
@@ -135,6 +139,8 @@ class Statistics:
         _in(self.clients, row.client.rpartition(":")[0] or row.client or "?").add(row)
         if row.tls_peer == "client":
             _in(self.refused, host or "?").add(row)
+        if row.llm is not None:
+            self.calls.add(row.llm)
         self._at((row.started_wall_ns + row.duration_ns) // 1_000_000_000, row)
 
     def _at(self, number: int, row: Row) -> None:

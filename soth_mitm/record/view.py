@@ -11,6 +11,7 @@ import msgspec
 from soth_mitm.model import events as e
 from soth_mitm.model.annotation import NOTHING, Annotation
 from soth_mitm.model.fields import Fields
+from soth_mitm.model.llm import Call
 from soth_mitm.model.tls import TlsFailure
 from soth_mitm.record.bodies import BodyRefs
 
@@ -158,6 +159,8 @@ class FlowView(msgspec.Struct):
     """How the payload of a direction is framed as messages, which `MessageLog` has."""
     framing_stopped: dict[str, e.MessagesStopped] = msgspec.field(default_factory=dict)
     """Why they are no longer told."""
+    llm: Call | None = None
+    """The call to a language model that it is."""
     from_client: int = 0
     """Bytes that a tunnel or an upgraded connection carried so far."""
     from_upstream: int = 0

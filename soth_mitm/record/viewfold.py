@@ -12,6 +12,7 @@ from typing import Any, Final
 from soth_mitm.model import events as e
 from soth_mitm.model.annotation import Annotation
 from soth_mitm.model.fields import Fields
+from soth_mitm.model.llm import Call
 from soth_mitm.record.bodies import NO_BLOCK, BodyRef
 from soth_mitm.record.view import CONN_NOTES, LIST_LIMIT, ConnView, FlowView, MessageView
 
@@ -217,6 +218,11 @@ def _end(message: MessageView, event: e.Event, body: e.RequestEnd | e.ResponseEn
     message.end_mono_ns = message.last_mono_ns = event.mono_ns
 
 
+def _llm(view: FlowView, event: e.Event, body: e.LlmFacts) -> None:
+    head = view.response.head_mono_ns if view.response else 0
+    view.llm = Call.of(body, max(head - view.started_mono_ns, 0))
+
+
 def _upgraded(view: FlowView, event: e.Event, body: e.Upgraded) -> None:
     view.upgraded = body.protocol
 
@@ -275,6 +281,7 @@ _FLOW_STEPS: dict[type[e.Body], _FlowStep] = {
     e.ResponseInfo: _listed("infos"),
     e.ResponseHead: _response_head,
     e.ResponseEnd: _response_end,
+    e.LlmFacts: _llm,
     e.Upgraded: _upgraded,
     e.RuleApplied: _listed("rules"),
     e.MessagesStarted: _started,

@@ -46,6 +46,7 @@ def test_the_tables_name_every_key_in_order() -> None:
         "messages_skipped",
         "grpc_status",
         "replay_of",
+        "llm",
         "tls",
         "request",
         "response",

@@ -16,6 +16,7 @@ from tests.policy.filters.rows import EXPRESSIONS, ROWS
 def test_a_page_answers_as_its_rows_do(rows: list[Row], text: str) -> None:
     page = Page()
     for slot, row in enumerate(rows):
+        row.flow = slot + 1
         page.pack(slot, row, 0, 0)
     wanted = compile_filter(text)
     found = list(search_page(page, wanted.tree, range(len(rows)), apart=()))
@@ -28,6 +29,7 @@ def test_what_is_certain_of_a_page_is_what_is_certain_of_its_rows(
 ) -> None:
     page = Page()
     for slot, row in enumerate(rows):
+        row.flow = slot + 1
         page.pack(slot, row, 0, 0)
     wanted = compile_filter(f"{'!' * negate}(({text}) or body:x)")
     found = list(search_page(page, wanted.certain_tree, range(len(rows)), apart=()))

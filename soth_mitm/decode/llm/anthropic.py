@@ -44,6 +44,7 @@ def read(talk: Conversation, label: str, value: object) -> None:
         talk.ended = True
     elif kind == "message_start":
         _head(talk, fields(body.get("message")))
+        talk.usage.output = None  # what it says there is no count yet
     elif kind == "content_block_start":
         _begin(talk, place(body.get("index")), fields(body.get("content_block")))
     elif kind == "content_block_delta":
@@ -76,7 +77,11 @@ def _usage(talk: Conversation, usage: dict[str, object]) -> None:
         output=number(usage.get("output_tokens")),
         cached=number(usage.get("cache_read_input_tokens")),
         written=number(usage.get("cache_creation_input_tokens")),
+        written_1h=number(inner(usage, "cache_creation").get("ephemeral_1h_input_tokens")),
     )
+    talk.put(tier=text(usage.get("service_tier")))
+    if usage.get("speed") not in (None, "standard"):
+        talk.put(tier=text(usage.get("speed")))
 
 
 def _content(talk: Conversation, content: object, role: Role) -> None:

@@ -15,6 +15,9 @@ MOST_TEXT: Final = 8 * 1024 * 1024
 MOST_UNKNOWN: Final = 64
 """Different names of what is not known; others are counted under `other`."""
 
+STALL_NS: Final = 2_000_000_000
+"""A gap between two pieces of text that is longer is a stall."""
+
 LONGEST_NAME: Final = 200
 """Characters of a name, an id, a reason."""
 
@@ -89,7 +92,10 @@ class Change(NamedTuple):
 class Usage:
     """The provider's numbers as it gave them; None where it gave none. Later ones replace earlier ones."""
 
-    __slots__ = ("cached", "cached_inside", "input", "output", "thinking", "thinking_inside", "written")
+    __slots__ = (
+        "cached", "cached_inside", "input", "output", "sound", "thinking", "thinking_inside", "written",
+        "written_1h",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.input: int | None = None
@@ -98,11 +104,15 @@ class Usage:
         """Input read from a cache."""
         self.written: int | None = None
         """Input written to a cache."""
+        self.written_1h: int | None = None
+        """Of `written`, what is kept for an hour, at another price."""
         self.thinking: int | None = None
         self.cached_inside = True
         """`cached` and `written` are part of `input`; otherwise they come on top."""
         self.thinking_inside = True
         """`thinking` is part of `output`; otherwise it comes on top."""
+        self.sound = False
+        """Some of the tokens are sound, which has prices of its own."""
 
     def put(self, **numbers: int | None) -> None:
         """Take the numbers that are there."""
@@ -128,13 +138,16 @@ class Usage:
 class Conversation:
     """A request, its answer, or both."""
 
-    def __init__(self, dialect: str, *, sent_ns: int = -1) -> None:
+    def __init__(self, dialect: str, *, sent_ns: int = -1, keep: int | None = None) -> None:
+        """`keep` is how many characters of all blocks are kept, `MOST_TEXT` where it is not said."""
         self.dialect = dialect
         self.model = ""
         """What answered, or what was asked for while nothing has."""
         self.id = ""
         self.stop_reason = ""
         """As the provider calls it; empty while there is none."""
+        self.tier = ""
+        """The tier of service, where it is told."""
         self.error = ""
         self.ended = False
         """The provider has said that this is all."""
@@ -154,11 +167,13 @@ class Conversation:
         """When the first text, the last text and the last message came."""
         self.longest_gap_ns = 0
         """The longest time between two messages that brought text."""
+        self.stalls = 0
+        """How many such times were longer than `STALL_NS`."""
         self._changes: list[Change] = []
         self._by_key: dict[Hashable, Block] = {}
         self._open: dict[int, Block] = {}
         self._last: dict[int, Block] = {}
-        self._room = MOST_TEXT
+        self._room = MOST_TEXT if keep is None else keep
 
     # --- what dialects say
 
@@ -228,12 +243,21 @@ class Conversation:
         if len(self.tools) < MOST_UNKNOWN:
             self.tools.append(name[:LONGEST_NAME])
 
-    def put(self, *, model: str = "", id: str = "", stop: str = "", error: str = "") -> None:  # noqa: A002 - what it is
+    def put(
+        self,
+        *,
+        model: str = "",
+        id: str = "",  # noqa: A002 - what it is
+        stop: str = "",
+        error: str = "",
+        tier: str = "",
+    ) -> None:
         """Take facts that are there."""
         self.model = model[:LONGEST_NAME] or self.model
         self.id = id[:LONGEST_NAME] or self.id
         self.stop_reason = stop[:LONGEST_NAME] or self.stop_reason
         self.error = error[: 4 * LONGEST_NAME] or self.error
+        self.tier = tier[:LONGEST_NAME] or self.tier
 
     def odd(self, name: str) -> None:
         """Count something that is not known."""
@@ -253,7 +277,9 @@ class Conversation:
                 if self.first_ns < 0:
                     self.first_ns = now_ns
                 else:
-                    self.longest_gap_ns = max(self.longest_gap_ns, now_ns - self.last_ns)
+                    gap = now_ns - self.last_ns
+                    self.longest_gap_ns = max(self.longest_gap_ns, gap)
+                    self.stalls += gap > STALL_NS
                 self.last_ns = now_ns
         return changes
 

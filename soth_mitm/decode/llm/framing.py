@@ -16,7 +16,8 @@ _IN_STRING: Final = re.compile(rb'["\\]')
 class Objects:
     """Finds the outermost objects. What stands between them is passed over; the array around them as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest: int = LONGEST) -> None:
+        self._longest = longest
         self._depth = 0
         self._string = self._escaped = False
         self._kept: list[bytes] = []
@@ -66,13 +67,13 @@ class Objects:
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size <= LONGEST:
+        if self._size <= self._longest:
             self._kept.append(data)
         else:
             self._kept.clear()
 
     def _whole(self) -> Iterator[bytes]:
-        if self._size <= LONGEST:
+        if self._size <= self._longest:
             yield b"".join(self._kept)
         else:
             self.passed += 1

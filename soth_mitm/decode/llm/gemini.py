@@ -52,6 +52,10 @@ def read(talk: Conversation, label: str, value: object) -> None:
             talk.close_all(choice)
             talk.ended = True
     usage = inner(body, "usageMetadata")
+    for detail in (*items(usage.get("promptTokensDetails")), *items(usage.get("candidatesTokensDetails"))):
+        if fields(detail).get("modality") == "AUDIO":
+            talk.usage.sound = True
+    talk.put(tier=text(usage.get("trafficType")))
     talk.usage.put(
         input=number(usage.get("promptTokenCount")),
         output=number(usage.get("candidatesTokenCount")),

@@ -43,7 +43,12 @@ def ask(talk: Conversation, value: object) -> None:
 def read(talk: Conversation, label: str, value: object) -> None:
     """Take a response, or a chunk of one."""
     body = fields(value)
-    talk.put(model=text(body.get("model")), id=text(body.get("id")), error=error_of(body.get("error")))
+    talk.put(
+        model=text(body.get("model")),
+        id=text(body.get("id")),
+        error=error_of(body.get("error")),
+        tier=text(body.get("service_tier")),
+    )
     choices = items(body.get("choices"))
     for position, each in enumerate(choices):
         choice = fields(each)
@@ -61,11 +66,15 @@ def read(talk: Conversation, label: str, value: object) -> None:
 
 
 def _usage(talk: Conversation, usage: dict[str, object]) -> None:
+    asked, said = inner(usage, "prompt_tokens_details"), inner(usage, "completion_tokens_details")
+    if number(asked.get("audio_tokens")) or number(said.get("audio_tokens")):
+        talk.usage.sound = True
     talk.usage.put(
         input=number(usage.get("prompt_tokens")),
         output=number(usage.get("completion_tokens")),
-        cached=number(inner(usage, "prompt_tokens_details").get("cached_tokens")),
-        thinking=number(inner(usage, "completion_tokens_details").get("reasoning_tokens")),
+        cached=number(asked.get("cached_tokens")),
+        written=number(asked.get("cache_write_tokens")),
+        thinking=number(said.get("reasoning_tokens")),
     )
 
 

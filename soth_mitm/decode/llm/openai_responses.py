@@ -86,12 +86,14 @@ def _facts(talk: Conversation, response: dict[str, object]) -> None:
         id=text(response.get("id")),
         stop=reason or (status if status in ("completed", "failed", "cancelled", "incomplete") else ""),
         error=error_of(response.get("error")),
+        tier=text(response.get("service_tier")),
     )
     usage = inner(response, "usage")
     talk.usage.put(
         input=number(usage.get("input_tokens")),
         output=number(usage.get("output_tokens")),
         cached=number(inner(usage, "input_tokens_details").get("cached_tokens")),
+        written=number(inner(usage, "input_tokens_details").get("cache_write_tokens")),
         thinking=number(inner(usage, "output_tokens_details").get("reasoning_tokens")),
     )
 

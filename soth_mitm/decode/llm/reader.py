@@ -30,9 +30,14 @@ _WAYS: Final = {
 class Reader:
     """A conversation on its way. Never raises: what is not understood is counted in `unknown`."""
 
-    def __init__(self, dialect: Dialect, *, sent_ns: int = -1, path: bytes = b"") -> None:
-        """`sent_ns` is when the request was sent, by the clock of `feed`'s times; `path` may name a model."""
-        self.conversation = Conversation(dialect, sent_ns=sent_ns)
+    def __init__(
+        self, dialect: Dialect, *, sent_ns: int = -1, path: bytes = b"", keep: int | None = None
+    ) -> None:
+        """`sent_ns` is when the request was sent, by the clock of `feed`'s times; `path` may name a model.
+
+        `keep` is how many characters of text are kept; all that a `Conversation` keeps where it is not said.
+        """
+        self.conversation = Conversation(dialect, sent_ns=sent_ns, keep=keep)
         self.conversation.put(model=model_of(path))
         self._way = _WAYS[dialect]
 

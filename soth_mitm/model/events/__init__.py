@@ -63,6 +63,7 @@ from soth_mitm.model.events.flow import Retried as Retried
 from soth_mitm.model.events.flow import StreamReset as StreamReset
 from soth_mitm.model.events.flow import TunnelProgress as TunnelProgress
 from soth_mitm.model.events.flow import Upgraded as Upgraded
+from soth_mitm.model.events.llm import LlmFacts as LlmFacts
 from soth_mitm.model.events.messages import MessageChunk as MessageChunk
 from soth_mitm.model.events.messages import MessageSeen as MessageSeen
 from soth_mitm.model.events.messages import MessagesSkipped as MessagesSkipped

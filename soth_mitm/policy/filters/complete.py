@@ -36,6 +36,22 @@ _VALUES: Final = {
     ),
     "dur": ((">500ms", "slower than half a second"), (">2s", "slower than 2 s"), ("1s..5s", "a range")),
     "ttfb": ((">200ms", "later than 200 ms"),),
+    "tokens": (
+        (">1000", "more than a thousand"),
+        (">100k", "more than a hundred thousand"),
+        ("1k..10k", "a range"),
+    ),
+    "cached": (("0", "nothing came from the cache"), (">0", "something came from the cache")),
+    "cost": ((">0.01", "more than a cent"), (">1", "more than a dollar")),
+    "ttft": ((">1s", "later than a second"), (">5s", "later than 5 s")),
+    "rate": (("<20", "slower than 20 tokens a second"),),
+    "stalls": ((">0", "paused for more than 2 s"),),
+    "stop": (
+        ("max_tokens", "at the limit that was asked for"),
+        ("tool_use", "to use a tool"),
+        ("cut off", "broken off"),
+        ("error", ""),
+    ),
 }
 """Values that are often wanted, and what they mean."""
 

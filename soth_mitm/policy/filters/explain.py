@@ -80,13 +80,22 @@ def _range(node: Range) -> str:
     def number(value: float) -> str:
         if field.kind == "size":
             return f"{human_size(round(value))} bytes" if value >= 1000 else f"{value:.0f} bytes"
+        if field.kind == "decimal":
+            return f"{value:.6f}".rstrip("0").rstrip(".") or "0"
+        if field.kind == "count":
+            return f"{value:,.0f}"
         return human_duration(round(value)) if field.kind == "time" else f"{value:.0f}"
 
     low, high = node.low, node.high
+    if field.kind == "decimal":  # there, the bounds do not show which sign it was
+        strict = node.written[1:2] != "="
+    else:
+        bound = low if math.isinf(high) else high
+        strict = not math.isinf(bound) and bound != round(bound)
     if low == high:
         return f"{field.words} is {number(low)}"
     if math.isinf(high):
-        return f"{field.words} is {'at least' if low == round(low) else 'more than'} {number(low)}"
+        return f"{field.words} is {'more than' if strict else 'at least'} {number(low)}"
     if math.isinf(low):
-        return f"{field.words} is {'at most' if high == round(high) else 'less than'} {number(high)}"
+        return f"{field.words} is {'less than' if strict else 'at most'} {number(high)}"
     return f"{field.words} is {number(low)} to {number(high)}"

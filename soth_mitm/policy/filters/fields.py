@@ -12,7 +12,7 @@ class Field(NamedTuple):
 
     name: str
     kind: str
-    """`text`, `number`, `status`, `size` (bytes), `time` (nanoseconds) or `deep`."""
+    """`text`, `number`, `count`, `decimal`, `status`, `size` (bytes), `time` (nanoseconds) or `deep`."""
     attributes: tuple[str, ...]
     """Attributes of a row; a text field holds when one of them does."""
     words: str
@@ -54,6 +54,16 @@ FIELDS: Final = (
     Field("mark", "text", ("mark",), "mark", "mark:●"),
     Field("replay", "number", ("replay_of",), "flow whose request it sends again", "replay:7"),
     Field("rule", "text", ("rules",), "rule that acted on it", "rule:staging"),
+    Field("model", "text", ("model",), "language model that answers", "model:opus"),
+    Field("tokens", "count", ("llm",), "tokens in and out of a language model", "tokens:>1000"),
+    Field("tokin", "count", ("llm",), "tokens into a language model", "tokin:>100k", "cached ones included"),
+    Field("tokout", "count", ("llm",), "tokens out of a language model", "tokout:>500"),
+    Field("cached", "count", ("llm",), "tokens that came from a model's cache", "cached:0"),
+    Field("cost", "decimal", ("llm",), "cost of a call in US dollars", "cost:>0.05", "by the maker's list"),
+    Field("ttft", "time", ("llm",), "time to the first token", "ttft:>2s"),
+    Field("rate", "decimal", ("llm",), "tokens a second", "rate:<20"),
+    Field("stalls", "number", ("llm",), "pauses of more than 2 s in an answer", "stalls:>0"),
+    Field("stop", "text", ("stop",), "why the model stopped", "stop:max_tokens"),
     Field("header", "deep", (), "header field, as `name: value`", "header:set-cookie"),
     Field("body", "deep", (), "body, decoded", "body:needle"),
     Field("reqheader", "deep", (), "header field of the request", "reqheader:authorization"),
@@ -93,6 +103,7 @@ STATES: Final = (
     StateOf("grpc", "is gRPC"),
     StateOf("aws-events", "has an AWS event stream, as of Bedrock"),
     StateOf("ndjson", "has JSON, line by line or value by value"),
+    StateOf("llm", "is a call to a language model"),
     StateOf("ws", "switched protocols, to a WebSocket as a rule"),
     StateOf("paused", "is held at a breakpoint"),
     StateOf("replay", "is a replay"),

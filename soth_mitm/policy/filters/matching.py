@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from soth_mitm.policy.filters.fields import BY_NAME
 from soth_mitm.policy.filters.line import Lined, authority, line_of
 from soth_mitm.policy.filters.nodes import All, Any, Deep, Never, Node, Not, Pattern, Range, State, Text, Word
+
+if TYPE_CHECKING:
+    from soth_mitm.model.llm import Call
 
 
 class Searchable(Lined, Protocol):
@@ -71,6 +74,8 @@ class Searchable(Lined, Protocol):
     def mark(self) -> str: ...
     @property
     def comment(self) -> str: ...
+    @property
+    def llm(self) -> Call | None: ...
 
 
 Test = Callable[[Searchable], bool]
@@ -122,6 +127,7 @@ _STATES: Final[dict[str, tuple[tuple[str, ...], Test]]] = {
         lambda row: row.form == "aws" or row.content_type == "application/vnd.amazon.eventstream",
     ),
     "ndjson": (("form",), lambda row: row.form in ("ndjson", "json")),
+    "llm": (("llm",), lambda row: row.llm is not None),
     "paused": (("paused",), lambda row: row.paused > 0),
     "ws": (("form", "status"), lambda row: row.form == "ws" or row.status == 101),
 }
@@ -132,8 +138,22 @@ def url_of(row: Lined) -> str:
     return authority(row.scheme, row.host, row.port) + row.path
 
 
+_FIGURES: Final[dict[str, Callable[[Call], float]]] = {
+    "tokens": lambda call: call.tokens,
+    "tokin": lambda call: call.input,
+    "tokout": lambda call: call.output,
+    "cached": lambda call: call.cached,
+    "cost": lambda call: call.cost / 1e9,
+    "ttft": lambda call: call.first_token_ns,
+    "rate": lambda call: call.rate,
+    "stalls": lambda call: call.stalls,
+}
+"""Numbers of a call to a language model; below 0 where one is not known."""
+
 _COMPUTED: Final[dict[str, tuple[tuple[str, ...], Callable[[Searchable], str]]]] = {
     "url": (("scheme", "host", "port", "path"), url_of),
+    "model": (("llm",), lambda row: row.llm.model if row.llm is not None else ""),
+    "stop": (("llm",), lambda row: row.llm.ending if row.llm is not None else ""),
     "destination": (("host", "port"), lambda row: f"{row.host}:{row.port}"),
 }
 
@@ -192,6 +212,9 @@ def _leaf(node: Word | Pattern | Text | Range | State) -> Leaf:
         case Text():
             return _text_leaf(node)
         case Range(field, low, high):
+            figure = _FIGURES.get(field)
+            if figure is not None:
+                return _figure_leaf(figure, low, high)
             (name,) = BY_NAME[field].attributes
             least = 1 if field in ("dur", "ttfb") and math.isinf(low) else low
             return _value_leaf(name, lambda value: least <= value <= high)
@@ -207,6 +230,14 @@ def _line_leaf(test: Callable[[str], bool]) -> Leaf:
 def _value_leaf(name: str, test: Callable[..., bool]) -> Leaf:
     value = attrgetter(name)
     return Leaf(frozenset((name,)), lambda row: test(value(row)), name, test)
+
+
+def _figure_leaf(figure: Callable[[Call], float], low: float, high: float) -> Leaf:
+    def test(row: Searchable) -> bool:
+        call = row.llm
+        return call is not None and (value := figure(call)) >= 0 and low <= value <= high
+
+    return Leaf(frozenset(("llm",)), test)
 
 
 def _text_leaf(node: Text) -> Leaf:

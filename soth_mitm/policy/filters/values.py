@@ -22,11 +22,16 @@ _TIMES: Final = {
     "": 10**6, "ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "min": 60 * 10**9,
     "h": 3600 * 10**9,
 }  # fmt: skip
-_UNITS: Final = {"size": _SIZES, "time": _TIMES, "number": {"": 1}, "status": {"": 1}}
+_UNITS: Final = {
+    "size": _SIZES, "time": _TIMES, "number": {"": 1}, "status": {"": 1}, "decimal": {"": 1},
+    "count": {"": 1, "k": 1000, "m": 1000**2},
+}  # fmt: skip
 _HOW: Final = {
     "size": "a size is written 200, 10k, 1.5m, >1m or 10k..2m",
     "time": "a time is written 500ms, 2s, 1.5m, >500ms or 1s..5s",
     "number": "a number is written 8080, >1024 or 8000..8999",
+    "count": "a count is written 200, 10k, >1000 or 1k..5k",
+    "decimal": "a number is written 0.5, >0.05 or 1..2.5",
     "status": "a status is written 404, 5xx, 400-499, >=400 or 0 for none",
 }
 _NUMBER: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([a-zµ]*)", re.IGNORECASE)

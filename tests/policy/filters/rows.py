@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from soth_mitm.model.events import LlmFacts
+from soth_mitm.model.llm import Call
 from soth_mitm.record.rows import Row
 
 
@@ -17,6 +19,17 @@ def row(**changes: object) -> Row:
         "ttfb_ns": 250_000_000, "state": "closed", "reason": "completed", "intercepted": True,
     }  # fmt: skip
     return Row(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def call(**changes: object) -> Call:
+    """Return a call that went well, with these changes."""
+    fields: dict[str, object] = {
+        "dialect": "Anthropic Messages", "model": "claude-opus-5-5", "final": True, "complete": True,
+        "input_tokens": 18_204, "output_tokens": 611, "cached_tokens": 17_920, "first_ns": 412_000_000,
+        "text_ns": 7_310_000_000, "longest_gap_ns": 900_000_000, "stop_reason": "tool_use",
+        "cost": 16_940_000, "priced": "2026-11-29",
+    }  # fmt: skip
+    return Call.of(LlmFacts(**{**fields, **changes}), 250_000_000)  # type: ignore[arg-type]
 
 
 ROWS = st.builds(
@@ -38,6 +51,7 @@ ROWS = st.builds(
     client=st.sampled_from(["127.0.0.1:51712", "[::1]:9", "unix"]),
     process=st.sampled_from(["", "curl", "vite"]),
     replay_of=st.sampled_from([0, 0, 3]),
+    llm=st.sampled_from([None, None, call(), call(model="gpt-4o", output_tokens=-1, stalls=2, cost=-1)]),
 )
 
 TERMS = st.sampled_from(
@@ -48,6 +62,8 @@ TERMS = st.sampled_from(
         "is:marked", "port:443", "path:/v1/", "url:https://api", "client:127", "sni:shop", "ja4:t13d",
         "reason:expired", "comment:x",
         "method:=get", "is:replay", "replay:3", "proc:curl", '"two words"', "proto:1.1", "scheme:=https",
+        "model:opus", "model:=gpt-4o", "tokens:>10k", "tokout:>500", "cost:>0.01", "ttft:<1s", "rate:>1",
+        "stalls:>0", "stop:tool", "is:llm",
         "ttfb:>1s", 'type:=""', "orders|status:404", "path:/rders|€/", "host:api&!is:error",
     ]
 )  # fmt: skip

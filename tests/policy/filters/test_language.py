@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from soth_mitm.policy.filters import FilterError, compile_filter, explain, negated, term_for
 from soth_mitm.policy.filters.fields import FIELDS, STATES
-from tests.policy.filters.rows import EXPRESSIONS, ROWS, row
+from soth_mitm.record.rows import Row
+from tests.policy.filters.rows import EXPRESSIONS, ROWS, call, row
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,9 @@ def test_a_negation_is_the_opposite_and_twice_is_the_same(text: str, one: object
 
 
 @given(
-    st.sampled_from([field.name for field in FIELDS if field.kind == "text" and field.name != "url"]),
+    st.sampled_from(
+        [f.name for f in FIELDS if f.kind == "text" and f.attributes[0] in Row.__struct_fields__]
+    ),
     st.text(),
 )
 def test_a_term_made_of_a_value_asks_for_that_value(name: str, value: str) -> None:
@@ -228,3 +231,31 @@ def test_a_term_is_looked_for_in_the_fields_of_a_head_and_not_in_its_start_line(
     (term,) = compile_filter("header:x-a").deep
     assert term.matches_head(b"GET /x HTTP/1.1\r\nX-A: b\r\n\r\n")
     assert not term.matches_head(b"GET /x-a HTTP/1.1\r\nHost: b\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model:OPUS", "language model that answers has “opus”"),
+        ("tokens:>18k", "tokens in and out of a language model is more than 18,000"),
+        ("tokin:18204", "tokens into a language model is 18,204"),
+        ("cached:1k..20k", "tokens that came from a model's cache is 1,000 to 20,000"),
+        ("cost:>0.01", "cost of a call in US dollars is more than 0.01"),
+        ("cost:<=1", "cost of a call in US dollars is at most 1"),
+        ("ttft:<1s", "time to the first token is less than 1.0s"),
+        ("rate:>=80", "tokens a second is at least 80"),
+        ("stalls:0", "pauses of more than 2 s in an answer is 0"),
+        ("stop:tool_use", "why the model stopped has “tool_use”"),
+        ("is:llm", "is a call to a language model"),
+    ],
+)
+def test_calls_to_language_models_are_found_by_their_numbers(text: str, words: str) -> None:
+    assert explain(text) == words
+    wanted = compile_filter(text)
+    assert wanted(row(llm=call()))
+    assert not wanted(row())
+
+
+@pytest.mark.parametrize("text", ["cost:<1", "tokout:<5", "ttft:<1s", "rate:<1000"])
+def test_a_number_of_a_call_that_is_not_known_is_in_no_range(text: str) -> None:
+    assert not compile_filter(text)(row(llm=call(cost=-1, output_tokens=-1, first_ns=-1, text_ns=-1)))

@@ -1,0 +1,112 @@
+"""Calls to language models, followed beside the relay: what is known of one is told as `LlmFacts`.
+
+`attach` looks at the head of a response, and only where path and type may be those of a call is anything
+done at all. Reading happens after the bytes went on, in slices; what cannot be read is not told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soth_mitm.decode.undoing import CodingError, Undoing, undoing
+from soth_mitm.net.slices import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soth_mitm.decode.llm.following import Following
+    from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.life import FlowLife
+    from soth_mitm.net.shared import Shared
+
+ENDINGS: Final = (
+    b"/completions", b"/responses", b"/messages", b"awPredict", b"enerateContent", b"/chat", b"/generate",
+)  # fmt: skip
+"""How the paths of calls end. Streams of events are looked at whatever their path: gateways have others."""
+
+_TYPES: Final = (b"application/json", b"application/x-ndjson", b"application/ndjson", b"text/event-stream")
+_EVENTS: Final = b"text/event-stream"
+
+
+def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> None:
+    """Follow the body of a response that is about to pass, where it may be a call's answer."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    if media_type not in _TYPES:
+        return
+    if media_type != _EVENTS and not path.partition(b"?")[0].rstrip(b"/").endswith(ENDINGS):
+        return
+    flow = tap.flow
+    if not tap.capture or not flow.told:
+        return
+    from soth_mitm.decode.llm.following import Following
+
+    try:
+        decoder = undoing(coding)
+    except CodingError:
+        return
+    clock = flow.bus.clock
+    following = Following(path, media_type, head_ns=clock.monotonic_ns(), wall_ns=clock.wall_ns())
+    tap.call = flow.call = CallTap(tap.shared, flow, following, decoder)
+
+
+class CallTap:
+    """Reads what passes of one answer, and tells what is known of the call."""
+
+    __slots__ = ("_decoder", "_flow", "_following", "_over", "_shared")
+
+    def __init__(self, shared: Shared, flow: FlowLife, following: Following, decoder: Undoing | None) -> None:
+        self._shared = shared
+        self._flow = flow
+        self._following = following
+        self._decoder = decoder
+        self._over = False
+
+    def passed(self, data: bytes) -> None:
+        """Look through payload that has just gone on."""
+        if not self._over:
+            now = self._flow.bus.clock.monotonic_ns()
+            work = Work(self._look(data, now), size=len(data), drop=self._give_up, hurry=self._give_up)
+            self._shared.slices.do(self._flow, work)
+
+    def closing(self) -> None:
+        """The flow is about to end: tell what is known by now."""
+        if not self._over:
+            work = Work(self._last(), size=0, drop=self._give_up, hurry=_nothing)
+            self._shared.slices.do(self._flow, work)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _look(self, data: bytes, now: int) -> Iterator[None]:
+        try:
+            for piece in (data,) if self._decoder is None else self._decoder.feed(data):
+                if self._over:
+                    return
+                for facts in self._following.feed(piece, now):
+                    if facts is not None:
+                        self._flow.tell(facts)
+                    yield
+            self._over = self._over or self._following.over
+        except CodingError:
+            self._give_up()
+        except Exception as error:
+            self._over = True
+            self._shared.internal_error(
+                f"the call of flow {self._flow.number}", f"{type(error).__name__}: {error}"
+            )
+
+    def _last(self) -> Iterator[None]:
+        self._give_up()
+        yield
+
+    def _give_up(self) -> None:
+        """Tell what is known, and nothing after it."""
+        if self._over:
+            return
+        self._over = True
+        facts = self._following.finish()
+        if facts is not None:
+            self._flow.tell(facts)
+
+
+def _nothing() -> None:
+    """Do not hurry."""
