@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (
     b"/completions", b"/responses", b"/messages", b"awPredict", b"enerateContent", b"/chat", b"/generate",
+    b"/converse", b"/converse-stream", b"/invoke", b"/invoke-with-response-stream",
 )  # fmt: skip
 """How the paths of calls end. Streams of events are looked at whatever their path: gateways have others."""
 
-_TYPES: Final = (b"application/json", b"application/x-ndjson", b"application/ndjson", b"text/event-stream")
-_EVENTS: Final = b"text/event-stream"
+_STREAMS: Final = frozenset((b"text/event-stream", b"application/vnd.amazon.eventstream"))
+_TYPES: Final = frozenset((b"application/json", b"application/x-ndjson", b"application/ndjson", *_STREAMS))
 
 
 def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> None:
@@ -33,7 +34,7 @@ def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> 
     media_type = content_type.partition(b";")[0].strip().lower()
     if media_type not in _TYPES:
         return
-    if media_type != _EVENTS and not path.partition(b"?")[0].rstrip(b"/").endswith(ENDINGS):
+    if media_type not in _STREAMS and not path.partition(b"?")[0].rstrip(b"/").endswith(ENDINGS):
         return
     flow = tap.flow
     if not tap.capture or not flow.told:

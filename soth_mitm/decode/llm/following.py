@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from soth_mitm.decode.llm.framing import Objects
 from soth_mitm.decode.llm.prices import cost_of
 from soth_mitm.decode.llm.reader import Reader
-from soth_mitm.decode.llm.recognise import LOOKED_AT, recognise
+from soth_mitm.decode.llm.recognise import LOOKED_AT, STREAMS, recognise
 from soth_mitm.model.events import LlmFacts
-from soth_mitm.proto.splitting import Found
-from soth_mitm.proto.sse import SseSplitter
+from soth_mitm.proto.splitting import Found, SplitError, Splitter
+from soth_mitm.proto.streams import splitter_of, stream_of
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Following:
         self._beginning = b""
         self._reader: Reader | None = None
         self._told = False
-        self._streamed = media_type == b"text/event-stream"
-        self._events: SseSplitter | None = SseSplitter() if self._streamed else None
+        self._streamed = media_type in STREAMS
+        self._splitter = _splitter(media_type)
         self._objects = Objects(longest=MESSAGE)
         self._parts: list[bytes] = []
         self._size = 0
@@ -85,18 +85,26 @@ class Following:
         if known is not None:
             self._beginning = b""
             self._streamed = self._streamed or b"ndjson" in self._type or data.lstrip()[:1] == b"["
-            self._reader = Reader(known.dialect, keep=0)
+            self._reader = Reader(known.dialect, path=self._path, keep=0)
         elif len(data) >= LOOKED_AT or (self._streamed and _EVENT.search(data)):
             self.over, self._beginning = True, b""
         else:
             self._beginning = data
 
     def _messages(self, data: bytes) -> Iterator[tuple[str, bytes]]:
-        if self._events is None:
+        if self._splitter is None:
             for value in self._objects.feed(data):
                 yield "", value
             return
-        for item in self._events.feed(data):
+        try:
+            yield from self._events(self._splitter, data)
+        except SplitError as error:
+            self._splitter = None
+            if self._reader is not None:
+                self._reader.conversation.put(error=error.detail)
+
+    def _events(self, splitter: Splitter, data: bytes) -> Iterator[tuple[str, bytes]]:
+        for item in splitter.feed(data):
             self._size += len(item.data)
             if self._size <= MESSAGE:
                 self._parts.append(item.data)
@@ -112,6 +120,11 @@ class Following:
     def _facts(self, *, final: bool) -> LlmFacts:
         assert self._reader is not None
         return facts_of(self._reader.conversation, final=final, head_ns=self._head_ns, wall_ns=self._wall_ns)
+
+
+def _splitter(media_type: bytes) -> Splitter | None:
+    stream = stream_of(media_type, path=b"", streamed=False) if media_type in STREAMS else None
+    return splitter_of(stream, media_type, keep=True) if stream is not None else None
 
 
 def facts_of(talk: Conversation, *, final: bool, head_ns: int = -1, wall_ns: int = 0) -> LlmFacts:

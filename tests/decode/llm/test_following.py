@@ -6,13 +6,18 @@ import json
 
 import pytest
 
-from soth_mitm.decode.llm import following
+from soth_mitm.decode.llm import Dialect, following
 from soth_mitm.decode.llm.following import Following
 from soth_mitm.model.events import LlmFacts
 from soth_mitm.model.llm import Call
 from tests.decode.llm.dialects import ANSWERS, CHAT, CHAT_STREAMED, MESSAGES, MESSAGES_STREAMED, SSE, events
 
 _MS = 1_000_000
+
+
+def _beside(name: str) -> bool:
+    """Say whether the tokens of the cache come on top of the input."""
+    return name.startswith(("messages", "converse", "invoke")) and name != "invoke, chat"
 
 
 def told(
@@ -36,8 +41,8 @@ def test_the_numbers_equal_those_of_the_final_record_of_usage(name: str, pieces:
     early, facts = told(sample.path, sample.content_type, sample.body, pieces=pieces)
     assert facts is not None
     usage = sample.usage
-    beside = sample.dialect in ("Anthropic Messages",) and usage.get("cached", 0) + usage.get("written", 0)
-    more = usage.get("thinking", 0) if sample.dialect == "Gemini" else 0
+    beside = usage.get("cached", 0) + usage.get("written", 0) if _beside(name) else 0
+    more = usage.get("thinking", 0) if sample.dialect == Dialect.GEMINI else 0
     assert facts.input_tokens == (usage["input"] + beside if "input" in usage else -1)
     assert facts.output_tokens == (usage["output"] + more if "output" in usage else -1)
     assert facts.cached_tokens == usage.get("cached", -1)
