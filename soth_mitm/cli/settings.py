@@ -61,7 +61,7 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     replay = {name: getattr(arguments, option, None) for name, option in _SERVER_REPLAY}
     if any(replay.values()):
         given["server_replay"] = {name: value for name, value in replay.items() if value is not None}
-    file = _file(arguments)
+    file = file_of(arguments)
     config = settings.load(file, **given, tls=tls_options.given(arguments))
     endpoints(config)
     try:
@@ -79,7 +79,8 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     return msgspec.structs.replace(config, confdir=str(config.directory.absolute()))
 
 
-def _file(arguments: argparse.Namespace) -> Path | None:
+def file_of(arguments: argparse.Namespace) -> Path | None:
+    """Return the file of settings that is read; None where there is none."""
     named = getattr(arguments, "config", None)
     if named is not None:
         return Path(named).expanduser()

@@ -82,6 +82,7 @@ async def serve(
                 doctor=checkup,
                 probe=probing,
                 remember=remember,
+                settings=settings.file_of(arguments),
             )
             app = start(opened, "app")
             stop = start(running.stop.wait(), "stop")

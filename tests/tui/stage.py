@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -190,6 +191,7 @@ class Stage:
             "/": "slash",
             "!": "exclamation_mark",
             "(": "left_parenthesis",
+            ")": "right_parenthesis",
             ".": "full_stop",
             "$": "dollar_sign",
         }
@@ -213,6 +215,7 @@ async def stage(
     state: State | None = None,
     keymap: Keymap | None = None,
     config: Config = CONFIG,
+    settings: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """Run the app over a scene that has been played."""
     script = Script()
@@ -225,6 +228,7 @@ async def stage(
         store,
         control,
         config=config,
+        settings=settings,
         clock=script.clock,
         light=light,
         state=state,

@@ -57,13 +57,30 @@ async def test_breakpoints_of_the_person_are_kept_and_those_of_the_settings_are_
     assert [(each.expression, each.enabled) for each in kept] == [("host:mine", False)]
 
 
-async def test_kept_breakpoints_that_cannot_work_are_said_and_stop_nothing_else() -> None:
+async def test_kept_breakpoints_that_cannot_work_are_left_out_shown_and_mended_beside_the_others() -> None:
     state = State()
-    state.set("breakpoints", "list", [Breakpoint(expression="(host:mine")])
+    odd = {"expression": "host:odd", "stages": ["teatime"]}
+    kept = [Breakpoint(expression="(host:mine"), odd, Breakpoint(expression="host:yours")]
+    state.set("breakpoints", "list", kept)
     async with stage(state=state) as staged:
-        await staged.until(lambda: staged.control.debugger.attached)
+        debugger = staged.control.debugger
+        await staged.until(lambda: debugger.attached)
         await staged.until(lambda: "this '(' is not closed" in toasts(staged))
-        assert not staged.control.debugger.breakpoints
+        assert [each.breakpoint.expression for each in debugger.breakpoints] == ["host:yours"]
+        await staged.press("B")
+        assert "left out: filter, column 1" in staged.shown()
+        await staged.press("space", "j", "space", "enter", "end")
+        await staged.type(")")
+        await staged.press("ctrl+s")
+        await staged.until(lambda: len(debugger.breakpoints) == 2)
+        assert debugger.breakpoints[1].breakpoint.expression == "(host:mine)"
+        left: list[object] = state.get("breakpoints", "list", [])
+        assert odd in left
+        assert len(left) == 3
+        await staged.press("G", "j", "j", "d")
+        await staged.until(lambda: odd not in state.get("breakpoints", "list", []))
+        await staged.press("u")
+        await staged.until(lambda: odd in state.get("breakpoints", "list", []))
 
 
 def test_every_end_of_a_pause_has_its_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,14 @@ async def test_kept_rules_are_in_force_and_one_that_cannot_work_is_shown_and_kep
         await staged.press("g", "k", "space")
         await staged.until(lambda: not staged.control.debugger.rules[0].rule.enabled)
         assert state.get("message_rules", "list", [])[1] == kept[1]
+
+
+async def test_a_rule_of_the_settings_names_the_file_that_was_read() -> None:
+    async with stage(settings=Path("/etc/proxies/shop.toml")) as staged:
+        staged.control.debugger.rule_set.replace(rules()[:1], from_file=True)
+        await staged.press("B", "tab", "space")
+        assert "It stands in /etc/proxies/shop.toml" in staged.shown()
+        assert "This stands in shop.toml" in toasts(staged)
 
 
 def test_what_is_copied_is_read_back_as_the_same_rules() -> None:

@@ -51,6 +51,7 @@ from soth_mitm_tui.themes import DARK, LIGHT, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
     from textual.binding import BindingType
     from textual.driver import Driver
@@ -134,6 +135,7 @@ class SothApp(App[None]):
         reading: Reading | None = None,
         doctor: Doctor | None = None,
         probe: Probe | None = None,
+        settings: Path | None = None,
         warm_up: bool = False,
     ) -> None:
         self._theme_in_use: tuple[str, Theme] | None = None
@@ -143,6 +145,8 @@ class SothApp(App[None]):
         self._remark = ""
         self.store, self.control = store, control
         self.config = config
+        self.settings = settings if settings is not None else config.directory / "config.toml"
+        """The file that the settings were read from, and are read again from."""
         self.doctor = doctor
         """Checks the installation; None where that is not offered."""
         self.probe = probe
@@ -417,12 +421,14 @@ async def run_app(
     remember: bool = True,
     doctor: Doctor | None = None,
     probe: Probe | None = None,
+    settings: Path | None = None,
 ) -> Outcome:
     """Run the app on the caller's loop until it ends; never raises for a fault of the app.
 
     The caller has bound the port and started the proxy before, and stops it after; with `reading`,
     it looks at a file that the caller has read meanwhile. Without `remember`, what the app remembers
-    is read and not written. Where `failure` is set, it says what happened and where the record is.
+    is read and not written; `settings` is the file that `config` was read from. Where `failure` is
+    set, it says what happened and where the record is.
     """
     state = State(config.directory / STATE_FILE, writes=remember)
     keymap = load_keymap(config.directory / KEYS_FILE)
@@ -437,6 +443,7 @@ async def run_app(
         reading=reading,
         doctor=doctor,
         probe=probe,
+        settings=settings,
         warm_up=True,
     )
     try:

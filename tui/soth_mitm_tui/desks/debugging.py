@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from soth_mitm.policy.breakpoints import Breakpoint, BreakpointState, Stage
+from soth_mitm.policy.breakpoints.breakpoint import check
 from soth_mitm.policy.editing import RequestDraft
 from soth_mitm.policy.filters.quoting import term_for
 from soth_mitm.text import printable
 from soth_mitm_tui.columns import host
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.desks.flows import NO_PROXY
+from soth_mitm_tui.keptbreaks import Broken, sorted_out
 from soth_mitm_tui.screens.breakpoint import BreakpointScreen
 from soth_mitm_tui.screens.breakpoints import BreakpointsScreen
 from soth_mitm_tui.screens.picker import Choice, PickerScreen
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 MORE_TIME: Final = 60.0
 _OF_PAUSED: Final = ("flow.resume", "flow.more-time")
+_OF_WORKING: Final = ("breakpoints.switch", "breakpoints.later", "breakpoints.earlier")
 
 
 class Debugging(Desk):
@@ -34,7 +37,9 @@ class Debugging(Desk):
 
     def __init__(self, app: SothApp) -> None:
         super().__init__(app)
-        self._deleted: list[tuple[int, Breakpoint]] = []
+        self._deleted: list[tuple[int, Breakpoint | Broken]] = []
+        self.broken: list[Broken] = []
+        """What is kept and cannot work; the list shows it below the others."""
         self._paused: tuple[PausedMessage, ...] = ()
         self._seen = -1
         """The debugger's revision when `_paused` was read: bars and keys ask for it many times a second."""
@@ -136,14 +141,11 @@ class Debugging(Desk):
             return "No flow is selected"
         if action_id == "breakpoints.undo" and not self._deleted:
             return "No breakpoint was deleted"
-        if action_id in (
-            "breakpoints.switch",
-            "breakpoints.edit",
-            "breakpoints.delete",
-            "breakpoints.later",
-            "breakpoints.earlier",
-        ):
-            return "" if self.states else "No breakpoint is set"
+        if action_id in ("breakpoints.edit", "breakpoints.delete", *_OF_WORKING):
+            if not self.states and not self.broken:
+                return "No breakpoint is set"
+            if action_id in _OF_WORKING and self._chosen_broken is not None:
+                return "It cannot work: enter changes it, d deletes it"
         return ""
 
     @property
@@ -159,24 +161,24 @@ class Debugging(Desk):
         if debugger is None:
             return
         given = [state.breakpoint for state in debugger.breakpoints]
-        kept: list[Breakpoint] = self.app.state.get_as("breakpoints", "list", list[Breakpoint], [])
-        fresh = [msgspec.structs.replace(each, id=0, given=False) for each in kept]
-        try:
-            await debugger.set_breakpoints((*given, *fresh))
-        except Exception as error:
-            self.app.notify(
-                printable(f"The kept breakpoints are not set: {error}", 300), severity="warning", markup=False
-            )
-            await debugger.set_breakpoints(given)
+        kept: list[Any] = self.app.state.get_as("breakpoints", "list", list[Any], [])
+        fresh, self.broken = sorted_out(kept)
+        await debugger.set_breakpoints((*given, *fresh))
+        for each in self.broken:
+            said = f"A kept breakpoint is left out, {each.title!r}: {each.fault} · B shows it"
+            self.app.notify(printable(said, 300), severity="warning", markup=False)
         await debugger.attach()
 
     async def _set(self, breakpoints: Sequence[Breakpoint]) -> None:
         states = await self._debugger.set_breakpoints(tuple(breakpoints))
-        kept = [state.breakpoint for state in states if not state.breakpoint.given]
+        self._keep(states)
+
+    def _keep(self, states: Sequence[BreakpointState]) -> None:
+        own = [state.breakpoint for state in states if not state.breakpoint.given]
+        kept: list[object] = [*own, *(each.kept for each in self.broken)]
         self.app.state.set("breakpoints", "list", kept or None)
-        screen = self._screen
-        if screen is not None:
-            screen.show_states(states)
+        if self._screen is not None:
+            self._screen.look()
 
     # --- what is paused
 
@@ -278,13 +280,33 @@ class Debugging(Desk):
     @property
     def _chosen(self) -> Breakpoint | None:
         screen, states = self._screen, self.states
-        if screen is None or not states:
-            return None
-        return states[min(screen.at, len(states) - 1)].breakpoint
+        return states[screen.at].breakpoint if screen is not None and 0 <= screen.at < len(states) else None
+
+    @property
+    def _chosen_broken(self) -> Broken | None:
+        screen, before = self._screen, len(self.states)
+        at = screen.at - before if screen is not None else -1
+        return self.broken[at] if 0 <= at < len(self.broken) else None
 
     def _edit(self) -> None:
-        if self._chosen is not None:
+        broken = self._chosen_broken
+        if broken is not None:
+            self._mend(broken)
+        elif self._chosen is not None:
             self._ask("Breakpoint", self._chosen, add=False)
+
+    def _mend(self, broken: Broken) -> None:
+        if broken.made is None:
+            said = f"{broken.fault}: change it in state.toml, or delete it with d"
+            self.app.notify(printable(said, 300), severity="warning", markup=False)
+            return
+
+        async def take(mended: Breakpoint) -> None:
+            check(mended)
+            self.broken = [each for each in self.broken if each is not broken]
+            await self._set([*(state.breakpoint for state in self.states), mended])
+
+        self.app.push_screen(BreakpointScreen("Breakpoint", broken.made, take))
 
     async def _switch(self) -> None:
         chosen = self._chosen
@@ -294,6 +316,15 @@ class Debugging(Desk):
         await self._set([changed if each.breakpoint is chosen else each.breakpoint for each in self.states])
 
     async def _delete(self) -> None:
+        broken = self._chosen_broken
+        if broken is not None:
+            self.broken = [each for each in self.broken if each is not broken]
+            self._deleted.append((0, broken))
+            self._keep(self.states)
+            self.app.notify(
+                f"Breakpoint {printable(broken.title, 60)} deleted · u puts it back", markup=False
+            )
+            return
         chosen = self._chosen
         if chosen is None:
             return
@@ -304,6 +335,10 @@ class Debugging(Desk):
 
     async def _put_back(self) -> None:
         at, made = self._deleted.pop()
+        if isinstance(made, Broken):
+            self.broken.append(made)
+            self._keep(self.states)
+            return
         before = [state.breakpoint for state in self.states]
         await self._set((*before[:at], made, *before[at:]))
 

@@ -113,6 +113,11 @@ class Ruling(Desk):
         flow = self.main.current_flow
         return self.main.model.row_of(flow) if flow else None
 
+    @property
+    def _elsewhere(self) -> str:
+        file = printable(self.app.settings.name, 40)
+        return f"This stands in {file} and is changed there; C makes a rule of your own of it"
+
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now."""
         if self._debugger is None:
@@ -127,7 +132,7 @@ class Ruling(Desk):
         if action_id in _ON_ANY and row is None:
             return "No rule is there"
         if row is not None and row.from_file and action_id in _OF_OURS:
-            return "This stands in config.toml and is changed there; C makes a rule of your own of it"
+            return self._elsewhere
         if row is not None and row.item is None and action_id == "rules.duplicate":
             return "This is a folder: choose one of its rules"
         if action_id in ("rules.folder", "rules.fold") and (row is None or not row.folder):
@@ -242,10 +247,7 @@ class Ruling(Desk):
             self._fold()
             return
         if row.from_file:
-            self.app.notify(
-                "This stands in config.toml and is changed there; C makes a rule of your own of it",
-                severity="warning", markup=False, timeout=4,
-            )  # fmt: skip
+            self.app.notify(self._elsewhere, severity="warning", markup=False, timeout=4)
             return
         table, at, before = row.item.table, row.at, row.item
         kind = str(table.get("do"))

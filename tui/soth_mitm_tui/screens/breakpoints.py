@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from soth_mitm.policy.breakpoints import BreakpointState
     from soth_mitm_tui.app import SothApp
+    from soth_mitm_tui.keptbreaks import Broken
 
 
 class BreakpointsScreen(OverMenu, ModalScreen[None]):
@@ -60,12 +61,13 @@ class BreakpointsScreen(OverMenu, ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Show them, and their hits as they rise."""
-        self.show_states(self.app.debugging.states)
-        self.set_interval(0.5, lambda: self.show_states(self.app.debugging.states))
+        self.look()
+        self.set_interval(0.5, self.look)
 
-    def show_states(self, states: tuple[BreakpointState, ...]) -> None:
-        """Show breakpoints with their hits."""
-        entries = [_entry(state) for state in states]
+    def look(self) -> None:
+        """Show what is there now, and below it what is kept and cannot work."""
+        desk = self.app.debugging
+        entries = [*map(_entry, desk.states), *map(_left_out, desk.broken)]
         if entries != self.menu.entries or not entries:
             self.menu.styles.height = max(1, min(len(entries), 16))
             self.menu.set_entries(entries)
@@ -89,6 +91,11 @@ class BreakpointsScreen(OverMenu, ModalScreen[None]):
     def action_close(self) -> None:
         """Go back."""
         self.dismiss()
+
+
+def _left_out(broken: Broken) -> Entry:
+    why = f"left out: {broken.fault}"
+    return Entry("", "✕", printable(broken.title), reason=printable(why, 300))
 
 
 def _entry(state: BreakpointState) -> Entry:

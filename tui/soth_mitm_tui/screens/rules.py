@@ -80,6 +80,7 @@ class RulesScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Show them, and their hits as they rise."""
+        self.list.settings = printable(self.app.settings.name, 24)
         self.look()
         self.set_interval(0.25, self.look)
 
@@ -94,7 +95,7 @@ class RulesScreen(ModalScreen[None]):
         seen = (self.list.current, self.list.cursor)
         if seen != self._seen:
             self._seen = seen
-            text, wrong = about(self.list.current, str(self.app.config.directory / "config.toml"))
+            text, wrong = about(self.list.current, str(self.app.settings))
             self._about.update(text)
             self._about.set_class(wrong, "-wrong")
 

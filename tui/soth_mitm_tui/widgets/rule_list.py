@@ -42,6 +42,8 @@ class RuleList(LineScroll):
         super().__init__()
         self.rows: list[Row] = []
         self.cursor = 0
+        self.settings = "config.toml"
+        """Name of the file of settings; display text."""
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other lines, with the cursor as near as can be to where it was."""
@@ -72,7 +74,8 @@ class RuleList(LineScroll):
         spans: list[Span] = [("▸ " if position == self.cursor else "  ", "accent")]
         if position == self.cursor:
             base = base + self.get_component_rich_style("rule-list--cursor", partial=True)
-        spans += _folder(row) if row.item is None else _rule(row, width - 3)
+        file = self.settings
+        spans += _folder(row, file) if row.item is None else _rule(row, width - 3, file)
         return self.strip_of(spans, width, base)
 
     def on_click(self, event: events.Click) -> None:
@@ -84,11 +87,11 @@ class RuleList(LineScroll):
             self.go(position)
 
 
-def _folder(row: Row) -> list[Span]:
+def _folder(row: Row, file: str) -> list[Span]:
     sign = "▸" if row.folded else "▾"
     count = "1 rule" if row.size == 1 else f"{row.size:,} rules"
     on = "on" if row.on == row.size else "off" if not row.on else f"{row.on:,} on"
-    where: list[Span] = [("  config.toml", "accent")] if row.from_file else []
+    where: list[Span] = [(f"  {file}", "accent")] if row.from_file else []
     return [
         (f"{sign} ", "muted"),
         (printable(row.folder, 60), "heading"),
@@ -105,7 +108,7 @@ def widths(width: int) -> tuple[int, int, int]:
     return name, when, room - name - when
 
 
-def _rule(row: Row, width: int) -> list[Span]:
+def _rule(row: Row, width: int, file: str) -> list[Span]:
     item = row.item
     assert item is not None, "the caller has looked"
     indent = "  " if row.folder else ""
@@ -118,7 +121,7 @@ def _rule(row: Row, width: int) -> list[Span]:
     if item.rule is None:
         asked = "cannot work"
     hits = "" if item.rule is None else f"{item.hits:,}" if item.hits < 10**7 else f"{item.hits // 10**6:,}m"
-    where: tuple[Span, ...] = ((" config.toml", "accent"),) if item.from_file and not row.folder else ()
+    where: tuple[Span, ...] = ((f" {file}", "accent"),) if item.from_file and not row.folder else ()
     return [
         (indent, "text"),
         sign,
