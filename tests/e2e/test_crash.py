@@ -1,31 +1,35 @@
-"""kill -9 during a load, and a flipped byte: what the recording still holds, and what it says is missing."""
+"""kill -9 and SIGSTOP during a load, and a flipped byte: what the recording holds, what it says is lost."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import shutil
 import signal
 import ssl
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from soth_mitm.model.events import CaptureGap
 from soth_mitm.record.format import BLOCK_HEADER_SIZE
 from soth_mitm.record.reader import Block, DumpReader
+from soth_mitm.record.rows import Row, RowFold
 from tests.e2e.proxied import Proxied
 from tests.helpers.origins import HOST, Answer, Authority, Origin
 from tests.helpers.program import DEADLINE, running, soth_mitm
 
 FLUSHED = 0.3
 """Seconds after which a flow that has ended must be in the file, whatever happens."""
-LASTS = 1.0
-"""Seconds of load before the kill, at least."""
-FLOWS = 400
-"""Flows before the kill, at least."""
+LASTS = 0.7
+"""Seconds of load before it is stopped, and again before the kill, at least."""
+STOPPED = 0.4
+"""Seconds for which it is stopped."""
+FLOWS = 200
+"""Flows before it is stopped, and again before the kill, at least."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -69,8 +73,8 @@ class Load:
 
     def wait(self) -> None:
         """Wait until it has lasted."""
-        start = time.monotonic()
-        while len(self.ended) < FLOWS or time.monotonic() < start + LASTS:
+        start, most = time.monotonic(), len(self.ended) + FLOWS
+        while len(self.ended) < most or time.monotonic() < start + LASTS:
             assert time.monotonic() < start + DEADLINE, "the load does not get on"
             assert all(thread.is_alive() for thread in self._threads)
             threading.Event().wait(0.01)
@@ -81,13 +85,17 @@ class Load:
             thread.join(DEADLINE)
 
 
-class Killed:
-    """A recording whose writer was killed, and when its flows had ended before."""
+class Killed(NamedTuple):
+    """A recording whose writer was stopped for a while and later killed, and when its flows ended."""
 
-    def __init__(self, path: Path, ended: dict[str, float], at: float) -> None:
-        self.path = path
-        self.ended = ended
-        self.at = at
+    path: Path
+    ended: dict[str, float]
+    at: float
+    """When it was killed."""
+    stopped: tuple[float, float]
+    """When it was stopped, and when it was to go on."""
+    meanwhile: Path
+    """A copy of the recording from between."""
 
 
 @pytest.fixture(scope="module")
@@ -98,22 +106,40 @@ def killed(place: Path, authority: Authority) -> Killed:
     with running("--dump", "-q", "-k", "-p", "0", "-w", path, home=place) as program:
         load = Load(Proxied(program, place), origins)
         load.wait()
+        program.send(signal.SIGSTOP)
+        stopped = time.monotonic()
+        meanwhile = place / "stopped.soth"
+        threading.Event().wait(STOPPED)
+        shutil.copy(path, meanwhile)
+        went_on = time.monotonic()
+        program.send(signal.SIGCONT)
+        load.wait()
         at = time.monotonic()
         program.send(signal.SIGKILL)
         assert program.ended().code == -signal.SIGKILL
         load.join()
     for origin in origins:
         origin.close()
-    return Killed(path, dict(load.ended), at)
+    return Killed(path, dict(load.ended), at, (stopped, went_on), meanwhile)
 
 
-def flows_of(path: Path, home: Path) -> tuple[dict[str, str], str]:
-    """Have the program read a recording; return the reason of each flow by its token, and what it says."""
-    result = soth_mitm("--dump", "-r", path, "--format", "jsonl", home=home)
+def flows_of(path: Path) -> tuple[dict[str, str], str]:
+    """Read a recording; return the reason of each flow by its token, and what is said about it."""
+    fold, rows = RowFold(), dict[int, Row]()
+    with DumpReader(path) as reader:
+        for event in reader:
+            row = fold.apply(event)
+            if row is not None:
+                rows[row.flow] = row
+        said = reader.report.text()
+    return {row.path.partition("?")[2]: row.reason for row in rows.values() if "?" in row.path}, said
+
+
+def told_of(path: Path, home: Path) -> str:
+    """Return what the program says about a recording that it reads."""
+    result = soth_mitm("--dump", "-r", path, home=home)
     assert result.code == 0, result.err
-    flows = [json.loads(line) for line in result.out.splitlines()]
-    named = [flow for flow in flows if "?" in flow["url"]]
-    return {flow["url"].partition("?")[2]: flow["reason"] for flow in named}, result.err
+    return result.err
 
 
 def blocks_of(path: Path) -> list[tuple[Block, set[str]]]:
@@ -134,7 +160,8 @@ def blocks_of(path: Path) -> list[tuple[Block, set[str]]]:
 def test_every_flow_that_ended_before_the_last_flush_is_whole_in_the_file(
     killed: Killed, place: Path
 ) -> None:
-    flows, said = flows_of(killed.path, place)
+    flows, _ = flows_of(killed.path)
+    said = told_of(killed.path, place)
     safe = {token for token, ended in killed.ended.items() if ended <= killed.at - FLUSHED}
     assert len(safe) > FLOWS / 4
     assert {token for token in safe if flows.get(token) != "completed"} == set()
@@ -142,18 +169,32 @@ def test_every_flow_that_ended_before_the_last_flush_is_whole_in_the_file(
     assert "not closed properly" in said or "cut off at the end" in said
 
 
+def test_a_writer_that_was_stopped_loses_nothing_and_can_be_read_meanwhile(killed: Killed) -> None:
+    stopped, went_on = killed.stopped
+    flows, _ = flows_of(killed.meanwhile)
+    safe = {token for token, ended in killed.ended.items() if ended <= stopped - FLUSHED}
+    assert len(safe) > FLOWS / 4
+    assert {token for token in safe if flows.get(token) != "completed"} == set()
+    # It was silent; those that waited meanwhile were answered as if nothing had been.
+    assert not [ended for ended in killed.ended.values() if stopped + FLUSHED < ended < went_on]
+    with DumpReader(killed.path) as reader:
+        gaps = [event.body for event in reader if isinstance(event.body, CaptureGap)]
+        assert reader.report.damaged_blocks == 0
+    assert gaps == []
+
+
 def test_a_torn_tail_costs_what_was_in_it_and_is_told(killed: Killed, place: Path) -> None:
-    whole, _ = flows_of(killed.path, place)
+    whole, _ = flows_of(killed.path)
     block, inside = blocks_of(killed.path)[-1]
     torn = place / "torn.soth"
     torn.write_bytes(killed.path.read_bytes()[: block.offset + block.length // 2])
-    flows, said = flows_of(torn, place)
+    flows, said = flows_of(torn)
     assert f"cut off at the end ({block.length // 2:,} bytes of an unfinished block)" in said
     assert {token for token in whole if flows.get(token) != whole[token]} <= inside
 
 
 def test_a_flipped_byte_costs_the_flows_of_one_block_at_most(killed: Killed, place: Path) -> None:
-    whole, _ = flows_of(killed.path, place)
+    whole, _ = flows_of(killed.path)
     blocks = blocks_of(killed.path)
     assert len(blocks) > 4
     block, inside = blocks[len(blocks) // 2]
@@ -166,7 +207,7 @@ def test_a_flipped_byte_costs_the_flows_of_one_block_at_most(killed: Killed, pla
             byte = file.read(1)[0]
             file.seek(at)
             file.write(bytes([byte ^ 0x10]))
-        flows, said = flows_of(damaged, place)
+        flows, said = flows_of(damaged)
         lost = {token for token in whole if flows.get(token) != whole[token]}
         assert lost
         assert lost <= inside
