@@ -284,9 +284,15 @@ class MessageTable:
         return found
 
     def rate(self, now_ns: int) -> float:
-        """Return how many messages a second came in the ten seconds before `now_ns`."""
+        """Return how many messages a second came in the ten seconds before `now_ns`.
+
+        Where the first one came within them, it is since then, but for a second at least.
+        """
         recent = len(self._times) - bisect_right(self._times, now_ns - RATE_NS)
-        return recent * 1e9 / RATE_NS
+        if not recent:
+            return 0.0
+        since = RATE_NS if recent < len(self._times) else max(now_ns - self._times[0], 1_000_000_000)
+        return recent * 1e9 / since
 
     @property
     def span_ns(self) -> int:

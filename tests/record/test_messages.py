@@ -163,6 +163,15 @@ def test_the_rate_counts_the_last_ten_seconds() -> None:
     assert table.rate(table.entry(39).mono_ns + 60_000_000_000) == 0.0
 
 
+def test_the_rate_of_a_stream_that_has_just_begun_counts_from_its_first_message() -> None:
+    talk = Talk(Stream(), SSE)
+    for _ in range(10):
+        talk.say(DOWN, b"x", after_ms=400)
+    table = folded(talk).table
+    assert table.rate(table.entry(0).mono_ns + 4_000_000_000) == 2.5
+    assert table.rate(table.entry(0).mono_ns) == 10.0
+
+
 @settings(max_examples=40)
 @given(
     numbers=st.lists(st.integers(-(2**70), 2**70), max_size=6),

@@ -14,17 +14,21 @@ def toasts(staged: Stage) -> str:
 
 async def test_a_key_that_does_nothing_here_says_what_to_press() -> None:
     async with stage() as staged:
-        await staged.press("colon")
+        await staged.press("colon", "colon")
+        assert toasts(staged).count("command line") == 1, "a notice takes the place of its like"
         assert "mitmproxy's key to open the command line. Here: ^p finds every action" in toasts(staged)
         await staged.press("B")
         assert "S says how to point a browser here" in toasts(staged)
+        await staged.press("escape", "C", "K", "W")
+        assert len(toasts(staged).split("\n")) == 3, "the oldest one goes"
+        assert "in mitmproxy “stream to a file”" in toasts(staged)
 
 
 async def test_a_key_that_differs_says_so_once_and_never_again() -> None:
     state = State()
     async with stage(state=state) as staged:
         await staged.press("f")
-        assert "f is follow here. mitmproxy's, to set the view filter: / filters" in toasts(staged)
+        assert "f is “follow” here, in mitmproxy “set the view filter”: / filters" in toasts(staged)
     async with stage(state=state) as staged:
         await staged.press("f", "f")
         assert "mitmproxy" not in toasts(staged)

@@ -133,7 +133,9 @@ async def test_the_selection_survives_retention() -> None:
 
 async def test_rows_below_are_counted_and_g_goes_there() -> None:
     async with stage(lambda script: some(script, 40)) as staged:
+        assert f"▸ {staged.main.list.top} above  follow" in staged.shown()
         await staged.press("k")
+        assert "above" not in staged.shown()
         some(staged.script, 37)
         await staged.settle()
         assert "37 new below (G)" in staged.shown()

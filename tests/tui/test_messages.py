@@ -104,10 +104,12 @@ async def test_new_messages_are_followed_until_the_person_looks_elsewhere() -> N
 
 
 async def test_messages_stay_when_the_flow_has_ended() -> None:
-    async with stage(lambda script: chat(script, ends=True)) as staged:
+    async with stage(lambda script: chat(script, ends=True), size=(120, 30)) as staged:
         await in_messages(staged)
         assert "closed by the server 1001 going away" in summary(staged)
         assert "follow" not in summary(staged)
+        assert not staged.main.detail.messages.list.at_end
+        assert "new below" not in summary(staged), "they came before anybody looked"
         await staged.press("g")
         assert "Ada" in listed(staged)
 

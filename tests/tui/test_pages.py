@@ -152,8 +152,13 @@ def test_the_limits_tell_what_is_counted_and_which_upstreams_are_left_alone() ->
         (found,) = (text for text in lines if text.split()[:1] == [name])
         return " ".join(found.split())
 
-    assert one("idle_timeout") == "idle_timeout 600 s 3\N{MULTIPLICATION SIGN} close both sides"
-    assert one("list_rows").startswith("list_rows 1,000,000 rows 7\N{MULTIPLICATION SIGN} 3 in use")
+    assert (
+        one("idle_timeout")
+        == "idle_timeout 600 seconds · used up 3\N{MULTIPLICATION SIGN} · close both sides"
+    )
+    assert one("list_rows").startswith(
+        "list_rows 1,000,000 rows · used up 7\N{MULTIPLICATION SIGN} · 3 in use"
+    )
     assert "5 in use" in one("upstream_queue")
     assert one("upstream_waits") == "upstream_waits 2 dials that waited in line for a place"
     told = one("down.test\\x1b[2J:443")

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.driver import Driver
     from textual.filter import LineFilter
-    from textual.notifications import SeverityLevel
+    from textual.notifications import Notify, SeverityLevel
     from textual.theme import Theme
 
     from soth_mitm.config import Config
@@ -78,6 +78,9 @@ COLLECT = (10_000, 20, 1000)
 
 COVERED = 10
 """Ticks after which the main screen is brought up to date while another one lies over it."""
+
+MOST_NOTICES = 3
+"""Notices in sight at a time; warnings and errors beyond it stay for as long as they are meant to."""
 
 WARM_UP = 0.5
 """Seconds after which the app prepares for large bodies, so that its first screen comes first."""
@@ -325,6 +328,15 @@ class SothApp(App[None]):
             self.notify(
                 printable(notice.text, 300), severity=_SEVERITIES.get(notice.level, "warning"), markup=False
             )
+
+    def on_notify(self, event: Notify) -> None:
+        """Let a notice take the place of one that says the same, and a few be in sight at most."""
+        shown = list(self._notifications)
+        same = [notice for notice in shown if notice.message == event.notification.message]
+        others = [notice for notice in shown if notice not in same]
+        calm = [notice for notice in others if notice.severity == "information"]
+        for notice in (*same, *calm[: max(0, len(others) + 1 - MOST_NOTICES)]):
+            del self._notifications[notice]
 
     # --- acting
 

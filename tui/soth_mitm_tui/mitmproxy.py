@@ -14,9 +14,6 @@ from soth_mitm_tui.actions.action import readable
 if TYPE_CHECKING:
     from soth_mitm_tui.actions import Registry
 
-if TYPE_CHECKING:
-    from soth_mitm_tui.actions import Registry
-
 SAME: Final = "the same"
 _NAMED: Final = re.compile(r"\{([a-z-]+\.[a-z-]+)\}")
 
@@ -127,4 +124,4 @@ def difference(key: str, done: str, registry: Registry) -> str:
     entry = _BY_KEY.get(key)
     if entry is None or entry.here == SAME:
         return ""
-    return f"{readable(key)} is {done} here. mitmproxy's, to {entry.there}: {here(entry, registry)}"
+    return f"{readable(key)} is “{done}” here, in mitmproxy “{entry.there}”: {here(entry, registry)}"

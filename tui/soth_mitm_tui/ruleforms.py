@@ -72,7 +72,7 @@ class Judged(NamedTuple):
 
 def summary(name: str, *, short: bool = False) -> str:
     """Return what an action does, in one sentence; `short` is its first clause."""
-    text = (ACTIONS[name].__doc__ or "").strip().partition("\n")[0]
+    text = (ACTIONS[name].__doc__ or "").strip().partition("\n")[0].replace("`", "")
     return re.split(r"[:;,]", text)[0].rstrip(".") if short else text
 
 

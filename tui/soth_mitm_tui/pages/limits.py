@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.limits import LIMITS, Limit, OpenBreaker, Usage
 from soth_mitm.text import human_duration, human_size, printable
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 
 NOTHING_USED = Usage({}, {})
+
+_NAME: Final = max(len(limit.name) for limit in LIMITS)
+_AMOUNT: Final = len("1,000,000")
+_LEAD: Final = _NAME + _AMOUNT + 5
+"""Cells before what is said of a budget: margin, name and amount, and the gaps behind them."""
 
 COUNTED = {
     "upstream_waits": "dials that waited in line for a place",
@@ -93,20 +99,25 @@ def limit_entries(
     hit = [limit for limit in LIMITS if hits.get(limit.name)]
     yield Entry(heading("Used up", "" if hit else "none so far"))
     for limit in hit:
-        yield _limit(limit, config, width, hits=hits[limit.name], used=_used(limit, kept, facts, usage))
+        used = _used(limit, kept, facts, usage)
+        yield from _limit(limit, config, width, hits=hits[limit.name], used=used)
     yield Entry(BLANK)
     counted = [(name, words) for name, words in COUNTED.items() if hits.get(name)]
     if counted:
         yield Entry(heading("Counted besides"))
         for name, words in counted:
             yield Entry(
-                line((f"  {name:<20} ", "text"), (f"{hits[name]:>18,}", "strong"), (f"  {words}", "muted"))
+                line(
+                    (f"  {name:<{_NAME}} ", "text"),
+                    (f"{hits[name]:>{_AMOUNT},}", "strong"),
+                    (f"  {words}", "muted"),
+                )
             )
         yield Entry(BLANK)
     yield Entry(heading("Limits", "set in config.toml under [limits]; docs/limits.md"))
     for limit in LIMITS:
         if not hits.get(limit.name):
-            yield _limit(limit, config, width, hits=0, used=_used(limit, kept, facts, usage))
+            yield from _limit(limit, config, width, hits=0, used=_used(limit, kept, facts, usage))
 
 
 def _used(limit: Limit, kept: Kept, facts: SessionFacts, usage: Usage) -> int | None:
@@ -152,21 +163,18 @@ def _facts(facts: SessionFacts, kept: Kept) -> Iterator[Entry]:
     yield fact("connections", f"{facts.connections:,}", f"{facts.open_connections:,} open now")
 
 
-def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | None) -> Entry:
+def _limit(limit: Limit, config: Config, width: int, *, hits: int, used: int | None) -> Iterator[Entry]:
+    """Yield a budget: name, amount, and the rest in as many rows as it takes."""
     value = getattr(config.limits, limit.name, limit.default)
-    times = (f"{hits:>6,}×" if hits else " " * 7, "warn")  # noqa: RUF001 - the sign is meant
-    amount = human_size(int(value)) if limit.unit == "bytes" else f"{value:,.10g}"
-    unit = {"seconds": "s", "bytes": "B"}.get(limit.unit, limit.unit)
-    shown = f"{amount} {unit}" if value else "off"
-    spans: tuple[Span, ...] = (
-        (f"  {limit.name:<20} ", "warn" if hits else "text"),
-        (f"{shown:>18}", "strong"),
-        times,
-        ("  ", "text"),
-    )
-    room = max(width - 50, 10)
-    text = printable(limit.action)
+    sized = limit.unit.startswith("bytes")
+    amount = (human_size(int(value)) if sized else f"{value:,.10g}") if value else "off"
+    words = [limit.unit]
+    if hits:
+        words.append(f"used up {hits:,}×")  # noqa: RUF001 - the sign is meant
     if used is not None:
-        now = human_size(used) if limit.unit == "bytes" else f"{used:,}"
-        text = printable(f"{now} in use · {text}")
-    return Entry(line(*spans, (text if len(text) <= room else text[: room - 1] + "…", "muted")))
+        words.append(f"{human_size(used) if sized else f'{used:,}'} in use")
+    rows = wrap(printable(" · ".join([*words, limit.action])), max(width - _LEAD, 10))
+    name = (f"  {limit.name:<{_NAME}} ", "warn" if hits else "text")
+    yield Entry(line(name, (f"{amount:>{_AMOUNT}}  ", "strong"), (rows[0], "muted")))
+    for row in rows[1:]:
+        yield Entry(line((" " * _LEAD, "text"), (row, "muted")))

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.columns import NEVER
+from soth_mitm_tui.columns import COLUMNS, NEVER, fit
 from soth_mitm_tui.layout import Layout
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 from soth_mitm_tui.widgets.pane_title import PaneTitle
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
     from soth_mitm_tui.widgets.flow_list import FlowList
 
-_NAME_WIDTH = 20
+_NAME_WIDTH = max(len(column.name) for column in COLUMNS)
 
 
 class ColumnList(LineScroll):
@@ -66,7 +66,8 @@ class ColumnList(LineScroll):
             (" own " if layout.width_of(column) else "     ", "accent"),
             (words, "muted"),
         ]
-        return self.strip_of(spans, self.size.width, self.base_style)
+        width = self.size.width - 1
+        return self.strip_of(fit(tuple(spans), width), width + 1, self.base_style)
 
     @staticmethod
     def _when(column: Column, layout: Layout) -> str:
@@ -75,7 +76,7 @@ class ColumnList(LineScroll):
         if not column.from_width or column.from_width == NEVER:
             return ""
         where = " with messages" if column.talks else ""
-        return f"in lists{where} of {column.from_width} cells or more"
+        return f"from {column.from_width} cells on{where}"
 
     def _set(self, layout: Layout) -> None:
         self._flows.set_columns(layout)

@@ -199,6 +199,9 @@ class MainScreen(Screen[None]):
             note = ((f"{flows.below:,} new below ", "accent"), ("(G)", "muted"))
         elif flows.following:
             note = (("follow", "accent"),)
+        if astray := flows.astray:
+            where = f"▸ {abs(astray):,} {'above' if astray > 0 else 'below'}"
+            note = ((f"{where}  " if note else where, "muted"), *note)
         note = (*flows.order_note, *note)
         empty = self.has_class("-empty")
         name = "Set-up" if empty and self._reading is None else "Flows"

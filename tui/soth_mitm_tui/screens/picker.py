@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from soth_mitm_tui.actions import bindings
+from soth_mitm_tui.columns import fit
 from soth_mitm_tui.widgets.line_scroll import LineScroll
 from soth_mitm_tui.widgets.pane_title import PaneTitle
 
@@ -75,7 +76,7 @@ class PickerList(LineScroll):
             (f"  {choice.sign} ", choice.tone),
             (choice.label, "strong" if current else "text"),
         )
-        return self.strip_of(spans, width, self.base_style)
+        return self.strip_of(fit(spans, width - 1), width, self.base_style)
 
     def action_down(self) -> None:
         """Go to the next choice."""

@@ -85,11 +85,15 @@ class Viewer(LineView):
         """Show other lines; the first in sight that is not empty is the current one, nothing is selected."""
         self.selection = None
         super().show(content, place=place, stick=stick)
+        self._begin()
+        self.post_message(self.Moved())
+
+    def _begin(self) -> None:
+        """Go to the first line in sight that is not empty."""
         self.cursor = self.place.line
         line = self.current_line
-        if line is not None and not line.spans and self.cursor + 1 < len(content):
+        if line is not None and not line.spans and self.cursor + 1 < len(self.lines):
             self.cursor += 1
-        self.post_message(self.Moved())
 
     def extend(self, content: Joined) -> None:
         """Show what the lines have become; what is current and selected stays so."""
@@ -101,6 +105,8 @@ class Viewer(LineView):
                 head=Spot(lines.moved_to(content, chosen.head.line), chosen.head.char),
             )
         super().extend(content)
+        if not lines:
+            self._begin()
 
     def move_cursor(self, lines: int) -> None:
         """Go to the next line or the one before; a line taller than the page passes row by row."""

@@ -76,6 +76,14 @@ class CursorList(LineScroll):
         """Where the cursor is; None where its flow is not shown."""
         return self.model.position_of(self.cursor) if self.cursor else None
 
+    @property
+    def astray(self) -> int:
+        """How many rows above what is in sight the cursor is, or below as a negative number; 0 in sight."""
+        position = self.position
+        if position is None or self.top <= position < self.top + self.page:
+            return 0
+        return self.top - position if position < self.top else self.top + self.page - 1 - position
+
     # --- traffic
 
     def pull(self) -> bool:

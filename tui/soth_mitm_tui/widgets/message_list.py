@@ -85,8 +85,11 @@ class MessageList(LineScroll):
 
     # --- what is new
 
-    def pull(self) -> bool:
-        """Take what the log has by now; return whether anything changed."""
+    def pull(self, *, fresh: bool = True) -> bool:
+        """Take what the log has by now; return whether anything changed.
+
+        Without `fresh` it is read, or judged, only now, and came long ago: nothing of it is new.
+        """
         model = self.model
         if model is None:
             return False
@@ -102,7 +105,7 @@ class MessageList(LineScroll):
         else:
             if taken.dropped:
                 self.go_to(top - taken.dropped)
-            self.below = self.below + taken.appended if not self.at_end else 0
+            self.below = self.below + taken.appended * fresh if not self.at_end else 0
             self._keep_cursor()
         self.refresh()
         self.post_message(self.Moved())

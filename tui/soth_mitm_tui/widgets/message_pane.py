@@ -101,6 +101,8 @@ class MessagePane(Guarded, Vertical):
         self._row: Row | None = None
         self._clock, self._ask, self._log_of = clock, ask, log_of
         self._reading = False
+        self._was_read = self._caught_up = False
+        """Whether all that the log had was read, and whether all of it was judged as well."""
         self._follows = False
         """Whether the newest message is to be in sight once all that is recorded has been read."""
         self._trouble = ""
@@ -139,6 +141,7 @@ class MessagePane(Guarded, Vertical):
             self.message_log = self._log_of(row.flow)
             # The first messages are there at once; the newest ones once all have been read.
             self._follows = row.open
+            self._was_read = self.message_log.finished
             self._begin(following=False)
         self.tick()
 
@@ -147,6 +150,7 @@ class MessagePane(Guarded, Vertical):
         assert self.message_log is not None
         self.workers.cancel_group(self, "judge")
         self._trouble = ""
+        self._caught_up = False
         model = MessageModel(self.message_log, self.wanted)
         previews = Previews(self.message_log, start=self._start, changed=self._come)
         self.list.show(model, previews, following=following, cursor=cursor)
@@ -177,6 +181,7 @@ class MessagePane(Guarded, Vertical):
         finally:
             self._reading = False
         if log is self.message_log:
+            self._was_read = True
             self._take()
             if self._follows:
                 self._follows = False
@@ -187,7 +192,9 @@ class MessagePane(Guarded, Vertical):
         if model is None or model.log is not self.message_log:
             return
         with self.list.guard():
-            self.list.pull()
+            self.list.pull(fresh=self._caught_up)
+        # From here on, what comes is new.
+        self._caught_up = self._caught_up or (self._was_read and not model.pending)
         if model.pending and not model.judging and not self._trouble:
             self.run_worker(self._judge(model), group="judge", exit_on_error=False)
         self._say()

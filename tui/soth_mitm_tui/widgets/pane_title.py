@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class PaneTitle(Toned):
-    """Draws `─ title ──────── note ─`; the title is bright while its pane has the focus."""
+    """Draws `─ title ──────── note ─`; the title is bright while its pane has the focus.
+
+    Without a title it is `───────── note ─`. Where room is short, the title is cut before the note.
+    """
 
     def __init__(self, text: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -43,6 +46,9 @@ class PaneTitle(Toned):
         width, base = self.size.width, self.base_style
         rule = "accent" if self._bright else "rule"
         note: list[Span] = [(" ", "text"), *self._note, (" ─", rule)] if self._note else []
+        if not any(text for text, _ in self._text):
+            rest = width - sum(cell_len(text) for text, _ in note)
+            return self.strip_of([("─" * rest, rule), *note], width, base)
         room = max(0, width - 4 - sum(cell_len(text) for text, _ in note))
         title = [(text, tone if self._bright or tone != "heading" else "text") for text, tone in self._text]
         used = min(room, sum(cell_len(text) for text, _ in title))
