@@ -9,6 +9,9 @@ from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto.aws_events import SIGNED
 from soth_mitm.proto.grpc import END_OF_STREAM, TRAILERS
 
+ASKED_MOST: Final = 64 * 1024
+"""Bytes of a request that go along with its answer."""
+
 _JSON: Final = b"application/json"
 _AWS: Final = b"application/vnd.amazon.eventstream"
 
@@ -27,6 +30,8 @@ class About(NamedTuple):
     """It came from the server."""
     message_encoding: bytes = b""
     """What single messages within it are compressed with: `grpc-encoding` and its kin."""
+    asked: bytes = b""
+    """The body of the request that this answers, where it helps to read the answer and is small."""
 
     @property
     def media_type(self) -> bytes:

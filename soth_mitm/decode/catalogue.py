@@ -141,6 +141,12 @@ def _conversation(given: Given) -> View:
     return ConversationView(given)
 
 
+def _mcp(given: Given) -> View:
+    from soth_mitm.decode.mcp_view import McpView
+
+    return McpView(given)
+
+
 def _multipart(given: Given) -> View:
     from soth_mitm.decode.multipart_view import MultipartView
 
@@ -322,6 +328,7 @@ _ALL: Final = (
     Decoder("base64", "what is inside base64", "tree", _base64, text=True),
     Decoder("percent", "what is inside percent escapes", "tree", _percent, text=True),
     Decoder("conversation", "what was said to a language model, and by it", "tree", _conversation, text=True),
+    Decoder("mcp", "MCP, and other JSON-RPC", "tree", _mcp, text=True),
     Decoder("image", "facts about an image", "plain", None, cheap=True),
     Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
     Decoder("hex", "bytes as hex", "hex", None, cheap=True),

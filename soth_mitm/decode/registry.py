@@ -12,6 +12,7 @@ from soth_mitm.decode import looks, sniff
 from soth_mitm.decode.anti_hijack import prefix_of
 from soth_mitm.decode.catalogue import DECODERS, HEX, OFFERED, TEXT, Decoder, Given, Look, by_type
 from soth_mitm.decode.code_flow import is_short
+from soth_mitm.decode.llm import mcp
 from soth_mitm.decode.llm.recognise import recognise
 from soth_mitm.text import printable
 
@@ -71,6 +72,9 @@ def _text_like(
         known = recognise(about.path, data, about.media_type, response=about.response)
         if known is not None:
             return Choice(DECODERS["conversation"], known.reason)
+        reason = mcp.recognise(about.path, data, about.media_type)
+        if reason:
+            return Choice(DECODERS["mcp"], reason)
     if is_json and not about.response and looks.like_graphql(data):
         return Choice(DECODERS["graphql"], "JSON with a GraphQL query")
     if named is not None and named.look != "code":
@@ -101,7 +105,7 @@ def instead_of(decoder: Decoder, data: bytes) -> Decoder:
     """Return what shows a payload that a decoder could not: the text as it stands, or bytes."""
     if decoder.instead:
         return DECODERS[decoder.instead]
-    if decoder.name == "conversation":
+    if decoder.name in ("conversation", "mcp"):
         if sniff.JSON_START.match(data):
             return DECODERS["json"]
         return DECODERS["aws-events" if data[:1] == b"\0" else "sse"]

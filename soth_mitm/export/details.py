@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.decode import render
-from soth_mitm.decode.about import About
+from soth_mitm.decode.about import ASKED_MOST, About
 from soth_mitm.export import redact
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
 from soth_mitm.model.fields import Fields, start_line
@@ -40,7 +40,7 @@ class Details:
     def rest(self, exchange: Exchange) -> str:
         """Return what comes behind the heads: bodies where they were asked for, and trailers."""
         return "".join(
-            self._body(message, mark, exchange.path) + self._fields(Fields.parse(message.trailers), mark)
+            self._body(message, mark, exchange) + self._fields(Fields.parse(message.trailers), mark)
             for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
         )
 
@@ -62,14 +62,17 @@ class Details:
             lines.append(f"{lead}{tones.field(name)}: {shown}\n")
         return "".join(lines)
 
-    def _body(self, message: Message, mark: str, path: bytes) -> str:
+    def _body(self, message: Message, mark: str, exchange: Exchange) -> str:
         if not self._bodies or not message.body_bytes:
             return ""
         body = message.shown
         whole = message.complete and len(body) >= message.body_bytes
         fields = Fields.of_head(message.raw)
         compression = fields.get(b"grpc-encoding") or fields.get(b"connect-content-encoding")
-        about = About(message.content_type, "", "", path, mark == "<", compression)
+        asked = b""
+        if mark == "<" and exchange.request.complete and exchange.request.body_bytes <= ASKED_MOST:
+            asked = exchange.request.shown
+        about = About(message.content_type, "", "", exchange.path, mark == "<", compression, asked)
         shown = render(
             body,
             about=about,

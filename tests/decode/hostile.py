@@ -59,6 +59,7 @@ OTHERS = {
     "gzip": [gzip.compress(b'{"a":[1]}', mtime=0), zstandard.compress(b"words")],
     "pdf": [PDF],
     "certificate": [PEM],
+    "mcp": [b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"x"}]}}'],
     "conversation": [CHAT_STREAMED.body],
     "jwt": [TOKEN],
     "dns": [DNS],

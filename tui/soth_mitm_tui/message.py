@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from soth_mitm.decode.about import About
+from soth_mitm.decode.about import ASKED_MOST, About
 from soth_mitm.decode.registry import DECODERS
+from soth_mitm.decode.sniff import essence
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.tint import (
@@ -93,6 +94,19 @@ def about_body(message: MessageView, view: FlowView) -> About:
     )
 
 
+def answers_call(view: FlowView) -> bool:
+    """Return whether a response may be the result of a call in a small request of JSON, as in MCP."""
+    asked, said = view.request, view.response
+    return (
+        asked is not None
+        and said is not None
+        and asked.complete
+        and 0 < asked.body_bytes <= ASKED_MOST
+        and essence(asked.content_type) == b"application/json"
+        and essence(said.content_type) in (b"application/json", b"text/event-stream")
+    )
+
+
 # --- where there is one --------------------------------------------------------------------------
 
 
@@ -154,13 +168,13 @@ def tint_for(kind: str, content_type: bytes) -> Tint:
     tint = _TINTS.get(DECODERS[kind].look)
     if tint is not None:
         return tint
-    essence = content_type.partition(b";")[0].strip().lower()
-    if essence == b"text/event-stream":
+    media = essence(content_type)
+    if media == b"text/event-stream":
         return stream_tint
-    if essence.endswith(b"json") or essence in (b"application/x-ndjson", b"application/jsonl"):
+    if media.endswith(b"json") or media in (b"application/x-ndjson", b"application/jsonl"):
         return line_tint
-    if essence.endswith((b"xml", b"html")):
+    if media.endswith((b"xml", b"html")):
         return markup_tint
-    if essence.endswith((b"/css", b"script")):
+    if media.endswith((b"/css", b"script")):
         return code_tint
     return plain

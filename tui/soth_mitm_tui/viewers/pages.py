@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.events import Direction
 from soth_mitm_tui.lines import BLANK, Line, heading, line
-from soth_mitm_tui.message import about_body, absence, no_message
+from soth_mitm_tui.message import about_body, absence, answers_call, no_message
 from soth_mitm_tui.messages.page import GONE, PayloadBody, about_payload, message_head
 from soth_mitm_tui.overview import overview
 from soth_mitm_tui.timing import timing_page
@@ -16,6 +16,8 @@ from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from soth_mitm.clock import Clock
     from soth_mitm.decode.about import About
     from soth_mitm.record.document import Mode
@@ -53,13 +55,24 @@ class Wanted(NamedTuple):
 class Pages:
     """Makes the pages of one flow after the other."""
 
-    def __init__(self, bodies: Bodies, showing: Showing, clock: Clock) -> None:
+    def __init__(
+        self,
+        bodies: Bodies,
+        showing: Showing,
+        clock: Clock,
+        *,
+        read: Callable[[int, Direction], Awaitable[bytes]],
+    ) -> None:
+        """`read` returns the beginning of a body of a flow."""
         self.bodies = bodies
         self.showing = showing
         self.about: About | None = None
         """What is known of the body on the page; None where there is none whose decoder can be chosen."""
         self.choices = Choices()
         self._clock = clock
+        self._read = read
+        self._asked = (0, b"")
+        """The request of the flow whose answer was shown last."""
 
     async def page(self, wanted: Wanted, view: FlowView, row: Row, *, width: int) -> Joined:
         """Return what a tab shows of a flow by now."""
@@ -81,12 +94,20 @@ class Pages:
         missing = absence(message, view, row)
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
-        how = self._how(wanted.flow, about_body(message, view))
+        about = about_body(message, view)
+        if not request and answers_call(view):
+            about = about._replace(asked=await self._request_of(wanted.flow))
+        how = self._how(wanted.flow, about)
         return Joined(head, *await self.bodies.parts(message, wanted.mode, how), tail)
 
     def _begin(self) -> None:
         self.bodies.begin()
         self.about = None
+
+    async def _request_of(self, flow: int) -> bytes:
+        if self._asked[0] != flow:
+            self._asked = flow, await self._read(flow, Direction.REQUEST)
+        return self._asked[1]
 
     def _how(self, flow: int, about: About) -> How:
         self.about = about
