@@ -74,6 +74,7 @@ def test_variables_that_disturb_are_named(tmp_path: Path, monkeypatch: pytest.Mo
     assert "SSLKEYLOGFILE is set" in check.found
     assert "\x1b" not in check.found
     monkeypatch.delenv("SSLKEYLOGFILE")
+    monkeypatch.delenv("SSL_CERT_FILE")  # of the tests' own surroundings
     monkeypatch.setenv("https_proxy", "http://other:3128")
     assert "connects without it" in found(Config(confdir=str(tmp_path)))["environment"].found
 
