@@ -268,6 +268,27 @@ async def test_through_a_filter_the_next_message_is_the_next_one_that_is_shown()
         assert "Message 9" in page(staged)
 
 
+async def test_a_websocket_to_a_model_is_shown_as_what_was_said_and_grows() -> None:
+    talks: list[Talk] = []
+
+    def scene(script: Script) -> None:
+        talk = Talk(script, e.MessageForm.WEBSOCKET, "api.llm.test", "/v1/realtime?model=m-1", both=True)
+        talk.say(DOWN, '{"type":"session.created","session":{"model":"m-1"}}')
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello?"}]}
+        talk.say(UP, json.dumps({"type": "conversation.item.create", "item": item}))
+        talk.say(UP, '{"type":"response.create"}')
+        talks.append(talk)
+
+    async with stage(scene, size=(120, 40)) as staged:
+        await staged.press("g", "3")
+        await staged.until(lambda: "Hello?" in page(staged))
+        assert "OpenAI Realtime, by its path" in page(staged)
+        talks[0].say(DOWN, '{"type":"response.created","response":{"id":"r"}}')
+        spoken = {"type": "response.output_audio_transcript.delta", "output_index": 0, "delta": "Good day."}
+        talks[0].say(DOWN, json.dumps(spoken))
+        await staged.until(lambda: "Good day." in page(staged))
+
+
 async def test_facts_of_a_message_are_all_there() -> None:
     async with stage(chat) as staged:
         await in_messages(staged)

@@ -225,6 +225,12 @@ class Conversation:
             if choice < 0 or block.choice == choice:
                 self.close(block)
 
+    def begin_again(self) -> None:
+        """End all, and take keys for new blocks from now on: another answer begins."""
+        self.close_all()
+        self._by_key.clear()
+        self._last.clear()
+
     def last(self, choice: int) -> Block | None:
         """Return the block of an answer that was begun last."""
         return self._last.get(choice)

@@ -49,8 +49,8 @@ def ask(talk: Conversation, value: object) -> None:
         talk.whole(Role.SYSTEM, Kind.TEXT, text(body["instructions"]))
     if text(body.get("input")):
         talk.whole(Role.USER, Kind.TEXT, text(body["input"]))
-    for item in items(body.get("input")):
-        _item(talk, fields(item), Role.USER)
+    for each in items(body.get("input")):
+        item(talk, fields(each), Role.USER)
 
 
 def read(talk: Conversation, label: str, value: object) -> None:
@@ -128,10 +128,10 @@ def _done(talk: Conversation, index: int, item: dict[str, object]) -> None:
             talk.close(block)
 
 
-def _item(talk: Conversation, item: dict[str, object], role: Role) -> None:
+def item(talk: Conversation, told: dict[str, object], role: Role) -> None:
     """Take an item of the input."""
-    role = _ROLES.get(text(item.get("role")), role)
-    for kind, _, said, name, call in _parts(item):
+    role = _ROLES.get(text(told.get("role")), role)
+    for kind, _, said, name, call in _parts(told):
         speaker = role
         if kind in (Kind.TOOL_USE, Kind.THINKING):
             speaker = Role.ASSISTANT
@@ -172,6 +172,8 @@ def _content(at: int, part: dict[str, object]) -> tuple[Kind, int, str, str, str
     kind = text(part.get("type"))
     if kind == "refusal":
         return Kind.REFUSAL, at, text(part.get("refusal")), "", ""
+    if kind in ("output_audio", "audio", "input_audio") and text(part.get("transcript")):
+        return Kind.TEXT, at, text(part["transcript"]), "", ""
     if kind in ("input_text", "output_text", "text", "summary_text"):
         return Kind.TEXT, at, text(part.get("text")), "", ""
     return Kind.OTHER, at, text(part.get("image_url"))[:200] or text(part.get("filename")), kind or "part", ""

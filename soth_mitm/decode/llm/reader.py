@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from soth_mitm.decode.llm import anthropic, bedrock, gemini, ollama, openai_chat, openai_responses
+from soth_mitm.decode.llm import anthropic, bedrock, gemini, ollama, openai_chat, openai_responses, realtime
 from soth_mitm.decode.llm.conversation import Change, Conversation
 from soth_mitm.decode.llm.loose import value_of
 from soth_mitm.decode.llm.recognise import Dialect, model_of
@@ -24,6 +24,8 @@ _WAYS: Final = {
     Dialect.OLLAMA: _Way(ollama.ask, ollama.read),
     Dialect.CONVERSE: _Way(bedrock.ask, bedrock.read),
     Dialect.INVOKE: _Way(bedrock.ask_model, bedrock.read_model),
+    Dialect.REALTIME: _Way(realtime.ask, realtime.read),
+    Dialect.TURNS: _Way(realtime.ask, realtime.read),
 }
 
 

@@ -20,6 +20,8 @@ class Dialect(StrEnum):
     OLLAMA = "Ollama"
     CONVERSE = "Bedrock Converse"
     INVOKE = "Bedrock InvokeModel"
+    REALTIME = "OpenAI Realtime"
+    TURNS = "OpenAI Responses over WebSocket"
 
 
 class Known(NamedTuple):
@@ -97,6 +99,13 @@ _SIGNS: Final = (
         re.compile(rb":event-type\x07\x00\x05chunk[^{]*\{\"bytes\":"),
     ),
 )
+MESSAGES: Final = b"application/x-websocket-messages"
+"""Stands for the media type of what both sides of a WebSocket have said, one message behind the other."""
+
+_TURN: Final = re.compile(rb'"type"\s*:\s*"response\.create"')
+_SESSION: Final = re.compile(
+    rb'"type"\s*:\s*"(?:session\.(?:created|updated?)|conversation\.item\.create|input_audio_buffer\.append)"'
+)
 _MODELS: Final = re.compile(rb"/model/([^/]+(?:/[^/]+)?)/(?:converse|invoke)|/models/([^:/]+):[a-zA-Z]+$")
 _NOTHING_YET: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:[^\r\n]*(?:[\r\n]|$))*")
 """Comments of an event stream, which some send while they wait."""
@@ -111,6 +120,8 @@ LOOKED_AT: Final = 4096
 def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: bool) -> Known | None:
     """Return the dialect of a body that begins like this; None where it is in none."""
     data = beginning[:LOOKED_AT]
+    if media_type == MESSAGES:
+        return _of_messages(path.partition(b"?")[0], data)
     stream = media_type in STREAMS
     if not stream and data.lstrip()[:1] not in (b"{", b"["):
         return None
@@ -129,6 +140,19 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: boo
             if sign.alone is not None and sign.alone.search(data):
                 return Known(sign.dialect, _why(sign, "answer"))
     return None
+
+
+def _of_messages(path: bytes, data: bytes) -> Known | None:
+    if data[:1] != b"{":
+        return None
+    if path.endswith(b"/realtime") or _SESSION.search(data):
+        dialect = Dialect.REALTIME
+    elif _TURN.search(data):
+        dialect = Dialect.TURNS
+    else:
+        return None
+    by = "path" if path.endswith(b"/realtime") else "messages"
+    return Known(dialect, f"{dialect}, by its {by}")
 
 
 def model_of(path: bytes) -> str:

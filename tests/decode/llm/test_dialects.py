@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from soth_mitm.decode.llm import Conversation, Dialect, Reader, recognise
 from soth_mitm.decode.llm import conversation as limits
 from soth_mitm.decode.llm.framing import Objects
+from soth_mitm.decode.llm.recognise import MESSAGES
 from soth_mitm.proto.aws_events import AwsSplitter
 from soth_mitm.proto.splitting import Found
 from soth_mitm.proto.sse import SseSplitter
@@ -221,3 +222,119 @@ def test_objects_are_found_wherever_the_body_is_cut(cuts: list[int]) -> None:
     found = [each for at, to in itertools.pairwise(edges) for each in objects.feed(body[at:to])]
     assert found == [b'{"a": "}\\"{"}', b'{"b": [{"c": 1}]}', b'{"d": {}}']
     assert objects.inside
+
+
+def socket(*values: object) -> Conversation:
+    """Return what both sides of a WebSocket say, read in their order."""
+    body = b"".join(json.dumps(value).encode() for value in values)
+    known = recognise(b"/v1/x", body, MESSAGES, response=True)
+    assert known is not None
+    reader = Reader(known.dialect)
+    for value in Objects().feed(body):
+        reader.feed("", value)
+    return reader.conversation
+
+
+CALLED = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Paris"}'}
+
+
+def test_a_realtime_session_is_read_over_several_answers_whose_numbers_add_up() -> None:
+    spoken = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_audio", "transcript": "Good day."}],
+    }
+    usage = {
+        "input_tokens": 10, "output_tokens": 3, "total_tokens": 13,
+        "input_token_details": {"cached_tokens": 4, "audio_tokens": 6},
+    }  # fmt: skip
+    talk = socket(
+        {"type": "session.created", "session": {"model": "m-1", "instructions": "default"}},
+        {
+            "type": "session.update",
+            "session": {"instructions": "Be brief.", "tools": [{"type": "function", "name": "weather"}]},
+        },
+        {"type": "session.updated", "session": {"model": "m-1", "instructions": "Be brief."}},
+        {"type": "input_audio_buffer.append", "audio": "AAAA"},
+        {"type": "conversation.item.added", "item": {"type": "message", "role": "user", "content": []}},
+        {"type": "conversation.item.input_audio_transcription.delta", "item_id": "i", "delta": "Hel"},
+        {"type": "conversation.item.input_audio_transcription.delta", "item_id": "i", "delta": "lo"},
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "i",
+            "transcript": "Hello",
+        },
+        {"type": "response.create"},
+        {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}},
+        {"type": "response.output_audio.delta", "output_index": 0, "delta": "AAAA"},
+        {
+            "type": "response.output_audio_transcript.delta",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": "Good ",
+        },
+        {
+            "type": "response.output_audio_transcript.delta",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": "day.",
+        },
+        {"type": "response.output_audio_transcript.done", "output_index": 0, "transcript": "Good day."},
+        {"type": "response.output_item.done", "output_index": 0, "item": spoken},
+        {
+            "type": "response.done",
+            "response": {"id": "r1", "status": "completed", "output": [spoken], "usage": usage},
+        },
+        {"type": "rate_limits.updated", "rate_limits": []},
+        {"type": "response.created", "response": {"id": "r2", "status": "in_progress"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**CALLED, "arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": '{"city": "Paris"}'},
+        {
+            "type": "response.done",
+            "response": {"id": "r2", "status": "completed", "output": [CALLED], "usage": usage},
+        },
+        {
+            "type": "conversation.item.create",
+            "item": {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
+        },
+    )
+    assert said(talk) == [
+        ("system", "text", "Be brief.", "", ""), ("user", "text", "Hello", "", ""),
+        ("assistant", "text", "Good day.", "", ""),
+        ("assistant", "tool use", '{"city": "Paris"}', "weather", "c1"),
+        ("tool", "tool result", "sunny", "", "c1"),
+    ]  # fmt: skip
+    assert (talk.usage.input, talk.usage.output, talk.usage.cached) == (20, 6, 8)
+    assert (talk.model, talk.tools, talk.stop_reason, talk.unknown) == ("m-1", ["weather"], "completed", {})
+
+
+def test_turns_of_responses_over_a_websocket_are_read_one_after_the_other() -> None:
+    first = {"type": "response.create", "model": "m-1", "instructions": "Be brief.", "input": "Weather?"}
+    output = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
+    second = {"type": "response.create", "model": "m-1", "previous_response_id": "r1", "input": [output]}
+
+    def answer(mark: str, *events: object) -> list[object]:
+        done = {"id": mark, "object": "response", "status": "completed", "model": "m-1",
+                "usage": {"input_tokens": 7, "output_tokens": 2}}  # fmt: skip
+        begun = {
+            "type": "response.created",
+            "response": {"id": mark, "model": "m-1", "status": "in_progress"},
+        }
+        return [begun, *events, {"type": "response.completed", "response": done}]
+
+    delta: dict[str, object] = {"type": "response.output_text.delta", "output_index": 0, "delta": "Sun."}
+    called: dict[str, object] = {"type": "response.output_item.done", "output_index": 0, "item": CALLED}
+    talk = socket(first, *answer("r1", called), second, *answer("r2", delta))
+    assert said(talk) == [
+        ("system", "text", "Be brief.", "", ""), ("user", "text", "Weather?", "", ""),
+        ("assistant", "tool use", '{"city": "Paris"}', "weather", "c1"),
+        ("tool", "tool result", "sunny", "", "c1"),
+        ("assistant", "text", "Sun.", "", ""),
+    ]  # fmt: skip
+    assert (talk.dialect, talk.usage.input, talk.id) == (Dialect.TURNS, 14, "r2")
+    assert all(block.closed for block in talk.blocks)
+
+
+def test_other_websockets_are_not_taken_for_conversations() -> None:
+    for beginning in (b'{"type": "join"}', b"hello", b""):
+        assert recognise(b"/ws", beginning, MESSAGES, response=True) is None

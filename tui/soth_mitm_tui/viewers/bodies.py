@@ -132,6 +132,12 @@ class Bodies:
             self._drop(other)
         return await self._parts(key, body, body, mode, how, title="Payload")
 
+    async def talk(
+        self, body: PayloadBody, flow: int, mode: Mode, how: How = PLAIN
+    ) -> list[Part | list[Line]]:
+        """Return what both sides of a WebSocket have said, like a body."""
+        return await self._parts(("talk", flow), body, body, mode, how, title="Conversation")
+
     async def _parts(
         self, key: _Key, body: BodyOf, message: Shown, mode: Mode, how: How, *, title: str
     ) -> list[Part | list[Line]]:

@@ -8,6 +8,7 @@ from soth_mitm.model.events import Direction
 from soth_mitm_tui.lines import BLANK, Line, heading, line
 from soth_mitm_tui.message import about_body, absence, answers_call, no_message
 from soth_mitm_tui.messages.page import GONE, PayloadBody, about_payload, message_head
+from soth_mitm_tui.messages.talk import Talk
 from soth_mitm_tui.overview import overview
 from soth_mitm_tui.timing import timing_page
 from soth_mitm_tui.viewers.bodies import How
@@ -16,14 +17,13 @@ from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from soth_mitm.clock import Clock
     from soth_mitm.decode.about import About
     from soth_mitm.record.document import Mode
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.rows import Row
     from soth_mitm.record.view import FlowView, MessageView
+    from soth_mitm_tui.source import FlowStore
     from soth_mitm_tui.viewers.bodies import Bodies
     from soth_mitm_tui.viewers.content import Part
     from soth_mitm_tui.viewers.showing import Showing
@@ -61,16 +61,16 @@ class Pages:
         showing: Showing,
         clock: Clock,
         *,
-        read: Callable[[int, Direction], Awaitable[bytes]],
+        store: FlowStore,
     ) -> None:
-        """`read` returns the beginning of a body of a flow."""
         self.bodies = bodies
         self.showing = showing
         self.about: About | None = None
         """What is known of the body on the page; None where there is none whose decoder can be chosen."""
         self.choices = Choices()
         self._clock = clock
-        self._read = read
+        self._store = store
+        self._talk = Talk(store.messages)
         self._asked = (0, b"")
         """The request of the flow whose answer was shown last."""
 
@@ -91,6 +91,11 @@ class Pages:
             return Joined(no_message(direction, view, row))
         head = head_lines(message, view, self.choices, now_wall_ns=now)
         tail = trailer_lines(message, self.choices)
+        talk = None if request else await self._talk.of(row, view.request.path if view.request else b"")
+        if talk is not None:
+            body, about = talk
+            how = self._how(wanted.flow, about)
+            return Joined(head, *await self.bodies.talk(body, wanted.flow, wanted.mode, how), tail)
         missing = absence(message, view, row)
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
@@ -106,7 +111,7 @@ class Pages:
 
     async def _request_of(self, flow: int) -> bytes:
         if self._asked[0] != flow:
-            self._asked = flow, await self._read(flow, Direction.REQUEST)
+            self._asked = flow, await self._store.body(flow, Direction.REQUEST)
         return self._asked[1]
 
     def _how(self, flow: int, about: About) -> How:
