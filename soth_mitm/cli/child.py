@@ -52,7 +52,9 @@ async def _main(arguments: argparse.Namespace, config: Config) -> int:
         say(text)
     if not arguments.quiet:
         saved = f", recorded in {arguments.write}" if arguments.write else ""
-        say(f"{tally.text()}{saved}")
+        first, *others = tally.lines()
+        for text in (f"{first}{saved}", *others):
+            say(text)
     return tally.code(code)
 
 

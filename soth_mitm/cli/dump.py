@@ -108,7 +108,8 @@ async def serve(
         lost = "1 batch of lines is" if output.dropped == 1 else f"{output.dropped} lines or batches are"
         say(f"standard output was not read fast enough: {lost} lost")
     if not (arguments.quiet or output.left):
-        say(tally.text())
+        for text in tally.lines():
+            say(text)
     return tally.code(running.code)
 
 

@@ -67,21 +67,17 @@ class Tally:
             for row in list(self.open_rows.values()):
                 self.failing.judge(row)
 
-    def text(self) -> str:
-        """Return the line at the end, and one for each language model that was called."""
+    def lines(self) -> list[str]:
+        """Return what is said at the end: a line in all, and one for each language model that was called."""
         failed = f", {self._failed:,} failed" if self._failed else ""
         errors = f", {self._errors:,} with a status of 400 or above" if self._errors else ""
         flows = "1 flow" if self._flows == 1 else f"{self._flows:,} flows"
-        return f"{flows}{failed}{errors}, {human_size(self._bytes)} received{self._models()}"
-
-    def _models(self) -> str:
         calls = self._calls
-        if not calls.total.calls:
-            return ""
-        lines = [sum_words(name, sums) for name, sums in calls.models.items()][:_MODELS]
+        said = [f"{flows}{failed}{errors}, {human_size(self._bytes)} received"]
+        said += [sum_words(name, sums) for name, sums in list(calls.models.items())[:_MODELS]]
         if len(calls.models) > 1:
-            lines.append(sum_words("all models", calls.total))
-        return "".join(f"\n{line}" for line in lines)
+            said.append(sum_words("all models", calls.total))
+        return said
 
     def code(self, code: int) -> int:
         """Say what `--fail-on` has found; return the exit code, `code` where that is a worse one already."""

@@ -90,6 +90,8 @@ def dollars(nano: int) -> str:
         return ""
     if nano >= 10_000_000_000:
         return f"${nano / 1e9:,.2f}"
-    if nano >= 10_000_000:
+    if nano >= 1_000_000_000:
         return f"${nano / 1e9:.3f}"
+    if nano >= 1_000_000:
+        return f"${nano / 1e9:.4f}"
     return f"${nano / 1e9:.5f}" if nano >= 10_000 else ("<$0.00001" if nano else "$0")

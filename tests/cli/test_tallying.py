@@ -27,7 +27,7 @@ def tally(expression: str) -> Tally:
 
 
 def test_the_summary_counts_flows_failures_and_bytes() -> None:
-    assert tally("status:999").text().startswith("10 flows, 4 failed, 1 with a status of 400 or above, 9")
+    assert tally("status:999").lines()[0].startswith("10 flows, 4 failed, 1 with a status of 400 or above, 9")
 
 
 @pytest.mark.parametrize(

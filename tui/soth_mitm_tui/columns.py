@@ -18,6 +18,7 @@ from soth_mitm.model.annotation import MARK
 from soth_mitm.policy.filters import term_for
 from soth_mitm.policy.filters.quoting import quoted
 from soth_mitm.text import human_duration, human_size, printable
+from soth_mitm_tui import calls
 from soth_mitm_tui.messages.names import counted
 from soth_mitm_tui.states import state_of
 
@@ -144,7 +145,9 @@ def target(row: Row, *, counts: bool = True, secrets: bool = False) -> tuple[Spa
     spans = _path(row, path)
     if row.replay_of:  # first, as a long path would hide it
         spans = ((f"↻ of {row.replay_of}  ", "accent"), *spans)
-    if counts and row.form and not row.error:
+    if row.llm is not None:
+        spans += calls.note(row.llm)
+    elif counts and row.form and not row.error:
         spans += _talk(row)
     return (*spans, (f"  ; {row.comment}", "accent")) if row.comment else spans
 
@@ -293,6 +296,24 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("last", "last", "time since the last message", 5, 126,
            lambda row: row.started_mono_ns + row.last_message_ns, lambda row: (), right=True, talks=True),
     Column("waterfall", "waterfall", "waterfall", 16, 150, lambda row: row.started_mono_ns, lambda row: ()),
+    Column("model", "model", "language model", 18, NEVER, calls.model,
+           lambda row: ((calls.model(row), "text"),), lambda row: _term("model", calls.model(row))),
+    Column("tokens_in", "in", "tokens in", 5, NEVER, calls.figure("input"), calls.counted("input"),
+           calls.at_least("tokin", "input"), right=True),
+    Column("tokens_cached", "cached", "tokens from the cache", 6, NEVER, calls.figure("cached"),
+           calls.counted("cached"), calls.at_least("cached", "cached"), right=True),
+    Column("tokens_out", "out", "tokens out", 5, NEVER, calls.figure("output"), calls.counted("output"),
+           calls.at_least("tokout", "output"), right=True),
+    Column("cost", "cost", "cost in dollars", 8, NEVER, calls.figure("cost"), calls.cost,
+           lambda row: "is:llm" if row.llm is not None else "", right=True),
+    Column("ttft", "first", "time to first token", 5, NEVER, calls.figure("first_token_ns"),
+           calls.first_token,
+           calls.at_least("ttft", "first_token_ns", 1_000_000), right=True),
+    Column("rate", "tok/s", "tokens a second", 5, NEVER, calls.figure("rate"), calls.rate, right=True),
+    Column("stalls", "stalls", "stalls of an answer", 6, NEVER, calls.figure("stalls"), calls.stall_count,
+           calls.at_least("stalls", "stalls"), right=True),
+    Column("stop", "stop", "why the model stopped", 10, NEVER, calls.ending, calls.stop,
+           lambda row: _term("stop", calls.ending(row))),
     Column("version", "http", "HTTP version", 5, NEVER, _version, lambda row: _muted(_version(row)),
            lambda row: _term("proto", row.version)),
     Column("client", "client", "client", 15, NEVER, lambda row: row.client,

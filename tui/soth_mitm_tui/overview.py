@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from soth_mitm.model.reasons import WORDS
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui import columns
+from soth_mitm_tui.calls import call_lines
 from soth_mitm_tui.connections import client_lines, hello_lines, upstream_lines
 from soth_mitm_tui.interventions import intervention_lines
 from soth_mitm_tui.lines import BLANK, Line, Span, Subject, fact, heading, line
@@ -39,6 +40,7 @@ def overview(view: FlowView, row: Row, *, now_wall_ns: int, width: int, secrets:
     lines = [BLANK, *_outcome(view, row, width, secrets=secrets), BLANK]
     lines += _remarks(view)
     lines += intervention_lines(view)
+    lines += call_lines(view.llm)
     lines += _sizes(view, row)
     lines += timing_lines(view, width)
     lines += _policy(view, row)

@@ -12,6 +12,7 @@ from soth_mitm.policy.filters import quoted, term_for
 from soth_mitm.record.statistics import OTHERS, SECONDS, Statistics, Tally
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import plots
+from soth_mitm_tui.calls import model_entries
 from soth_mitm_tui.lines import BLANK, Line, Span, heading, line
 from soth_mitm_tui.widgets.page import Entry
 
@@ -69,6 +70,7 @@ def overview_entries(
     yield Entry(BLANK)
     yield from _rate(statistics, width, now_second)
     yield from _outcomes(statistics, width)
+    yield from model_entries(statistics.calls, width)
     said, figure = ORDERS[order]
     hosts = _sorted(statistics.hosts, figure)
     yield from _table("Hosts", said, hosts, width, field="host", sorted_by=order)
