@@ -21,16 +21,18 @@ Pair = tuple[Sample | None, Sample | None]
 _SAID: Final = frozenset({"text", "binary"})
 
 
-async def sample_of(store: Store, view: FlowView, direction: Direction) -> Sample | None:
+async def sample_of(
+    store: Store, view: FlowView, direction: Direction, *, most: int = MOST_BYTES
+) -> Sample | None:
     """Return the request or the response of a flow to be compared; None where there is none.
 
     A request is taken without what was meant for a proxy alone: the form of its target, fields of its
-    own. Of the body comes at most as much as is compared line by line; of a WebSocket, what that side said.
+    own. Of the body come at most `most` bytes; of a WebSocket, what that side said.
     """
     message = _message(view, direction)
     if message is None or not message.raw:
         return None
-    body = await store.body(view.flow, direction, 0, MOST_BYTES + 1) if message.body_bytes else b""
+    body = await store.body(view.flow, direction, 0, most + 1) if message.body_bytes else b""
     head = message.forwarded
     start, fields = start_line(message.raw), message.fields
     if direction == Direction.REQUEST:

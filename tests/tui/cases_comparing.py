@@ -8,6 +8,7 @@ from collections.abc import Callable
 from soth_mitm.model import events as e
 from soth_mitm_tui.actions import Action
 from soth_mitm_tui.screens.diff import DiffScreen
+from tests.decode.llm.dialects import MESSAGES_STREAMED
 from tests.tui.cases import CASES, case, toasts
 from tests.tui.resending import Answer
 from tests.tui.script import Script
@@ -78,6 +79,36 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.settle()
     await staged.press("g", "j", key)
     await staged.until(lambda: "99 differ" in staged.shown())
+
+
+def agent(script: Script) -> None:
+    """Play two turns of one conversation with a model, another in between, and a call of another kind."""
+
+    def turn(*messages: object, answer: bytes = b"") -> None:
+        body = json.dumps({"model": "m-1", "max_tokens": 9, "messages": messages}).encode()
+        conn = script.connect("api.llm.test")
+        fields = (("content-type", "application/json"),)
+        flow = script.request(conn, "api.llm.test", "POST", "/v1/messages", body=body, fields=fields)
+        script.respond(conn, flow, 200, "OK", body=answer, content_type="text/event-stream")
+
+    asked, used = {"role": "user", "content": "Weather?"}, {"type": "tool_use", "id": "c1", "name": "weather"}
+    given = {"type": "tool_result", "tool_use_id": "c1", "content": "sunny"}
+    turn(asked, answer=MESSAGES_STREAMED.body)
+    turn({"role": "user", "content": "Another matter"})
+    turn(asked, {"role": "assistant", "content": [used]}, {"role": "user", "content": [given]})
+    script.exchange("api.llm.test", "GET", "/v1/models", 200, "OK", body=b"{}")
+
+
+@case("flow.turn")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", key)
+    await staged.until(lambda: "Flow #4 is no request to a language model" in toasts(staged))
+    await staged.press("g", key)
+    await staged.until(lambda: "No earlier flow to api.llm.test shares a message with #1" in toasts(staged))
+    await staged.press("j", "j", key)
+    await staged.until(lambda: "all of the earlier prompt is the same" in staged.shown())
+    for words in ("#1 turn before", "#3", "messages[2] · user", "sunny", "Calls of tools and their results"):
+        assert words in staged.shown()
 
 
 @case("messages.diff")
@@ -192,4 +223,9 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert staged.screen is staged.main
 
 
-SCENES: dict[str, Callable[[Script], object]] = {"flow.diff": orders, "diff": orders, "messages.diff": chat}
+SCENES: dict[str, Callable[[Script], object]] = {
+    "flow.turn": agent,
+    "flow.diff": orders,
+    "diff": orders,
+    "messages.diff": chat,
+}

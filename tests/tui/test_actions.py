@@ -71,7 +71,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("app.help")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)
-    assert "Keep the newest flow in sight" in staged.shown()
+    assert "Look at the selected flow" in staged.shown()
 
 
 @case("app.commands")

@@ -20,3 +20,7 @@ from soth_mitm.policy.diff.report import DiffLine as DiffLine
 from soth_mitm.policy.diff.report import DiffReport as DiffReport
 from soth_mitm.policy.diff.report import DiffSection as DiffSection
 from soth_mitm.policy.diff.report import Kind as Kind
+from soth_mitm.policy.diff.turns import MOST_TURN as MOST_TURN
+from soth_mitm.policy.diff.turns import Side as Side
+from soth_mitm.policy.diff.turns import compare_turns as compare_turns
+from soth_mitm.policy.diff.turns import fingerprint_of as fingerprint_of

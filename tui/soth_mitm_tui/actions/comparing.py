@@ -16,6 +16,13 @@ DIFF_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
         FLOW,
         show=True,
     ),
+    Action(
+        "flow.turn",
+        "t",
+        "turn before",
+        "Compare this call of a language model with the turn before.",
+        FLOW,
+    ),
 )
 
 DIFF_MESSAGE_ACTION: Final = Action(

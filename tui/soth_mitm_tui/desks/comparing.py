@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.policy.diff import DEFAULTS, Ignore, IgnoreError
+from soth_mitm.record.lane import WorkerError
+from soth_mitm.text import printable
 from soth_mitm_tui.desks.desk import Desk
 from soth_mitm_tui.desks.messages import NONE
 from soth_mitm_tui.desks.replaying import RULES, SECTION
-from soth_mitm_tui.diffing import sources
+from soth_mitm_tui.diffing import sources, turns
 from soth_mitm_tui.screens.diff import DiffScreen
 
 if TYPE_CHECKING:
@@ -26,7 +28,11 @@ class Comparing(Desk):
         """The flow that was picked to be compared; 0 for none."""
         self._message = (0, -1)
         """The flow and the position of the message that was picked."""
-        self.deeds = {"flow.diff": self._flows, "messages.diff": self._messages}
+        self.deeds = {
+            "flow.diff": self._flows,
+            "messages.diff": self._messages,
+            "flow.turn": self._turn,
+        }
 
     @property
     def _row(self) -> Row | None:
@@ -104,6 +110,27 @@ class Comparing(Desk):
         if row is not None:
             name = sources.name_of(row)
             self.show(sources.before_and_after(self.app.store, flow, name=name, row_of=row_of))
+
+    async def _turn(self) -> None:
+        """Compare a request to a model with the turn before."""
+        row, store, row_of = self._row, self.app.store, self.main.model.row_of
+        if row is None:
+            return
+        store.catch_up()
+        if not await turns.is_turn(store, row):
+            self._say(f"Flow #{row.flow} is no request to a language model that is known here")
+            return
+        try:
+            found = await turns.previous(store, self.app.worker, row, row_of)
+        except WorkerError as error:
+            self._say(printable(f"The turn before could not be found: {error}", 300))
+            return
+        before = row_of(found) if found else None
+        if before is None:
+            self._say(f"No earlier flow to {printable(row.host, 60)} shares a message with #{row.flow}")
+            return
+        names = sources.name_of(before, "turn before"), sources.name_of(row)
+        self.show(turns.two_turns(store, before, row, names=names))
 
     # --- messages
 
