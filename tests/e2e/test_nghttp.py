@@ -1,4 +1,4 @@
-"""nghttp and nginx, whose HTTP/2 is not ours: through reverse mode each sees what it sees directly."""
+"""nghttp, h2load and nginx, whose HTTP/2 is not ours: in reverse mode each sees what it sees directly."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from soth_mitm.model.events import FlowClosed, ResponseHead
+from soth_mitm.config import Limits
+from soth_mitm.model.events import ConnOpened, FlowClosed, ResponseHead, Side, TlsEstablished
 from soth_mitm.record.reader import DumpReader
 from tests.helpers import invariants
 from tests.helpers.origins import HOST, Authority, Nginx, nginx
 from tests.helpers.program import DEADLINE, Running, running
 
-pytestmark = pytest.mark.outside("nghttp", "nginx")
+pytestmark = pytest.mark.outside("h2load", "nghttp", "nginx")
 
 TEXT = b"a line of text, again and again\n" * 200
 BIG = bytes(range(256)) * 2048
@@ -41,7 +42,12 @@ class World:
     def __init__(self, place: Path, server: Nginx, program: Running) -> None:
         self.upload = place / "upload.bin"
         self.server = server
-        self.port = int(program.wait_for(r"listening on 127\.0\.0\.1:([0-9]+)", on="err")[1])
+        listening = r"listening on 127\.0\.0\.1:([0-9]+) \(reverse:%s://"
+        self.ports = {
+            scheme: int(program.wait_for(listening % scheme, on="err")[1]) for scheme in ("https", "http")
+        }
+        """Where the proxy stands for nginx, by what it speaks with it: HTTP/2, and HTTP/1.1."""
+        self.port = self.ports["https"]
         self.program = program
         self.statuses: list[int] = []
         """Of all responses through the proxy."""
@@ -89,6 +95,17 @@ def nghttp(*arguments: str) -> bytes:
     return done.stdout
 
 
+def h2load(*arguments: str) -> tuple[list[str], str]:
+    """Run it; return what it counted: requests, statuses, and the bytes of bodies."""
+    program = shutil.which("h2load")
+    assert program is not None
+    done = subprocess.run([program, *arguments], capture_output=True, timeout=DEADLINE, text=True)
+    assert done.returncode == 0, done.stderr
+    counted = re.findall(r"^(?:requests|status codes): .*$", done.stdout, re.MULTILINE)
+    (size,) = re.findall(r"\(([0-9]+)\) data$", done.stdout, re.MULTILINE)
+    return counted, size
+
+
 def heads_of(text: bytes) -> list[list[str]]:
     """Return the fields of each response in what `nghttp -v` prints, without dates."""
     found: dict[int, list[str]] = defaultdict(list)
@@ -104,8 +121,10 @@ def world(place: Path, authority: Authority) -> Iterator[World]:
         (server.files / "text" / "page.txt").write_bytes(TEXT)
         (server.files / "big.bin").write_bytes(BIG)
         (place / "upload.bin").write_bytes(BIG[:100_000])
-        target = f"reverse:{server.url('https', '')}@0"
-        with running("--dump", "-q", "-k", "-w", place / "all.soth", "-m", target, home=place) as program:
+        modes = [
+            part for scheme in ("https", "http") for part in ("-m", f"reverse:{server.url(scheme, '')}@0")
+        ]
+        with running("--dump", "-q", "-k", "-w", place / "all.soth", *modes, home=place) as program:
             yield World(place, server, program)
 
 
@@ -121,6 +140,20 @@ def test_without_tls_it_sees_the_same(world: World, options: tuple[str, ...]) ->
     assert world.through("several", "http", *options) == world.direct("several")
 
 
+@pytest.mark.parametrize("behind", ["https", "http"])
+@pytest.mark.parametrize("way", ["down", "up"])
+def test_a_hundred_streams_at_once_are_what_they_are_of_nginx(world: World, behind: str, way: str) -> None:
+    path, status, options = "/text/page.txt", 200, ["-n", "200", "-c", "2", "-m", "100"]
+    if way == "up":
+        (world.server.files / "put.bin").write_bytes(b"")
+        path, status = "/put.bin", 204
+        options += ["-H", ":method: PUT", "-d", str(world.server.files / "text" / "page.txt")]
+    direct = h2load(*options, world.server.url("https", path))
+    assert "200 succeeded" in direct[0][0]
+    assert h2load(*options, f"https://{HOST}:{world.ports[behind]}{path}") == direct
+    world.statuses += [status] * 200
+
+
 def test_every_stream_was_a_flow_that_ended_once(world: World, place: Path) -> None:
     """The last of the module: it ends what the others did."""
     if not world.statuses:
@@ -133,3 +166,12 @@ def test_every_stream_was_a_flow_that_ended_once(world: World, place: Path) -> N
     assert sorted(statuses) == sorted(world.statuses)
     reasons = {event.body.reason for event in events if isinstance(event.body, FlowClosed)}
     assert reasons == {"completed"}
+    opened = [event.body for event in events if isinstance(event.body, ConnOpened)]
+
+    def accepted(behind: str) -> int:
+        return sum(body.local.endswith(f":{world.ports[behind]}") for body in opened)
+
+    agreed = [event.body for event in events if isinstance(event.body, TlsEstablished)]
+    assert sum((body.side, body.alpn) == (Side.UPSTREAM, "h2") for body in agreed) <= accepted("https")
+    turns = sum(body.peer.endswith(f":{world.server.http_port}") for body in opened)
+    assert turns <= Limits().h2_to_h1_connections * accepted("http")

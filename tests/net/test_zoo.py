@@ -33,8 +33,16 @@ async def visit(lab: Lab, cage: Cage, *, whole: bool) -> bytes:
     return answer
 
 
+def outcome(lab: Lab) -> str:
+    """Return what the row of the last flow says in the end."""
+    fold = RowFold()
+    rows = [row for event in lab.events if (row := fold.apply(event)) is not None]
+    assert rows[-1].error
+    return rows[-1].outcome
+
+
 def printed(lab: Lab) -> str:
-    """Return the last line that `--dump` prints of these events, and what it says of the row."""
+    """Return the last line that `--dump` prints of these events."""
     lines: list[str] = []
     fold = RowFold()
     printer = TextPrinter(lines.append, fold=fold)
@@ -68,6 +76,7 @@ async def test_a_wrong_upstream_is_refused_and_row_event_page_and_line_say_why(
     (closed,) = lab.all(FlowClosed)
     assert closed.reason == "tls_handshake_failed"
 
+    assert animal.words in outcome(lab)
     line = printed(lab)
     assert "  502  GET " in line
     for text in (animal.words, animal.says, site):
