@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from soth_mitm.decode.registry import Given
     from soth_mitm.proto.splitting import Splitter
 
+THOUGHT: Final = "┆ "
+"""Stands before each line of thinking."""
+
 _STEP: Final = 16 * 1024
 
 
@@ -208,6 +211,7 @@ class _Sink:
         self._outline = outline
         self._block = block
         self._flow: JsonFlow | None = None
+        self._lead = THOUGHT if block.kind is Kind.THINKING else ""
         self._first = -1
         """The line of its first text."""
 
@@ -216,7 +220,7 @@ class _Sink:
         if not text:
             return
         if self._first < 0:
-            self._outline.say("")
+            self._outline.say(self._lead)
             self._first = self._outline.line
             if _is_json(self._block, text):
                 self._flow = JsonFlow()
@@ -227,7 +231,8 @@ class _Sink:
             except NotJson:
                 self._settle()
                 self._outline.more("\n")
-        self._outline.more(text.replace("\r\n", "\n").replace("\t", "    "))
+        text = text.replace("\r\n", "\n").replace("\t", "    ")
+        self._outline.more(text.replace("\n", f"\n{self._lead}") if self._lead else text)
 
     def end(self) -> None:
         """Write no more; what can be folded in it is known now."""

@@ -19,7 +19,7 @@ from tests.decode.llm.dialects import ANSWERS, CHAT_STREAMED, MESSAGES_STREAMED,
 SHOWN = """\
 # Anthropic Messages · m-1
 ● assistant · thinking
-  Hm.
+  ┆ Hm.
 ● assistant
   I look.
 ● assistant · tool use · weather · c1
@@ -53,7 +53,7 @@ def test_text_is_there_as_soon_as_it_has_arrived() -> None:
     sample = CHAT_STREAMED
     view = ConversationView(Given(sample.about, sample.body[:LOOK]))
     seen = [view.feed(piece + b"\n\n").split("\n")[-1] for piece in sample.body.split(b"\n\n")[:5]]
-    assert seen == ["", "", "  Hm.", "  I ", "look."]
+    assert seen == ["", "", "  ┆ Hm.", "  I ", "look."]
 
 
 def test_the_raw_events_are_a_choice_away() -> None:

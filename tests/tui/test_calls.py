@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from soth_mitm.model import events as e
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.callsums import CallSums
 from soth_mitm_tui import calls
 from soth_mitm_tui.columns import BY_ID, target
+from soth_mitm_tui.viewers.pages import MESSAGES, RESPONSE
 from tests.policy.filters.rows import call, row
+from tests.tui.cases_messages import page
+from tests.tui.script import Script
+from tests.tui.stage import stage
+from tests.tui.talks import Talk
 
 _COLUMNS = ("model", "tokens_in", "tokens_cached", "tokens_out", "cost", "ttft", "rate", "stalls", "stop")
 
@@ -78,3 +84,33 @@ def test_the_models_of_a_run_are_added_up_the_dearest_first() -> None:
     assert "–" in lines[4]
     assert "1 call without a known cost" in lines[6]
     assert list(calls.model_entries(CallSums(), 100)) == []
+
+
+async def test_the_answer_of_a_model_is_opened_first_and_fills_as_it_arrives() -> None:
+    talks: list[Talk] = []
+
+    def scene(script: Script) -> None:
+        talk = Talk(
+            script,
+            e.MessageForm.SSE,
+            "llm.test",
+            "/v1/messages",
+            method="POST",
+            content_type="text/event-stream",
+        )
+        talk.event({"type": "message_start", "message": {"model": "claude-opus-5-5"}}, "message_start")
+        talks.append(talk)
+
+    async with stage(scene, size=(120, 40)) as staged:
+        await staged.press("G", "enter")
+        assert staged.main.detail.tab == MESSAGES
+        await staged.press("escape")
+        (talk,) = talks
+        for said in ("Good day, ", "and good luck."):
+            delta = {"type": "text_delta", "text": said}
+            talk.event({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
+            talk.publish(e.LlmFacts("Anthropic Messages", "claude-opus-5-5", first_ns=1_000_000))
+        await staged.until(lambda: "Good day, and good luck." in page(staged))
+        assert staged.main.detail.tab == RESPONSE
+        await staged.press("1")
+        await staged.until(lambda: "to the first token" in page(staged))

@@ -9,6 +9,7 @@ from soth_mitm.decode.registry import DECODERS
 from soth_mitm.decode.sniff import essence
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui.lines import BLANK, Line, heading, line
+from soth_mitm_tui.prose import prose_tint
 from soth_mitm_tui.tint import (
     code_tint,
     form_tint,
@@ -165,6 +166,8 @@ def body_end(message: Shown, info: DocumentInfo) -> list[Line]:
 
 def tint_for(kind: str, content_type: bytes) -> Tint:
     """Choose the colours for a body that a decoder shows."""
+    if kind == "conversation":
+        return prose_tint
     tint = _TINTS.get(DECODERS[kind].look)
     if tint is not None:
         return tint

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from soth_mitm_tui.lines import Line
+from soth_mitm_tui.prose import hang, prose_tint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +51,8 @@ def plain(text: str) -> tuple[Span, ...]:
 def tinted(text: SafeText, tint: Tint, sign: str = "  ") -> Line:
     """Return text as a coloured line, with a sign of two cells in front of it."""
     spans = tint(text) if len(text) <= TINT_LIMIT else plain(text)
-    return Line(((sign, "muted"), *spans), 2, words=False)
+    prose = tint is prose_tint
+    return Line(((sign, "muted"), *spans), 2 + (hang(text) if prose else 0), words=prose)
 
 
 class Joined:

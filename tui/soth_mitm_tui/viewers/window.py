@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.cache import LRUCache
 
+from soth_mitm.decode.conversation_view import THOUGHT
 from soth_mitm.decode.outline import NAMED, NOTE
 from soth_mitm.record.document import WorkerError
 from soth_mitm.text import printable
@@ -96,7 +97,7 @@ class Window:
             return self._opening(number, text)
         made = tinted(text, self.tint)
         if self.is_tree:
-            value = scalar(text.strip(), notes=self._look == "tree")
+            value = scalar(text.strip().removeprefix(THOUGHT), notes=self._look == "tree")
             made = made._replace(subject=Subject("Value", value))
         return made._replace(goes_on=True) if len(text) == PIECE else made
 

@@ -14,7 +14,7 @@ from soth_mitm_tui.overview import url
 from soth_mitm_tui.viewers.bodies import MODES, Bodies
 from soth_mitm_tui.viewers.content import EMPTY, Joined
 from soth_mitm_tui.viewers.layout import TOP, Place
-from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, MESSAGES, MESSAGES_TAB, TABS, Pages, Wanted
+from soth_mitm_tui.viewers.pages import MADE_TO_MEASURE, MESSAGES, MESSAGES_TAB, RESPONSE, TABS, Pages, Wanted
 from soth_mitm_tui.viewers.showing import Showing
 from soth_mitm_tui.widgets.detail_lines import DetailLines
 from soth_mitm_tui.widgets.message_frame import MessageFrame
@@ -90,7 +90,9 @@ class Detail(DetailLines):
         """Whether the flow that is shown has messages, and with them one more tab."""
         self.plain_tab = 0
         """The tab of flows without messages."""
-        self._message_tab = MESSAGES
+        self._message_tab, self._call_tab = MESSAGES, RESPONSE
+        self._call = False
+        """The flow that is shown is a call to a language model: its answer is shown first."""
         self._arrived = self._chosen = False
         """Whether the flow was shown since it was selected; whether its tab is the person's choice."""
         self.mode = 0
@@ -175,7 +177,8 @@ class Detail(DetailLines):
         if row is None or not self._in_sight:
             return
         seen = _state_of(row)
-        if self.in_messages and self.showing == self.flow and not self.pages.bodies.unsettled:
+        told = (row.llm is not None) > self._call and not self._chosen  # the answer may be what to show now
+        if self.in_messages and self.showing == self.flow and not (self.pages.bodies.unsettled or told):
             # The list takes what is new by itself, and a message that is open does not change.
             self._seen = seen
             self._set_title(row)
@@ -261,15 +264,24 @@ class Detail(DetailLines):
         self.searching.again()
 
     def _choose_tab(self, row: Row) -> None:
-        """Show the messages first where there are any, unless the person wants another tab for such flows."""
-        had, self.has_messages = self.has_messages, bool(row.form)
+        """Show the messages first where there are any, and of a call to a language model its answer.
+
+        That is so unless the person wants another tab for such flows.
+        """
+        had = self.has_messages, self._call
+        self.has_messages, self._call = bool(row.form), row.llm is not None
         # Of a flow whose messages begin while it is looked at, nobody chose the tab.
-        begun = self.has_messages and not had and not self.front.has_focus
+        begun = (self.has_messages, self._call) > had and not self.front.has_focus
         if not self._chosen and (begun or not self._arrived):
             self._arrived = True
-            self._turn_to(self._message_tab if self.has_messages else self.plain_tab)
+            self._turn_to(self._usual_tab())
         elif self.tab == MESSAGES and not self.has_messages:
             self._turn_to(self.plain_tab)
+
+    def _usual_tab(self) -> int:
+        if self._call:
+            return self._call_tab
+        return self._message_tab if self.has_messages else self.plain_tab
 
     def _turn_to(self, tab: int) -> None:
         if tab != self.tab:
@@ -291,7 +303,7 @@ class Detail(DetailLines):
 
     def _empty(self, flow: int) -> None:
         self._shown = None
-        self.has_messages, self.message = False, -1
+        self.has_messages, self._call, self.message = False, False, -1
         self.tabs.set_names(TABS)
         self.messages.forget()
         self._arrange()
@@ -347,7 +359,9 @@ class Detail(DetailLines):
     def show_tab(self, tab: int) -> None:
         """Show another tab, at the place where it was left."""
         self.message = -1
-        if self.has_messages:
+        if self._call:
+            self._call_tab = tab
+        elif self.has_messages:
             self._message_tab = tab
         else:
             self.plain_tab = tab
