@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
@@ -107,3 +108,25 @@ async def test_what_is_wrong_and_what_would_act_on_the_terminal(picture: Snapsho
         staged.control.debugger.paused = ()
         await staged.until(lambda: "not paused any more" in staged.shown())
         assert await drawn(staged) == picture(name="over")
+
+
+async def test_a_call_and_a_fault_in_messagepack(picture: SnapshotAssertion) -> None:
+    """Binary formats as texts: by number in a call, with widths in MessagePack."""
+    order = b"\x0a\x04c_77\x12\x08\x0a\x04p_17\x10\x03\x1d\x00\x00\xc0\x3f\x2a\x02\x00\xff"
+    call = msgspec.structs.replace(
+        REQUEST,
+        target=b"/shop.Orders/Add",
+        fields=((b"content-type", b"application/grpc"), (b"te", b"trailers")),
+        body=b"\x00\x00\x00\x00" + bytes((len(order),)) + order,
+    )
+    packed = bytes.fromhex("83a26964cd0007a57072696365ca3fc00000a46d616465d6ff692d0f00")
+    async with stage(size=(80, 24)) as staged:
+        screen = await show(staged, call)
+        await staged.keys("down", "down", "down", "end", "0")
+        assert await drawn(staged) == picture(name="call")
+        fields = ((b"content-type", b"application/msgpack"),)
+        screen.sheet.change("test", fields=fields, data=packed)
+        await screen.show_tab("Hex")
+        await screen.show_tab("Body")
+        await staged.keys("down", "end", "left", "9", "9", "9", "9", "9")
+        assert await drawn(staged) == picture(name="msgpack")

@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from soth_mitm.decode.about import About
+from soth_mitm.policy.editing.binary.codec import format_of
 from soth_mitm.policy.editing.checks import Fault, faults
 from soth_mitm.policy.editing.coded import Content, content, recoded
 from soth_mitm.policy.editing.draft import Draft, FieldLine, MessageDraft, RequestDraft, ResponseDraft
@@ -47,6 +49,8 @@ class Parts(msgspec.Struct, frozen=True):
     as_typed: bool = False
     trouble: tuple[tuple[str, str], ...] = ()
     """What a view holds that is no part of a message yet: the view's name, and what is wrong."""
+    typed: str = ""
+    """The text of a body that means no bytes yet."""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -59,11 +63,19 @@ class Finished(msgspec.Struct, frozen=True):
 class Sheet:
     """The parts of a draft, with their history."""
 
-    def __init__(self, draft: Draft, *, original: Draft | None = None, most: int = 8 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        *,
+        original: Draft | None = None,
+        most: int = 8 * 1024 * 1024,
+        about: About | None = None,
+    ) -> None:
         """Take a draft; `original` is what it was made of, where it has been edited before.
 
-        `most` bytes of a coded body are decoded, at most.
+        `most` bytes of a coded body are decoded, at most; `about` is what is known of the message besides.
         """
+        self._about = About() if about is None else about
         self.original: Draft = draft if original is None else original
         """What the edit is compared with, and what `undo` goes back to."""
         self.kept = draft
@@ -76,6 +88,7 @@ class Sheet:
         self._before: list[Parts] = []
         self._same = ""
         self._read: tuple[bytes, bytes, Worded | None] | None = None
+        self._format: tuple[bytes, str] | None = None
         if not isinstance(self.original, MessageDraft):
             self._was = content(self.original, most=most)
         self.first = _parts(self.original, self._was.data)
@@ -154,8 +167,27 @@ class Sheet:
         return self.field(b"content-type")
 
     @property
+    def about(self) -> About:
+        """What is known of the body besides its bytes."""
+        about = self._about
+        if isinstance(self.original, MessageDraft):
+            return about
+        coding = self.field(b"grpc-encoding") or self.field(b"connect-content-encoding")
+        path = self.original.target if isinstance(self.original, RequestDraft) else about.path
+        return about._replace(content_type=self.content_type, path=path, message_encoding=coding)
+
+    @property
+    def binary(self) -> str:
+        """The binary format that the body came in and is edited as a text of; empty where it is none."""
+        if self._format is None or self._format[0] != self.content_type:
+            self._format = self.content_type, format_of(self.first.data, self.about)
+        return self._format[1]
+
+    @property
     def text(self) -> Worded | None:
         """The body as text; None where it is none. Read once for each body and type."""
+        if self.binary:
+            return None
         data, named = self.parts.data, self.content_type
         if self._read is None or self._read[0] is not data or self._read[1] != named:
             self._read = data, named, worded(data, named)
@@ -183,6 +215,10 @@ class Sheet:
             parts: What is other now, by the names of `Parts`.
         """
         made = msgspec.structs.replace(self.parts, **parts)
+        if made.data != self.parts.data:
+            # What was typed before, and meant no bytes, gives way to these.
+            trouble = tuple(each for each in made.trouble if each[0] != "Body")
+            made = msgspec.structs.replace(made, typed="", trouble=trouble)
         if made == self.parts:
             return False
         if not same or same != self._same:
@@ -212,6 +248,16 @@ class Sheet:
         made = (*others, (view, words)) if words else others
         if made != self.parts.trouble:
             self._take(msgspec.structs.replace(self.parts, trouble=made), self.by, self._same)
+
+    def hold(self, view: str, typed: str, words: str) -> None:
+        """Keep the text of a body that means no bytes yet, with what is wrong with it."""
+        others = tuple(each for each in self.parts.trouble if each[0] != view)
+        made = msgspec.structs.replace(self.parts, typed=typed, trouble=(*others, (view, words)))
+        if not self.parts.typed:
+            self._before.append(self.parts)
+            del self._before[:-STEPS]
+        if made != self.parts:
+            self._take(made, view, f"{view}.typed")
 
     def _take(self, parts: Parts, by: str, same: str) -> None:
         self.parts, self.by, self._same = parts, by, same

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.decode.about import About, message_type
 from soth_mitm.errors import SothError
+from soth_mitm.model.terms import Direction
 from soth_mitm.policy.editing import MessageDraft, RequestDraft, ResponseDraft
 from soth_mitm.record.resending import Resend
 from soth_mitm_tui.columns import host
@@ -191,6 +193,7 @@ class Editing(Desk):
             destination,
             original=original,
             sheet=sheet,
+            about=self._about(paused),
             most=self.app.config.limits.edit_bytes,
         )
 
@@ -199,6 +202,19 @@ class Editing(Desk):
                 self._left(key, result)
 
         self.app.push_screen(screen, left)
+
+    def _about(self, paused: PausedMessage) -> About:
+        """Return what is known of a paused message that is not in its draft."""
+        row, draft = self.main.model.row_of(paused.flow), paused.original
+        about = About(
+            path=row.path.encode("utf-8", "replace") if row is not None else b"",
+            response=paused.direction == Direction.RESPONSE,
+        )
+        if not isinstance(draft, MessageDraft):
+            return about
+        named = row.content_type.encode("latin-1", "replace") if row is not None else b""
+        kind = message_type(draft.form, draft.label, named)
+        return about._replace(content_type=kind, form=draft.form, label=draft.label)
 
     def _left(self, key: tuple[int, str], result: EditResult) -> None:
         self._sheets.pop(key, None)

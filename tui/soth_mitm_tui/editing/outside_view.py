@@ -34,7 +34,7 @@ class OutsideView(View):
         """Where there is a body that is too long, or no text."""
         if not sheet.has_body:
             return False
-        return len(sheet.parts.data) > most or sheet.text is None
+        return len(sheet.parts.data) > most or (sheet.text is None and not sheet.binary)
 
     def compose(self) -> ComposeResult:
         """Lay out the words."""

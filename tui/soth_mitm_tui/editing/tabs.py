@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm_tui.editing.binary_view import BinaryView
 from soth_mitm_tui.editing.body_view import BodyView
 from soth_mitm_tui.editing.changes_view import ChangesView
 from soth_mitm_tui.editing.grid_view import CookiesView, FormView, HeadersView, QueryView
@@ -28,6 +29,7 @@ VIEWS: Final[tuple[type[View], ...]] = (
     FormView,
     CookiesView,
     BodyView,
+    BinaryView,
     OutsideView,
     HexView,
     RawView,

@@ -83,6 +83,14 @@ class View(Guarded, Vertical):
         """Say something about what is shown, where there is something to say."""
         return None
 
+    async def settle(self) -> None:
+        """Have all that was typed written into the sheet."""
+
+    @property
+    def as_text(self) -> str:
+        """What is shown, where that is the message as a person reads it; empty for the message itself."""
+        return ""
+
     def change(self, *, same: str = "", **parts: object) -> None:
         """Change parts of the sheet, and tell."""
         self.sheet.change(self.NAME, same=same and f"{self.NAME}.{same}", **parts)

@@ -14,7 +14,7 @@ from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
 from soth_mitm_tui.editing.external import edit_outside, forget
 from soth_mitm_tui.editing.raw import raw_of
-from soth_mitm_tui.editing.says import Says
+from soth_mitm_tui.editing.says import Says, said
 from soth_mitm_tui.editing.tabs import EditTabs, views_of
 from soth_mitm_tui.editing.text_editor import TextEditor
 from soth_mitm_tui.screens.help import HelpScreen
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from soth_mitm.decode.about import About
     from soth_mitm.policy.editing import Draft
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.editing.destination import Destination
@@ -50,7 +51,8 @@ class EditScreen(ModalScreen[EditResult]):
     """Edits a draft in tabs that share it, and hands it to its destination.
 
     `EditScreen(draft, destination)`: `original` is what the draft was made of, where it has been edited
-    before (the Changes tab compares with it); `sheet` goes on with what another editor was left with.
+    before (the Changes tab compares with it); `sheet` goes on with what another editor was left with;
+    `about` is what is known of the message that is not in the draft.
     The screen calls `destination.opened()` when it is shown and `closed()` when it is gone; `send` when
     the person sends, `keep` when they leave with changes that could be sent. What these raise is shown
     in the editor, which then stays. It is dismissed with an `EditResult` after that.
@@ -68,11 +70,12 @@ class EditScreen(ModalScreen[EditResult]):
         *,
         original: Draft | None = None,
         sheet: Sheet | None = None,
+        about: About | None = None,
         most: int = 256 * 1024,
     ) -> None:
         super().__init__()
         self.destination = destination
-        self.sheet = sheet or Sheet(draft, original=original)
+        self.sheet = sheet or Sheet(draft, original=original, about=about)
         self.most = most
         """Bytes of a body that are edited in the app."""
         self._title = PaneTitle(destination.title)
@@ -124,7 +127,13 @@ class EditScreen(ModalScreen[EditResult]):
 
     async def show_tab(self, name: str) -> None:
         """Show a view, and give it the keys."""
+        if self.name_shown:
+            await self.view.settle()
         view = self._views.get(name)
+        kind = self.views.get(name)
+        if view is not None and kind is not None and type(view) is not kind:
+            await view.remove()  # the body has another type by now
+            view = None
         if view is None:
             view = self._views[name] = self.views[name](self.sheet, self.most)
             await self._content.mount(view)
@@ -223,10 +232,13 @@ class EditScreen(ModalScreen[EditResult]):
 
     def _why_not(self) -> str:
         faults = self.sheet.faults()
-        return "" if not faults else f"Not sent: {faults[0]}"
+        if not faults:
+            return ""
+        return f"Not sent: {said(faults[0]) if faults[0].place[:1].isupper() else faults[0]}"
 
     async def action_send(self) -> None:
         """Hand the message over."""
+        await self.view.settle()
         why = self._why_not()
         if why:
             self.say(why)
@@ -254,6 +266,7 @@ class EditScreen(ModalScreen[EditResult]):
 
     async def action_keep(self) -> None:
         """Go back; what can be sent is kept, and what cannot stays with the sheet."""
+        await self.view.settle()
         if not self.sheet.changed or self._says.over or self._why_not():
             self._leave("kept")
         else:
@@ -339,7 +352,7 @@ class EditScreen(ModalScreen[EditResult]):
     def as_text(self) -> str:
         """The message as text."""
         if self.sheet.is_message:
-            return self.sheet.parts.data.decode("utf-8", "replace")
+            return self.view.as_text or self.sheet.parts.data.decode("utf-8", "replace")
         return raw_of(self.sheet, most=self.most)[0]
 
     async def action_next(self) -> None:
