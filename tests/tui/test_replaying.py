@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from rich.cells import cell_len
@@ -13,14 +14,19 @@ from soth_mitm.net.replay.replay import DONE, SENDING, Attempt
 from soth_mitm.policy.composing import PasteError
 from soth_mitm.policy.diff import DiffReport, Sample, compare
 from soth_mitm.policy.retargeting import Site
+from soth_mitm.record.rows import Row
 from soth_mitm_tui import composing
 from soth_mitm_tui.diffing.layout import Layout, as_text
+from soth_mitm_tui.diffing.sources import two_flows
 from soth_mitm_tui.plans import Plan
 from soth_mitm_tui.runs import Entry, Run, Verdict
 from soth_mitm_tui.screens.diff import DiffScreen
 from tests.tui.cases import toasts
 from tests.tui.script import Script, head
 from tests.tui.stage import stage
+
+if TYPE_CHECKING:
+    from soth_mitm.record.store import Store
 
 SITE = Site("https", "api.shop.test", 443)
 
@@ -172,3 +178,17 @@ async def test_a_request_that_cannot_be_sent_again_says_why() -> None:
             await staged.press(*keys)
             assert said in toasts(staged)
         assert staged.screen is staged.main
+
+
+def test_a_comparison_says_what_has_come_of_a_flow_by_now() -> None:
+    rows = tuple(Row(flow, 1, "http", 1, 1, "127.0.0.1:5000", "https", "a.test", 443) for flow in (1, 2))
+    for row in rows:
+        row.method, row.path, row.status, row.state = "GET", "/notes", 200, "response"
+    by_flow = {row.flow: row for row in rows}
+    comparison = two_flows(cast("Store", None), (rows[0], rows[1]), roles=("", "replay"), row_of=by_flow.get)
+    before = comparison.names()[1].text
+    later = copy.copy(by_flow.pop(2))
+    later.state, later.duration_ns = "closed", 2_000_000_000
+    assert comparison.names()[1].text == before, "a row that is gone keeps what it was called"
+    by_flow[2] = later
+    assert comparison.names()[1].text == "#2 replay  200 2.0s  GET a.test/notes"

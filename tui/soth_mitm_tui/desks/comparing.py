@@ -100,16 +100,14 @@ class Comparing(Desk):
             return
         replay = other.replay_of == left
         roles = ("original", "replay") if replay else ("", "")
-        names = sources.name_of(one, roles[0]), sources.name_of(other, roles[1])
-        self.show(sources.two_flows(self.app.store, left, right, names=names, row_of=row_of))
+        self.show(sources.two_flows(self.app.store, (one, other), roles=roles, row_of=row_of))
 
     def show_changes(self, flow: int) -> None:
         """Compare a flow's messages as they came with what went on in their place."""
         row_of = self.main.model.row_of
         row = row_of(flow)
         if row is not None:
-            name = sources.name_of(row)
-            self.show(sources.before_and_after(self.app.store, flow, name=name, row_of=row_of))
+            self.show(sources.before_and_after(self.app.store, row, row_of=row_of))
 
     async def _turn(self) -> None:
         """Compare a request to a model with the turn before."""

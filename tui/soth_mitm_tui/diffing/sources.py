@@ -1,4 +1,4 @@
-"""What can be compared: two flows, a flow before and after it was changed, two messages, two drafts."""
+"""What can be compared: two flows, a flow before and after it was changed, two messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges, sample_of_draft
+from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges
 from soth_mitm.record.comparing import changes_of, exchange_of, message_of
 from soth_mitm.text import human_duration
 from soth_mitm_tui.columns import host, masked, method, status
 
 if TYPE_CHECKING:
     from soth_mitm.policy.diff import Sample
-    from soth_mitm.policy.editing import Draft
     from soth_mitm.record.comparing import Pair
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.rows import Row
@@ -55,8 +54,8 @@ class Name(NamedTuple):
 class Comparison(NamedTuple):
     """Two things to be compared."""
 
-    left: Name
-    right: Name
+    names: Callable[[], tuple[Name, Name]]
+    """What both are called by now: what came of a flow shows once it has."""
     load: Callable[[], Awaitable[Loaded]]
     stamp: Callable[[], object] = lambda: None
     """Something else once they have changed, while they may."""
@@ -77,9 +76,14 @@ def name_of(row: Row, what: str = "") -> Name:
 
 
 def two_flows(
-    store: Store, left: int, right: int, *, names: tuple[Name, Name], row_of: Callable[[int], Row | None]
+    store: Store, rows: tuple[Row, Row], *, roles: tuple[str, str], row_of: Callable[[int], Row | None]
 ) -> Comparison:
-    """Compare the messages of two flows."""
+    """Compare the messages of two flows; `roles` say what they are to each other."""
+    left, right = (row.flow for row in rows)
+
+    def names() -> tuple[Name, Name]:
+        one, other = (row_of(row.flow) or row for row in rows)
+        return name_of(one, roles[0]), name_of(other, roles[1])
 
     async def load() -> Loaded:
         one, other = await exchange_of(store, left), await exchange_of(store, right)
@@ -87,13 +91,17 @@ def two_flows(
             partial(compare_exchanges, one, other), weight(one[0], other[0]) + weight(one[1], other[1])
         )
 
-    return Comparison(*names, load, lambda: (_state(row_of(left)), _state(row_of(right))))
+    return Comparison(names, load, lambda: (_state(row_of(left)), _state(row_of(right))))
 
 
-def before_and_after(
-    store: Store, flow: int, *, name: Name, row_of: Callable[[int], Row | None]
-) -> Comparison:
+def before_and_after(store: Store, row: Row, *, row_of: Callable[[int], Row | None]) -> Comparison:
     """Compare the messages of a flow as they came with what went on in their place."""
+    flow = row.flow
+
+    def names() -> tuple[Name, Name]:
+        name = name_of(row_of(flow) or row)
+        came = Name(f"{name.short} as it came", name.what)
+        return came, Name("as it went on", name.what, name.result)
 
     async def load() -> Loaded:
         pairs: tuple[Pair, Pair] = await changes_of(store, flow)
@@ -102,8 +110,7 @@ def before_and_after(
             weight(pairs[0][0], pairs[1][0]) + weight(pairs[0][1], pairs[1][1]),
         )
 
-    names = Name(f"{name.short} as it came", name.what), Name("as it went on", name.what, name.result)
-    return Comparison(*names, load, lambda: _state(row_of(flow)), noise=True)
+    return Comparison(names, load, lambda: _state(row_of(flow)), noise=True)
 
 
 def two_messages(log: MessageLog, left: int, right: int, *, names: tuple[Name, Name]) -> Comparison:
@@ -113,17 +120,7 @@ def two_messages(log: MessageLog, left: int, right: int, *, names: tuple[Name, N
         one, other = await message_of(log, left), await message_of(log, right)
         return Loaded(partial(compare, one, other), weight(one, other))
 
-    return Comparison(*names, load, noise=True)
-
-
-def two_drafts(left: Draft, right: Draft, *, names: tuple[Name, Name]) -> Comparison:
-    """Compare a draft with what it was made of."""
-
-    async def load() -> Loaded:
-        one, other = sample_of_draft(left), sample_of_draft(right)
-        return Loaded(partial(compare, one, other), weight(one, other))
-
-    return Comparison(*names, load, noise=True)
+    return Comparison(lambda: names, load, noise=True)
 
 
 def _state(row: Row | None) -> object:

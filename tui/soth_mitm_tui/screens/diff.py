@@ -125,7 +125,7 @@ class DiffScreen(ModalScreen[None]):
             self._start("lay out")
 
     def _say(self) -> None:
-        left, right = self._comparison.left, self._comparison.right
+        left, right = self._comparison.names()
         self.heads.display = self.split
         if self.split:
             self.heads.set(left.text, right.text)
@@ -199,8 +199,8 @@ class DiffScreen(ModalScreen[None]):
     def action_copy(self) -> None:
         """Copy the differences as text."""
         if self.report is not None:
-            names = self._comparison.left.text, self._comparison.right.text
-            self.app.copy("Differences", as_text(self.report, names))
+            left, right = self._comparison.names()
+            self.app.copy("Differences", as_text(self.report, (left.text, right.text)))
 
     def action_down(self) -> None:
         """Scroll down."""
