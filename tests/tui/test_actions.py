@@ -78,7 +78,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)
     await staged.type("colours")
-    await staged.until(lambda: "colours  (^t)" in staged.shown())
+    await staged.until(lambda: "Colours  (^t)" in staged.shown())
     await staged.press("enter")
     await staged.until(lambda: staged.app.theme == "soth-light")
 

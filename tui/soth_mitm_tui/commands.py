@@ -27,8 +27,9 @@ def offered(registry: Registry = DEFAULT) -> Iterator[Action]:
 
 def title(action: Action) -> str:
     """Return the name of an action in the palette."""
-    where = "" if action.pane in ("app", "flow", "copy") else f"{PANES[action.pane]}: "
-    return f"{where}{action.label}"
+    if action.pane in ("app", "flow", "copy"):
+        return f"{action.label[:1].upper()}{action.label[1:]}"
+    return f"{PANES[action.pane]}: {action.label}"
 
 
 class ActionCommands(Provider):

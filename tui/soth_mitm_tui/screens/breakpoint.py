@@ -54,6 +54,7 @@ class BreakpointScreen(ModalScreen[None]):
         )
         self._verdict = Label("", markup=False)
         self.ticks = Menu(self._entries())
+        self.ticks.beside_fields = True
 
     def compose(self) -> ComposeResult:
         """Lay out the fields, the place for what is wrong, and the stages."""

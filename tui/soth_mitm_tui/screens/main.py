@@ -194,15 +194,16 @@ class MainScreen(Screen[None]):
     def refresh_list_title(self) -> None:
         """Say how far the list goes, and how many flows the filter lets through."""
         flows = self.list
-        note: tuple[Span, ...] = ()
-        if flows.below:
-            note = ((f"{flows.below:,} new below ", "accent"), ("(G)", "muted"))
-        elif flows.following:
-            note = (("follow", "accent"),)
+        notes = [flows.order_note]
         if astray := flows.astray:
-            where = f"▸ {abs(astray):,} {'above' if astray > 0 else 'below'}"
-            note = ((f"{where}  " if note else where, "muted"), *note)
-        note = (*flows.order_note, *note)
+            notes.append(((f"▸ {abs(astray):,} {'above' if astray > 0 else 'below'}", "muted"),))
+        if flows.below:
+            notes.append(((f"{flows.below:,} new below ", "accent"), ("(G)", "muted")))
+        elif flows.following:
+            notes.append((("follow", "accent"),))
+        note: tuple[Span, ...] = ()
+        for each in notes:
+            note = (*note, ("  ", "text"), *each) if note and each else (*note, *each)
         empty = self.has_class("-empty")
         name = "Set-up" if empty and self._reading is None else "Flows"
         self.list_title.set(((name, "heading"),), () if empty else note)

@@ -67,6 +67,7 @@ class ReplayScreen(ModalScreen[None]):
         }
         self._notes = {name: Label(hints[name][1], markup=False, classes="note") for name in FIELDS}
         self.ticks = Menu(self._entries())
+        self.ticks.beside_fields = True
         self._verdict = Label("", id="several-verdict", markup=False)
 
     def _hints(self) -> dict[str, tuple[str, str]]:

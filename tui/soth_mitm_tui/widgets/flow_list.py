@@ -453,7 +453,7 @@ class FlowList(CursorList):
                 words.append(f"sorted by {model.sorting.column.name}")
             if model.grouping is not None:
                 words.append(model.grouping.label)
-        return ((f"{' · '.join(words)} ", "muted"),) if words else ()
+        return ((" · ".join(words), "muted"),) if words else ()
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""

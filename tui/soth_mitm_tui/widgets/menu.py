@@ -56,6 +56,8 @@ class Menu(LineScroll):
         self.cursor = cursor
         self.most_label = _MOST_LABEL
         """Most cells that labels take, and half of the width at most."""
+        self.beside_fields = False
+        """Whether there are fields beside it that may have the focus; the cursor shows where it has."""
         self.when_empty: tuple[Span, ...] = ()
 
     def on_mount(self) -> None:
@@ -86,7 +88,7 @@ class Menu(LineScroll):
         if position >= len(self.entries):
             spans = [("  ", "text"), *self.when_empty] if y == 0 and not self.entries else []
             return self.strip_of(spans, width, self.base_style)
-        current = position == self.cursor
+        current = position == self.cursor and (self.has_focus or not self.beside_fields)
         base = self._cursor_style() if current else self.base_style
         return self.strip_of(self._spans(self.entries[position], width, current=current), width, base)
 
