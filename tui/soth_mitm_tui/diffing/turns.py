@@ -69,7 +69,7 @@ def two_turns(store: Store, left: Row, right: Row, *, names: tuple[Name, Name]) 
         one, other = await _side(store, left), await _side(store, right)
         return Loaded(partial(compare_turns, one, other), one.size + other.size)
 
-    return Comparison(*names, load, noise=True)
+    return Comparison(lambda: names, load, noise=True)
 
 
 def _before(row: Row) -> Iterator[int]:
