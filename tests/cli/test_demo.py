@@ -40,7 +40,7 @@ from tests.helpers import invariants
 from tests.helpers.net import loop_factories
 from tests.helpers.wire import eventually
 
-FLOWS = 150
+FLOWS = 180
 """More than two decks of the script, so that every sort has come and connections were used again."""
 PACE = 0.1
 RATE = 60.0
@@ -217,6 +217,11 @@ SORTS: dict[str, Callable[[Flow], bool]] = {
     "refused by the upstream": lambda flow: any(
         failure.code == "connect_refused" for failure in flow.all(DialFailed)
     ),
+    "an AWS event stream": lambda flow: streamed(flow, b"vnd.amazon.eventstream"),
+    "a WebSocket to a model": lambda flow: (
+        flow.opened.host == content.LLM and flow.reason == CloseReason.WEBSOCKET_COMPLETED
+    ),
+    "a call of a tool by MCP": lambda flow: flow.says(b"Mcp-Session-Id") and bool(flow.all(MessageSeen)),
     "connection used again": lambda flow: any(bound.reused for bound in flow.all(FlowBound)),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from soth_mitm.cli.demo import media, streams, talks
+from soth_mitm.cli.demo import media, sessions, streams, talks
 from soth_mitm.cli.demo.message import Answer, Request, Route, as_json, squeezed
 
 API = "api.shop.test"
@@ -207,6 +207,12 @@ _ROUTES = [
     _route(RATES, "GET", "/live", talks.prices),
     _route(CART, "POST", r"/shop\.cart\.v1\.Cart/(Add|Watch)", talks.cart),
     _route(LLM, "POST", "/v1/messages", streams.model),
+    _route(LLM, "GET", "/v1/responses", sessions.turns),
+    _route(LLM, "GET", "/v1/realtime", sessions.realtime),
+    _route(LLM, "POST", "/mcp", sessions.mcp),
+    _route(LLM, "GET", "/sse", sessions.older),
+    _route(LLM, "POST", "/messages", sessions.inbox),
+    _route(LLM, "POST", r"/(?:v1|v1beta|anthropic|api|model)/.+", sessions.stream),
     _route(WWW, "GET HEAD", "/", media.page),
     _route(WWW, "GET", "/shop", _to_https),
     _route(CDN, "GET HEAD", r"/([\w.-]+)", media.file),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.cli.demo import content, media, talks, websocket
 from soth_mitm.cli.demo.client import Ask, Persona, Site
+from soth_mitm.cli.demo.sessions import SESSIONS
 
 if TYPE_CHECKING:
     from soth_mitm.cli.demo.message import Fields
@@ -39,6 +42,9 @@ STUB = Persona("grpc-java-netty/1.74.0", (("te", "trailers"),), http2=True)
 MONITOR = Persona("uptime/2.0")
 BANK = Persona("Bank/9.1 (iPhone; iOS 18.5)", (("accept", "application/json"),), pins=True)
 
+_SESSIONS = 4
+"""Sessions with models that come in a deck, less one; in the next deck they go on."""
+
 Maker = Callable[[Random], Turn]
 
 _CALL: Fields = (("Content-Type", "application/grpc+proto"), ("grpc-accept-encoding", "identity,gzip"))
@@ -53,10 +59,13 @@ _QUESTIONS = (
 def script(random: Random) -> Iterator[Turn]:
     """Deal turns without an end: every sort comes once a deck at least, the heavy ones less often."""
     first = True
+    names = cycle(SESSIONS)
     while True:
         deck = [make for weight, make in _DECK for _ in range(weight)]
         deck += [make for make in _RARE if first or random.random() < 0.25]
         random.shuffle(deck)
+        for at in range(len(deck) // _SESSIONS, len(deck), len(deck) // _SESSIONS):  # one after the other
+            deck.insert(at, partial(_session, next(names)))
         first = False
         for make in deck:
             yield make(random)
@@ -190,6 +199,17 @@ def _ask_model(random: Random) -> Turn:
     question = random.choice(_QUESTIONS)
     prompt = {"model": "demo-1", "stream": True, "messages": [{"role": "user", "content": question}]}
     return Turn(AGENT, (_https(content.LLM, "POST", "/v1/messages", body=prompt),))
+
+
+def _session(name: str, random: Random) -> Turn:
+    session = SESSIONS[name]
+    asks = tuple(
+        _socket(content.LLM, step.path, random, *step.says)
+        if step.says
+        else _https(content.LLM, step.method, step.path, *step.fields, body=step.body)
+        for step in session.steps
+    )
+    return Turn(AGENT, asks, session.together)
 
 
 def _stop_model(_: Random) -> Turn:
