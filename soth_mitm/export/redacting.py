@@ -39,7 +39,7 @@ _LENGTH = re.compile(rb"(?im)^(content-length:[ \t]*)(\d+)(?=[ \t]*\r?$)")
 _PART = re.compile(
     r'(name="([^"]{1,200})"[^\r\n]{0,1000}\r\n(?:[^\r\n]{1,1000}\r\n){0,20}\r\n)(.*?)(?=\r\n--)', re.DOTALL
 )
-_WITH_DATA = (e.BodyChunk, e.OriginalChunk, e.MessageChunk, e.MessageSeen)
+_WITH_DATA = (e.BodyChunk, e.OriginalChunk, e.MessageChunk, e.MessageSeen, e.OriginalMessage)
 _HEADS: Final[dict[type[e.Body], tuple[str, ...]]] = {
     e.RequestHead: ("raw", "forwarded"),
     e.ResponseHead: ("raw", "forwarded"),
@@ -51,6 +51,7 @@ _HEADS: Final[dict[type[e.Body], tuple[str, ...]]] = {
 _TARGETS: Final[dict[type[e.Body], tuple[str, ...]]] = {e.RequestHead: ("target", "path")}
 _TEXTS: Final[dict[type[e.Body], tuple[str, ...]]] = {
     e.MessageChanged: ("detail", "target"),
+    e.OriginalMessage: ("note",),
     e.HandlerActed: ("detail",),
     e.HandlerFailed: ("error",),
     e.Noted: ("detail",),
@@ -139,6 +140,7 @@ class Redactor:
     def _release(self, flow: _Flow) -> Iterator[e.Event]:
         bodies = {} if flow.bare else self._bodies(flow.events)
         messages: dict[int, bytearray] = {}
+        originals: dict[int, list[e.Event]] = {}
         done: set[Key] = set()
         for event in flow.events:
             body = event.body
@@ -154,7 +156,11 @@ class Redactor:
                     yield from _chunks(event, body, changed.new)
             elif isinstance(body, e.MessageChunk):
                 messages.setdefault(body.number, bytearray()).extend(body.data)
+            elif isinstance(body, e.OriginalMessage):
+                originals.setdefault(body.number, []).append(event)
             elif isinstance(body, e.MessageSeen):
+                if body.number in originals:
+                    yield from self._original(originals.pop(body.number))
                 part = bodies.get((e.BodyChunk, str(body.direction)))
                 yield from self._message(event, body, messages.pop(body.number, None), part)
             else:
@@ -219,6 +225,21 @@ class Redactor:
 
     def _part(self, match: re.Match[str]) -> str:
         return f"{match[1]}{MASK}" if self._masks.secret("query", match[2]) else match[0]
+
+    def _original(self, pieces: list[e.Event]) -> Iterator[e.Event]:
+        """Yield a message as it came, masked, in place of the pieces of it."""
+        bodies = [each.body for each in pieces if isinstance(each.body, e.OriginalMessage)]
+        data = b"".join(body.data for body in bodies)
+        masked = self._plain(data, b"") if data else data
+        for number, start in enumerate(range(0, len(masked) or 1, e.CHUNK_LIMIT)):
+            told = msgspec.structs.replace(
+                bodies[0],
+                size=len(masked) if data else bodies[0].size,
+                offset=start,
+                data=masked[start : start + e.CHUNK_LIMIT],
+                note=self._masks.url(bodies[0].note),
+            )
+            yield msgspec.structs.replace(pieces[min(number, len(pieces) - 1)], body=told)
 
     def _message(
         self, event: e.Event, body: e.MessageSeen, held: bytearray | None, part: _Changed | None

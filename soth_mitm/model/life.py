@@ -107,6 +107,7 @@ FLOW: dict[type[e.Body], tuple[set[FlowState], FlowState | None]] = {
     e.Resumed: (_MOVING, None),
     e.MessageChanged: (_HTTP, None),
     e.OriginalChunk: (_MOVING, None),
+    e.OriginalMessage: (_MOVING, None),
     e.RuleApplied: (_MOVING, None),
     e.Annotated: (set(_F) - {_F.NEW}, None),
     e.FlowClosed: (_ANY, _F.CLOSED),

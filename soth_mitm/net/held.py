@@ -334,6 +334,7 @@ class HeldBody:
                 self._send(framed)
                 label = item.label if decision.label is None else decision.label or self._reframing.usual
                 note = item.note if decision.note is None else decision.note
+                self._teller.original(self._name(item.label), data, number=number, note=item.note)
                 self._tell(label, decision.data, number, wire=len(framed), note=note, origin="changed")
             case Drop():
                 self._drop(item, data, number)

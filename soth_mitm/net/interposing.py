@@ -212,7 +212,9 @@ class Interposed(Conversation):
         label = change.label or held.label
         wire = self._holders[direction].change(change.data, label=label)
         self._forward(direction, wire)
-        self._tellers[direction].whole(
+        teller = self._tellers[direction]
+        teller.original(held.label, held.data, number=number)
+        teller.whole(
             label,
             change.data,
             number=number,

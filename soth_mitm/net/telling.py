@@ -18,6 +18,7 @@ from soth_mitm.model.events import (
     MessagesSkipped,
     MessagesStarted,
     MessagesStopped,
+    OriginalMessage,
 )
 from soth_mitm.text import printable
 
@@ -61,7 +62,7 @@ class MessageTeller:
 
     __slots__ = (
         "_budget", "_direction", "_flow", "_held", "_limit", "_number", "_numbers", "_offset",
-        "_shared", "_size", "capture", "stopped",
+        "_originals", "_shared", "_size", "capture", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +76,8 @@ class MessageTeller:
         self._limit = limits.message_bytes
         self._budget = limits.capture_body_bytes
         """Payload bytes that may still be told."""
+        self._originals = limits.capture_body_bytes
+        """Bytes that may still be told of messages in whose place others went on."""
         self.capture = capture
         self.stopped = False
         self._number = 0
@@ -180,6 +183,15 @@ class MessageTeller:
         self.part(data)
         self.end(label, wire=wire, fragments=fragments, compressed=compressed, note=note, origin=origin)
         self._number, self._held, self._size, self._offset = arriving
+
+    def original(self, label: str, data: bytes, *, number: int, note: str = "") -> None:
+        """Tell a message as it came, before `whole` tells the one that went on in its place."""
+        told = data if self.capture and len(data) <= self._originals else b""
+        self._originals -= len(told)
+        label, note = printable(label, LABEL_LIMIT), printable(note, NOTE_LIMIT) if self.capture else ""
+        for start in range(0, len(told) or 1, CHUNK_LIMIT):
+            piece = told[start : start + CHUNK_LIMIT]
+            self._emit(OriginalMessage(self._direction, number, label, len(data), start, piece, note))
 
     def lies(
         self,

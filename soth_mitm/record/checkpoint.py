@@ -30,6 +30,7 @@ from soth_mitm.model.events import (
     MessageChunk,
     MessageSeen,
     OriginalChunk,
+    OriginalMessage,
     RequestHead,
     ResponseHead,
     ResponseInfo,
@@ -90,7 +91,7 @@ class OpenState:
                     chunks[flow, event.body.direction] = event
                 elif type(event.body) is MessageSeen:
                     messages[flow, event.body.direction] = event
-                elif type(event.body) not in (MessageChunk, OriginalChunk):
+                elif type(event.body) not in (MessageChunk, OriginalChunk, OriginalMessage):
                     self._note(self._flows, flow, event, opens=FlowOpened)
             elif event.conn:
                 self._note_conn(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -109,6 +109,11 @@ async def changes_of(store: Store, flow: int) -> tuple[Pair, Pair]:
     directions = Direction.REQUEST, Direction.RESPONSE
     before = [await original_of(store, view, each) for each in directions]
     after = [await sample_of(store, view, each) for each in directions]
+    for at, direction in enumerate(directions):
+        one, other = before[at], after[at]
+        if one is not None and other is not None:
+            before[at] = await _with_talk(store, view, direction, one, changes="came")
+            after[at] = await _with_talk(store, view, direction, other, changes="went")
     return (before[0], before[1]), (after[0], after[1])
 
 
@@ -129,27 +134,70 @@ async def message_of(log: MessageLog, position: int) -> Sample:
     return Sample(start=b"%b %b" % (entry.label.encode(), way), body=data, body_bytes=entry.size)
 
 
-async def _with_talk(store: Store, view: FlowView, direction: Direction, sample: Sample) -> Sample:
-    started = view.framing.get(direction)
-    if started is None or started.form != MessageForm.WEBSOCKET:
+async def original_message_of(log: MessageLog, position: int) -> Sample | None:
+    """Return a message as it came, where another or none went on; None where it went on as it came.
+
+    Raises:
+        IndexError: it is no longer kept.
+    """
+    sample = await message_of(log, position)
+    if log.table.entry(position).origin == "dropped":
         return sample
-    said = await _said(store, view.flow, direction)
+    data = await log.original(position, MOST_BYTES + 1)
+    if data is None:
+        return None
+    came = log.table.originals[position]
+    way = sample.start.partition(b" ")[2]
+    return msgspec.structs.replace(
+        sample, start=b"%b %b" % (came.label.encode(), way), body=data, body_bytes=came.size
+    )
+
+
+async def forwarded_message_of(log: MessageLog, position: int) -> Sample:
+    """Return what went on of a message: nothing of one that was dropped; raises IndexError likewise."""
+    if log.table.entry(position).origin == "dropped":
+        return Sample(start=b"dropped: nothing went on")
+    return await message_of(log, position)
+
+
+async def _with_talk(
+    store: Store,
+    view: FlowView,
+    direction: Direction,
+    sample: Sample,
+    *,
+    changes: Literal["", "came", "went"] = "",
+) -> Sample:
+    """Return a sample with what a side said for a body: of a WebSocket, or where messages were changed."""
+    started = view.framing.get(direction)
+    if started is None or not (changes or started.form == MessageForm.WEBSOCKET):
+        return sample
+    log = store.messages(view.flow)
+    await log.refresh()
+    websocket = started.form == MessageForm.WEBSOCKET
+    if not websocket and not log.facts.origins:
+        return sample
+    said = await _said(log, direction, came=changes == "came", websocket=websocket)
     return msgspec.structs.replace(
         sample, body=said, body_bytes=len(said), content_type=b"text/plain", content_encoding=b""
     )
 
 
-async def _said(store: Store, flow: int, direction: Direction) -> bytes:
-    """Return what one side of a WebSocket said, a message a line, up to what is compared."""
-    log = store.messages(flow)
-    await log.refresh()
+async def _said(log: MessageLog, direction: Direction, *, came: bool, websocket: bool) -> bytes:
+    """Return what one side said, or what of it went on, a message a line, up to what is compared."""
     said: list[bytes] = []
     size = 0
     for position in range(log.table.dropped, log.table.end):
         entry = log.table.entry(position)
-        if entry.direction == direction and entry.label in _SAID:
-            said.append(await log.payload(position, entry.size))
-            size += len(said[-1]) + 1
-            if size > MOST_BYTES:
-                break
+        if entry.direction != direction or (websocket and entry.label not in _SAID):
+            continue
+        if entry.origin == ("injected" if came else "dropped"):
+            continue
+        data = await log.original(position, MOST_BYTES) if came else None
+        if data is None:
+            data = await log.payload(position, entry.size)
+        said.append(data if websocket else b"%b: %b" % (entry.label.encode(), data))
+        size += len(said[-1]) + 1
+        if size > MOST_BYTES:
+            break
     return b"\n".join(said)[:MOST_BYTES]

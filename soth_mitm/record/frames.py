@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from soth_mitm.model.events import BODIES, Body, BodyChunk, Event, MessageChunk, MessageSeen, OriginalChunk
+from soth_mitm.model.events import (
+    BODIES,
+    Body,
+    BodyChunk,
+    Event,
+    MessageChunk,
+    MessageSeen,
+    OriginalChunk,
+    OriginalMessage,
+)
 from soth_mitm.record.format import FRAME_BYTES
 
 FRAME = struct.Struct("<IHHQQQIqq")
@@ -35,6 +44,7 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _DATA_KEY = b"\xa4data"
 _BIN_HEADS = {0xC4: struct.Struct(">B"), 0xC5: struct.Struct(">H"), 0xC6: struct.Struct(">I")}
 _DATA_KEY_WITHIN = 96
+_MESSAGES = frozenset((MessageSeen.KIND, OriginalMessage.KIND))
 _CHUNKS = frozenset((BodyChunk.KIND, MessageChunk.KIND, OriginalChunk.KIND))
 
 
@@ -182,19 +192,19 @@ def chunk_span(payload: bytes, frame_offset: int) -> tuple[int, int]:
 def chunk_data(payload: bytes, frame_offset: int) -> bytes:
     """Return the captured bytes of the chunk, of a body or of a message, whose frame is at `frame_offset`.
 
-    Of a `MessageSeen` it is the payload that it carries itself. Empty where nothing was captured, or
-    where the frame is of another kind.
+    Of a `MessageSeen` or an `OriginalMessage` it is the payload that it carries itself. Empty where
+    nothing was captured, or where the frame is of another kind.
     """
     start, end = chunk_span(payload, frame_offset)
     if start == end:
         length, kind = struct.unpack_from("<IH", payload, frame_offset)
-        if kind == MessageSeen.KIND:
+        if kind in _MESSAGES:
             return _message_data(payload[frame_offset + FRAME_SIZE : frame_offset + FRAME_SIZE + length])
     return payload[start:end]
 
 
 class _Carried(msgspec.Struct):
-    """What of a `MessageSeen` its payload is."""
+    """What of such an event its payload is."""
 
     data: bytes = b""
 

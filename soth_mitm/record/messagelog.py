@@ -207,6 +207,13 @@ class MessageLog:
         slices = self.table.place(position).slices
         return await in_thread(lambda: self._join(slices, most))
 
+    async def original(self, position: int, most: int) -> bytes | None:
+        """Return up to `most` bytes of a message as it came; None where it is what went on, or not kept."""
+        found = self.table.originals.get(position)
+        if found is None:
+            return None
+        return await in_thread(lambda: self._join(found.slices, most))
+
     def _join(self, slices: Sequence[Slice], most: int) -> bytes:
         joined = bytearray()
         with contextlib.suppress(DumpError):

@@ -23,6 +23,7 @@ from soth_mitm.model.events import (
     MessagesSkipped,
     MessagesStarted,
     MessagesStopped,
+    OriginalMessage,
 )
 from soth_mitm.model.messageflags import (
     COMPRESSED,
@@ -56,7 +57,13 @@ _MOST_START: Final = 2**32 - 1
 _NOWHERE: Final = Slice(0, 0)
 
 KINDS: Final = frozenset(
-    (MessageChunk.KIND, MessagesStarted.KIND, MessagesSkipped.KIND, MessagesStopped.KIND)
+    (
+        MessageChunk.KIND,
+        MessagesStarted.KIND,
+        MessagesSkipped.KIND,
+        MessagesStopped.KIND,
+        OriginalMessage.KIND,
+    )
 )
 
 
@@ -124,6 +131,17 @@ class Place(NamedTuple):
     """Of its payload, as far as it was recorded without a gap."""
 
 
+class Original(NamedTuple):
+    """A message as it came, in whose place another went on."""
+
+    label: str
+    """Display text."""
+    size: int
+    note: str
+    """Display text."""
+    slices: Sequence[Slice]
+
+
 class MessageTable:
     """The messages by position: the first ever is 0, and there are `dropped` up to `end`."""
 
@@ -145,6 +163,8 @@ class MessageTable:
         self._lie_frames = array("I")
         self._lie_starts = array("I")
         self._parts: dict[int, Sequence[Slice]] = {}
+        self.originals: dict[int, Original] = {}
+        """By position, the messages as they came in whose places others went on."""
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -216,6 +236,8 @@ class MessageTable:
         self.dropped += count
         if self._parts:
             self._parts = {at: parts for at, parts in self._parts.items() if at >= self.dropped}
+        if self.originals:
+            self.originals = {at: each for at, each in self.originals.items() if at >= self.dropped}
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -367,6 +389,8 @@ class MessageFold:
         self._parts: dict[int, Chunks] = {}
         self._coming: dict[str, int] = {}
         self._bodies: dict[str, Chunks] = {}
+        self._original: tuple[int, Original] | None = None
+        """The number of a message, and what came, until what went on in its place is told."""
 
     def take(self, payload: bytes, frame: Frame, block: int) -> bool:
         """Take one frame of the flow; return whether anything changed."""
@@ -392,6 +416,9 @@ class MessageFold:
                 self._bodies.pop(body.direction, None)
             elif isinstance(body, MessageChunk):
                 self._chunk(frame, block, body)
+            elif isinstance(body, OriginalMessage):
+                self._came(frame, block, body)
+                return False
         else:
             return False
         return True
@@ -416,6 +443,14 @@ class MessageFold:
         chunks = self._parts.setdefault(body.number, Chunks())
         chunks.add(block, frame.offset, body.offset, len(body.data))
 
+    def _came(self, frame: Frame, block: int, body: OriginalMessage) -> None:
+        before = self._original
+        slices = before[1].slices if before is not None and before[0] == body.number and body.offset else ()
+        if body.data:
+            slices = (*slices, Slice(block, frame.offset))
+        label, note = printable(body.label, LABEL_CHARS), printable(body.note, 200)
+        self._original = body.number, Original(label, body.size, note, slices)
+
     def _seen(self, payload: bytes, frame: Frame, block: int) -> None:
         head = head_of(payload, frame)
         if head is None:
@@ -431,6 +466,9 @@ class MessageFold:
             slices = chunks.slices(head.offset, head.size) if chunks is not None else ()
             if chunks is not None:
                 chunks.forget_before(head.offset + head.size)
+        if self._original is not None and self._original[0] == head.number:
+            self.table.originals[self.table.end] = self._original[1]
+            self._original = None
         self.table.append(head, mono_ns=frame.mono_ns, block=block, frame=frame.offset, slices=slices)
         facts = self.facts
         if head.direction == "request":

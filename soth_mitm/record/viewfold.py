@@ -16,7 +16,7 @@ from soth_mitm.model.llm import Call
 from soth_mitm.record.bodies import NO_BLOCK, BodyRef
 from soth_mitm.record.view import CONN_NOTES, LIST_LIMIT, ConnView, FlowView, MessageView
 
-PASSED_BY: Final = frozenset((e.MessageSeen.KIND, e.MessageChunk.KIND))
+PASSED_BY: Final = frozenset((e.MessageSeen.KIND, e.MessageChunk.KIND, e.OriginalMessage.KIND))
 """Kinds of which a view takes the time alone: there may be 100,000 of them, and `messages` has them."""
 
 

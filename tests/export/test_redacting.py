@@ -142,6 +142,22 @@ def test_messages_are_masked_wherever_their_payload_lies() -> None:
     assert masks.counts["match of long"] == 14_000
 
 
+def test_a_message_as_it_came_is_masked_as_well() -> None:
+    stream = stream_of(kind=b"text/plain", sent=b"x")
+    flow, up = stream.events[-1].flow + 1, e.Direction.REQUEST
+    came = b"a long way " * 7000
+    opened = e.FlowOpened(e.FlowKind.HTTP, "https", "talk.test", 443, stream.new_client())
+    stream.add(opened, conn=1, flow=flow)
+    for start in (0, 65536):
+        piece = came[start : start + 65536]
+        stream.add(e.OriginalMessage(up, 9, "text", len(came), start, piece), conn=1, flow=flow)
+    stream.add(e.MessageSeen(up, 9, "text", 2, b"ok", origin="changed"), conn=1, flow=flow)
+    events, _, _ = masked(stream, rules_of(patterns=["long"]))
+    told = [event.body for event in events if isinstance(event.body, e.OriginalMessage)]
+    assert b"".join(body.data for body in told) == came.replace(b"long", b"***")
+    assert {body.size for body in told} == {len(came) - 7000}
+
+
 def test_rules_of_ones_own_add_keep_and_replace() -> None:
     stream = stream_of(
         kind=b"application/json", sent=b'{"user": {"mail": ["a@b", 2]}, "password": "hush-hush"}'

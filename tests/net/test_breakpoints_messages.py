@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from soth_mitm.control import DecisionError
-from soth_mitm.model.events import Direction, FlowClosed, MessageSeen, MessagesStarted, Noted, Paused, Resumed
+from soth_mitm.model.events import (
+    Direction,
+    FlowClosed,
+    MessageSeen,
+    MessagesStarted,
+    Noted,
+    OriginalMessage,
+    Paused,
+    Resumed,
+)
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net.joining import PASSING
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
@@ -41,6 +50,8 @@ async def test_one_message_of_many_is_stopped_while_pings_and_the_other_way_go_o
     assert [(seen.data, seen.origin) for seen in lab.all(MessageSeen) if seen.origin] == [
         (b"edited", "changed")
     ]
+    (came,) = lab.all(OriginalMessage)
+    assert (came.number, came.data) == (3, b"held"), "what the client sent is kept"
     assert (await lab.one(Paused)).message == 3
     assert (await lab.one(Resumed)).how == "edited"
 
@@ -134,6 +145,7 @@ async def test_an_event_of_a_stream_that_is_open_already_is_stopped(lab: Lab, ro
     server.send(chunk(b"data: three\n\n"))
     await edit(debugger, await stopped(debugger), data=b"edited")
     await link.client.until(b"data: edited\n\n")
+    assert [came.data for came in lab.all(OriginalMessage)] == [b"three"]
     await debugger.set_breakpoints([])
     await debugger.pause_everything(True)
     server.send(chunk(b"data: four\n\n") + b"0\r\n\r\n")

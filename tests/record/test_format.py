@@ -20,6 +20,7 @@ from soth_mitm.model.events import (
     MessageSeen,
     Noted,
     OriginalChunk,
+    OriginalMessage,
     RequestEnd,
 )
 from soth_mitm.record.footer import BlockEntry, decode_footer, encode_footer, read_tables
@@ -165,7 +166,9 @@ def test_every_event_of_every_kind_comes_back(members: list[Event]) -> None:
     frames = list(frames_in(payload))
     assert [decode_frame(payload, frame) for frame in frames] == members
     for frame, event in zip(frames, members, strict=True):
-        carries = isinstance(event.body, BodyChunk | MessageChunk | MessageSeen | OriginalChunk)
+        carries = isinstance(
+            event.body, BodyChunk | MessageChunk | MessageSeen | OriginalChunk | OriginalMessage
+        )
         data = event.body.data if carries else b""  # type: ignore[attr-defined]
         assert chunk_data(payload, frame.offset) == data
 

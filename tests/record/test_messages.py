@@ -16,6 +16,7 @@ from soth_mitm.config import Limits
 from soth_mitm.model import events as e
 from soth_mitm.policy.filters.messages import MessageFilter
 from soth_mitm.record.bus import Bus
+from soth_mitm.record.comparing import changes_of, forwarded_message_of, original_message_of
 from soth_mitm.record.frames import Frame, append_frame, frames_in
 from soth_mitm.record.livestore import LiveStore
 from soth_mitm.record.messagelog import BEGINNING, MessageLog
@@ -288,6 +289,31 @@ async def test_lines_of_a_body_are_read_out_of_the_body() -> None:
     log = live.store.messages(talk.flow)
     await log.refresh()
     assert [await log.payload(at, 10_000) for at in range(20)] == lines
+    await live.store.close()
+
+
+async def test_a_message_that_was_changed_keeps_what_came() -> None:
+    live = Live()
+    talk = Talk(live.stream, WS)
+    came, size = bytes(range(256)) * 300, 256 * 300
+    talk.say(DOWN, b"passed")
+    for start in (0, 65536):
+        talk.add(e.OriginalMessage(DOWN, 2, "binary", size, start, came[start : start + 65536]))
+    talk.say(DOWN, b"went on", origin="changed")
+    talk.say(DOWN, b"left out", origin="dropped")
+    log = live.store.messages(talk.flow)
+    await log.refresh()
+    assert [await log.original(at, size) for at in range(3)] == [None, came, None]
+    before, after = await original_message_of(log, 1), await forwarded_message_of(log, 1)
+    assert before is not None
+    assert (before.body, before.start, after.body) == (came, b"binary to the client", b"went on")
+    before, after = await original_message_of(log, 2), await forwarded_message_of(log, 2)
+    assert before is not None
+    assert (before.body, after.body) == (b"left out", b"")
+    (_, one), (_, other) = await changes_of(live.store, talk.flow)
+    assert one is not None
+    assert other is not None
+    assert (one.body, other.body) == (b"passed\n" + came + b"\nleft out", b"passed\nwent on")
     await live.store.close()
 
 

@@ -119,6 +119,9 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     assert "Message 1 is picked" in toasts(staged)
     await staged.press("j", key)
     await staged.until(lambda: "+ message 2" in staged.shown() and "differ" in staged.shown())
+    await staged.press("escape", "g", *"jjjjjjjjj", key)
+    await staged.until(lambda: "as the server wrote it" in staged.shown(), seconds=3)
+    assert "rewritten by the handler" in staged.shown()
 
 
 @case("diff.next")

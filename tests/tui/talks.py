@@ -102,6 +102,8 @@ def chat(script: Script, *, ends: bool = False) -> Talk:
     talk.say(UP, b"", "pong", after=0.001)
     talk.say(DOWN, bytes(range(48)), "binary", fragments=3, after=0.5)
     talk.say(UP, '{"type":"say","text":"secret"}', origin="dropped")
+    before = b'{"type":"notice","text":"as the server wrote it"}'
+    talk.publish(e.OriginalMessage(DOWN, talk.number + 1, "text", len(before), data=before))
     talk.say(DOWN, '{"type":"notice","text":"rewritten by the handler"}', origin="changed")
     talk.say(DOWN, '{"type":"notice","text":"this one was made here"}', origin="injected", after=0.2)
     talk.say(DOWN, json.dumps({"history": [{"id": at, "text": "x" * 30} for at in range(40)]}), after=0.09)

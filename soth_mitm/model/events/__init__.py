@@ -39,6 +39,7 @@ from soth_mitm.model.events.conn import TlsLearningAudit as TlsLearningAudit
 from soth_mitm.model.events.conn import TlsStarted as TlsStarted
 from soth_mitm.model.events.debugger import MessageChanged as MessageChanged
 from soth_mitm.model.events.debugger import OriginalChunk as OriginalChunk
+from soth_mitm.model.events.debugger import OriginalMessage as OriginalMessage
 from soth_mitm.model.events.debugger import Outcome as Outcome
 from soth_mitm.model.events.debugger import Paused as Paused
 from soth_mitm.model.events.debugger import Resumed as Resumed

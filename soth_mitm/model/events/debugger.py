@@ -76,6 +76,27 @@ class OriginalChunk(Body, frozen=True):
     """As in a `BodyChunk`."""
 
 
+class OriginalMessage(Body, frozen=True):
+    """A message within a stream as its sender sent it, where another went on: its `MessageSeen` follows.
+
+    A message that was dropped is told by its `MessageSeen` alone.
+    """
+
+    KIND = 0x0324
+    direction: Direction
+    number: int
+    """That of its `MessageSeen`."""
+    label: str
+    size: int
+    """Payload bytes, all pieces together."""
+    offset: int = 0
+    """Of this piece in the payload; a long message comes in several, of at most 64 KiB each."""
+    data: bytes = b""
+    """Empty beyond the capture budget."""
+    note: str = ""
+    """As in a `MessageSeen`."""
+
+
 class RuleApplied(Body, frozen=True):
     """A rule has acted on the flow. What it changed of a message stands in `MessageChanged` beside it."""
 

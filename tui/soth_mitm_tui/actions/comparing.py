@@ -29,7 +29,7 @@ DIFF_MESSAGE_ACTION: Final = Action(
     "messages.diff",
     "D",
     "compare",
-    "Pick this message to be compared, or compare it with the one that was picked.",
+    "Compare a message that was changed or dropped with what came, or any two: the first D picks one.",
     "This message",
 )
 

@@ -138,7 +138,8 @@ class Comparing(Desk):
         if log is None:
             return
         try:
-            number = log.table.entry(position).number
+            entry = log.table.entry(position)
+            number = entry.number
             before = log.table.entry(self._message[1]).number if self._message[0] == flow else 0
         except IndexError:
             self._message = (0, -1)
@@ -151,6 +152,8 @@ class Comparing(Desk):
             first, self._message = self._message[1], (0, -1)
             names = sources.Name(f"message {before:,} of #{flow}"), sources.Name(f"message {number:,}")
             self.show(sources.two_messages(log, first, position, names=names))
+        elif entry.origin == "dropped" or position in log.table.originals:
+            self.show(sources.changed_message(log, position, name=f"message {number:,} of #{flow}"))
         else:
             self._message = flow, position
             self._say(f"Message {number:,} is picked: D on another one compares both")

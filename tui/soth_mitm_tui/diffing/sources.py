@@ -7,7 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.policy.diff import DiffReport, Ignore, compare, compare_exchanges
-from soth_mitm.record.comparing import changes_of, exchange_of, message_of
+from soth_mitm.record.comparing import (
+    changes_of,
+    exchange_of,
+    forwarded_message_of,
+    message_of,
+    original_message_of,
+)
 from soth_mitm.text import human_duration
 from soth_mitm_tui.columns import host, masked, method, status
 
@@ -118,6 +124,18 @@ def two_messages(log: MessageLog, left: int, right: int, *, names: tuple[Name, N
 
     async def load() -> Loaded:
         one, other = await message_of(log, left), await message_of(log, right)
+        return Loaded(partial(compare, one, other), weight(one, other))
+
+    return Comparison(lambda: names, load, noise=True)
+
+
+def changed_message(log: MessageLog, position: int, *, name: str) -> Comparison:
+    """Compare a message of a stream as it came with what went on in its place."""
+    names = Name(f"{name} as it came"), Name("as it went on")
+
+    async def load() -> Loaded:
+        one, other = await original_message_of(log, position), await forwarded_message_of(log, position)
+        one = one if one is not None else other
         return Loaded(partial(compare, one, other), weight(one, other))
 
     return Comparison(lambda: names, load, noise=True)
