@@ -6,6 +6,7 @@ follow from the type alone has a reason that can be shown. The decoders themselv
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.decode import looks, sniff
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["DECODERS", "HEX", "OFFERED", "TEXT", "Choice", "Decoder", "Given", "Look", "choose"]
 
 
-_STREAMS: Final = ("sse", "jsonl")
+_LINES: Final = re.compile(rb"\}[ \t]*\r?\n[ \t]*\{")
+_TALKED: Final = ("aws-events", "jsonl")
+"""Streams that are no text, in which models may answer."""
 
 
 class Choice(NamedTuple):
@@ -45,7 +48,7 @@ def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bo
         return Choice(decoder, "chosen by hand")
     plain = sniff.choose(data, about.content_type)
     decoder = by_type(about.media_type)
-    if decoder is not None and decoder.name == "aws-events" and not about.form:
+    if decoder is not None and decoder.name in _TALKED and not about.form:
         known = recognise(about.path, data, about.media_type, response=about.response)
         if known is not None:
             return Choice(DECODERS["conversation"], known.reason)
@@ -68,7 +71,7 @@ def _text_like(
 ) -> Choice:
     """Choose for what is made of characters; `named` is what its type says."""
     is_json = plain.kind == "json" if named is None else named.name == "json"
-    if not about.form and (is_json or named is None or named.name in _STREAMS):
+    if not about.form and (is_json or named is None or named.name == "sse"):
         known = recognise(about.path, data, about.media_type, response=about.response)
         if known is not None:
             return Choice(DECODERS["conversation"], known.reason)
@@ -107,6 +110,6 @@ def instead_of(decoder: Decoder, data: bytes) -> Decoder:
         return DECODERS[decoder.instead]
     if decoder.name in ("conversation", "mcp"):
         if sniff.JSON_START.match(data):
-            return DECODERS["json"]
+            return DECODERS["jsonl" if _LINES.search(data) else "json"]
         return DECODERS["aws-events" if data[:1] == b"\0" else "sse"]
     return TEXT if decoder.text or sniff.looks_like_text(data) else HEX

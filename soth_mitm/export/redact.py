@@ -189,14 +189,19 @@ def _form_line(text: str) -> str:
     return f"{name} = {MASK}" if equals and is_secret(name) else text
 
 
+_ENDPOINT = "● endpoint"
+"""What stands over the address that MCP sends messages to, with the id of a session in it."""
+
+
 def _tree_lines(texts: list[str]) -> list[str]:
     """Mask members by their names, and the whole of a part whose name is that of a secret."""
     out: list[str] = []
-    secret = False
+    secret = place = False
     for text in texts:
         part = _PART.match(text)
         if part is not None:
             secret = is_secret(part[1] or "")
+            place = text.endswith(_ENDPOINT)
             out.append(text)
             continue
         member = _TREE_MEMBER.match(text)
@@ -205,5 +210,5 @@ def _tree_lines(texts: list[str]) -> list[str]:
         elif member is not None and is_secret(member[2] or member[3]):
             out.append(f'{member[1]}"{MASK}"{member[5] or ""}')
         else:
-            out.append(body(text, "tree"))
+            out.append(url(text) if place else body(text, "tree"))
     return out

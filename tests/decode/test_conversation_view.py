@@ -49,6 +49,20 @@ def test_a_request_is_shown_with_all_its_turns(name: str) -> None:
     assert "  Be brief." in shown.lines
 
 
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_every_dialect_is_chosen_to_be_shown_so(name: str) -> None:
+    shown = render(ANSWERS[name].body, about=ANSWERS[name].about)
+    assert (shown.kind, shown.error) == ("conversation", "")
+    assert sum(line.startswith("● ") for line in shown.lines) == len(ANSWERS[name].blocks)
+
+
+def test_lines_of_json_that_are_no_conversation_after_all_are_shown_as_lines() -> None:
+    about = About(b"application/x-ndjson", path=b"/api/chat", response=True)
+    body = b'{"model": "m", "response": ""}\n{"model": "m", "response": ""}\n'
+    assert render(body, about=about).kind == "jsonl"
+    assert render(b'{"a": 1}\n{"a": 2}\n', about=about).kind == "jsonl"
+
+
 def test_text_is_there_as_soon_as_it_has_arrived() -> None:
     sample = CHAT_STREAMED
     view = ConversationView(Given(sample.about, sample.body[:LOOK]))

@@ -90,6 +90,8 @@ def test_members_of_trees_and_parts_are_masked_by_their_names() -> None:
     assert redact.lines(parts, "multipart") == ['● part 1 · name "user"', "  ada", head, "  ***", "  ***"]
     event = ["● event 1", '  "access_token": "x"']
     assert redact.lines(event, "sse") == ["● event 1", '  "access_token": "***"']
+    address = ["● endpoint", "  /messages?session_id=abc"]
+    assert redact.lines(address, "mcp") == ["● endpoint", "  /messages?session_id=***"]
 
 
 @given(st.text(alphabet='"\\: =&?;#@/ab{}\n', max_size=200))

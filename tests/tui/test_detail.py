@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
@@ -54,6 +56,23 @@ async def test_an_absent_body_says_why(status: int, reason: str, method: str, wo
     async with stage(lambda script: script.exchange("a.test", method, "/", status, reason)) as staged:
         await at_response(staged)
         assert words in staged.shown(staged.main.detail)
+
+
+async def test_a_result_of_mcp_names_the_call_in_the_request() -> None:
+    asked = {"name": "weather", "arguments": {}}
+    called = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": asked}
+    result = {"jsonrpc": "2.0", "id": 3, "result": {"content": [{"type": "text", "text": "sunny"}]}}
+
+    def scene(script: Script) -> None:
+        conn, fields = script.connect("a.test"), (("content-type", "application/json"),)
+        flow = script.request(conn, "a.test", "POST", "/mcp", body=json.dumps(called).encode(), fields=fields)
+        said = json.dumps(result).encode()
+        script.respond(conn, flow, 200, "OK", body=said, content_type="application/json")
+
+    async with stage(scene) as staged:
+        await at_response(staged)
+        await staged.until(lambda: "sunny" in staged.shown(staged.main.detail))
+        assert "● result · tools/call · weather · id 3" in staged.shown(staged.main.detail)
 
 
 async def test_a_body_that_was_not_recorded_says_how_much() -> None:
