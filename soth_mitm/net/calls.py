@@ -19,22 +19,52 @@ if TYPE_CHECKING:
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
 
-ENDINGS: Final = (
-    b"/completions", b"/responses", b"/messages", b"awPredict", b"enerateContent", b"/chat", b"/generate",
-    b"/converse", b"/converse-stream", b"/invoke", b"/invoke-with-response-stream",
-)  # fmt: skip
-"""How the paths of calls end. Streams of events are looked at whatever their path: gateways have others."""
+ENDINGS: Final = frozenset((
+    b"completions", b"responses", b"messages", b"chat", b"generate", b"converse", b"converse-stream",
+    b"invoke", b"invoke-with-response-stream",
+))  # fmt: skip
+"""How the paths of calls end, those apart that end in a verb behind a colon (`m-1:generateContent`).
 
+Streams are looked at whatever their path: gateways have others.
+"""
+
+_MEMO: Final = 1024
+_LONGEST: Final = 256
 _STREAMS: Final = frozenset((b"text/event-stream", b"application/vnd.amazon.eventstream"))
 _TYPES: Final = frozenset((b"application/json", b"application/x-ndjson", b"application/ndjson", *_STREAMS))
 
 
+class _Known(dict[bytes, bytes]):
+    """The media types of fields that come again and again, empty for those of no call; emptied when full."""
+
+    def __missing__(self, content_type: bytes) -> bytes:
+        media_type = content_type.partition(b";")[0].strip().lower()
+        if media_type not in _TYPES:
+            media_type = b""
+        if len(content_type) <= _LONGEST:
+            if len(self) >= _MEMO:
+                self.clear()
+            self[content_type] = media_type
+        return media_type
+
+
+_known = _Known()
+
+
+def may_be_call(path: bytes) -> bool:
+    """Say whether a path ends like that of a call."""
+    if b"?" in path:
+        path = path[: path.index(b"?")]
+    last = path[path.rfind(b"/") + 1 :] or path.rstrip(b"/").rpartition(b"/")[2]
+    return last in ENDINGS or b":" in last
+
+
 def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> None:
     """Follow the body of a response that is about to pass, where it may be a call's answer."""
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type not in _TYPES:
+    media_type = _known[content_type]
+    if not media_type:
         return
-    if media_type not in _STREAMS and not path.partition(b"?")[0].rstrip(b"/").endswith(ENDINGS):
+    if media_type not in _STREAMS and not may_be_call(path):
         return
     flow = tap.flow
     if not tap.capture or not flow.told:

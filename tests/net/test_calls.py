@@ -9,7 +9,7 @@ import pytest
 from soth_mitm.decode.llm.recognise import _SIGNS
 from soth_mitm.model.events import FlowClosed, LlmFacts, ResponseEnd
 from soth_mitm.net import slices
-from soth_mitm.net.calls import ENDINGS
+from soth_mitm.net.calls import may_be_call
 from soth_mitm.record.rows import RowFold
 from tests.decode.llm.dialects import ANSWERS, MESSAGES_STREAMED, MESSAGES_WHOLE, Sample
 from tests.helpers.h2peer import h2_link, post
@@ -114,4 +114,6 @@ def test_every_path_of_a_dialect_is_one_that_is_looked_at() -> None:
     for sign in _SIGNS:
         ends = [path for path in paths if sign.path.search(path)]
         assert ends, sign.dialect
-        assert all(path.endswith(ENDINGS) for path in ends), sign.dialect
+        assert all(may_be_call(path + b"/?a=/b") for path in ends), sign.dialect
+    assert not may_be_call(b"/v1/orders?at=/messages")
+    assert not may_be_call(b"/")
