@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 from soth_mitm_tui.state import State
 from tests.tui.script import Script
 from tests.tui.stage import stage
-from tests.tui.talks import Talk, answer, chat, everything, hostile
+from tests.tui.talks import Talk, answer, chat, everything, hostile, model
 
 SMALL, USUAL = (80, 24), (120, 40)
 BOTH = pytest.mark.parametrize("size", [SMALL, USUAL], ids=["80x24", "120x40"])
@@ -99,4 +99,16 @@ async def test_what_can_be_copied_of_a_message(picture: SnapshotAssertion) -> No
     async with stage(chat, size=SMALL) as staged:
         await staged.press("G", "enter")
         await staged.press("y")
+        assert staged.app.export_screenshot(title="soth-mitm") == picture
+
+
+@BOTH
+async def test_what_a_model_says_while_it_is_said(size: tuple[int, int], picture: SnapshotAssertion) -> None:
+    """Thinking is quiet, prose wraps at words and hangs below bullets, arguments of tools are JSON."""
+    async with stage(model, size=size) as staged:
+        await staged.press("G", "enter")
+        await staged.until(lambda: "assistant · thinking" in staged.shown())
+        await staged.press("end")
+        await staged.until(lambda: "Paris" in staged.shown())
+        await staged.settle()
         assert staged.app.export_screenshot(title="soth-mitm") == picture

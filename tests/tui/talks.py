@@ -173,3 +173,44 @@ def hostile(script: Script) -> Talk:
     talk.say(DOWN, b'{"big": "' + b"x" * 1_000_000 + b'"}', "big")
     talk.say(DOWN, b"\x9b31m\x00\xff\xfe", "c1")
     return talk
+
+
+def model(script: Script) -> Talk:
+    """An answer of a language model on its way: it has thought and spoken, and is about to use a tool."""
+    talk = Talk(
+        script, e.MessageForm.SSE, "llm.test", "/v1/messages", method="POST", content_type="text/event-stream"
+    )
+    usage = {"input_tokens": 284, "cache_read_input_tokens": 17_920, "output_tokens": 1}
+    talk.event(
+        {"type": "message_start", "message": {"model": "claude-opus-5-5", "usage": usage}}, "message_start"
+    )
+    thought = "They ask about the weather and about clothes; the forecast decides both, so it comes first."
+    prose = (
+        "Two things decide it, and I look the first one up before I answer the second one:\n\n"
+        "1. The **forecast** for tomorrow morning, hour by hour, from the `weather` tool that you gave.\n"
+        "2. What you have with you.\n"
+    )
+    blocks = (("thinking", thought), ("text", prose))
+    for index, (kind, said) in enumerate(blocks):
+        talk.event(
+            {"type": "content_block_start", "index": index, "content_block": {"type": kind}},
+            "content_block_start",
+        )
+        for at in range(0, len(said), 40):
+            delta = {"type": f"{kind}_delta", kind: said[at : at + 40]}
+            talk.event({"type": "content_block_delta", "index": index, "delta": delta}, "content_block_delta")
+        talk.event({"type": "content_block_stop", "index": index}, "content_block_stop")
+    tool = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
+    talk.event({"type": "content_block_start", "index": 2, "content_block": tool}, "content_block_start")
+    delta = {"type": "input_json_delta", "partial_json": '{"city": "Paris", "days": '}
+    talk.event({"type": "content_block_delta", "index": 2, "delta": delta}, "content_block_delta")
+    talk.publish(
+        e.LlmFacts(
+            "Anthropic Messages",
+            "claude-opus-5-5",
+            input_tokens=18_204,
+            cached_tokens=17_920,
+            first_ns=412_000_000,
+        )
+    )
+    return talk
