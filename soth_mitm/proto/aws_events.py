@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from soth_mitm.proto.splitting import Found, Item, Payload, SplitError
@@ -30,6 +31,7 @@ _AROUND: Final = _PRELUDE.size + _CRC.size
 _FIXED: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """How long the values of a type are: true, false, byte, short, int, long, time, uuid."""
 _BYTES, _STRING = 6, 7
+_SHORT: Final = 512
 
 
 class Header(NamedTuple):
@@ -127,7 +129,8 @@ class AwsSplitter:
         payload, total = self._payload, self._total
         if _CRC.unpack(self._tail)[0] != self._crc:
             raise SplitError("bad_checksum", "the checksum of a message is wrong")
-        label, note = names(headers_of(bytes(self._head[_PRELUDE.size :])))
+        headers = bytes(self._head[_PRELUDE.size :])
+        label, note = _known(headers) if len(headers) <= _SHORT else names(headers_of(headers))
         found = Found(
             label=label,
             size=payload.size,
@@ -185,6 +188,12 @@ def names(headers: list[Header]) -> tuple[str, str]:
     if b":chunk-signature" in by_name:
         return SIGNED, ""
     return said(b":event-type") or MESSAGE, ""
+
+
+@lru_cache(maxsize=128)
+def _known(data: bytes) -> tuple[str, str]:
+    """Do so for headers that come again and again, as those of one stream do."""
+    return names(headers_of(data))
 
 
 def message(headers: list[Header], payload: bytes) -> bytes:
