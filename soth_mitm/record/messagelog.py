@@ -22,13 +22,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import FlowClosed
 from soth_mitm.record.frames import frame_at, frames_in
-from soth_mitm.record.messages import MessageFold, SeenHead, head_of
+from soth_mitm.record.messages import MessageFold, head_of
+from soth_mitm.record.messagetable import SeenHead
 from soth_mitm.record.payloads import WHOLE, PayloadRefs, Slice, read_slices
 from soth_mitm.record.threads import in_thread
 
 if TYPE_CHECKING:
     from soth_mitm.record.index import Index
-    from soth_mitm.record.messages import MessageFacts, MessageTable, Place
+    from soth_mitm.record.messages import MessageFacts
+    from soth_mitm.record.messagetable import MessageTable, Place
     from soth_mitm.record.runs import Runs
 
 SLICE_SECONDS: Final = 0.002

@@ -20,7 +20,8 @@ from soth_mitm.record.comparing import changes_of, forwarded_message_of, origina
 from soth_mitm.record.frames import Frame, append_frame, frames_in
 from soth_mitm.record.livestore import LiveStore
 from soth_mitm.record.messagelog import BEGINNING, MessageLog
-from soth_mitm.record.messages import DROP_AT_ONCE, LABELS, MORE_LABELS, MessageFold
+from soth_mitm.record.messages import MessageFold
+from soth_mitm.record.messagetable import DROP_AT_ONCE, LABELS, MORE_LABELS
 from soth_mitm.record.store import Store
 from tests.helpers.streams import HOSTILE, Stream
 from tests.helpers.talks import DOWN, UP, Talk

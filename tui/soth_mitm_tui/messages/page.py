@@ -14,7 +14,7 @@ from soth_mitm_tui.overview import DOT, plural
 
 if TYPE_CHECKING:
     from soth_mitm.record.messagelog import Detail, MessageLog
-    from soth_mitm.record.messages import Entry
+    from soth_mitm.record.messagetable import Entry
     from soth_mitm.record.payloads import PayloadRefs
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.lines import Span

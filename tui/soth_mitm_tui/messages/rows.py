@@ -10,7 +10,7 @@ from soth_mitm_tui.columns import TIMES, clock_text, fit
 from soth_mitm_tui.tint import json_tint
 
 if TYPE_CHECKING:
-    from soth_mitm.record.messages import Entry, MessageTable
+    from soth_mitm.record.messagetable import Entry, MessageTable
     from soth_mitm_tui.lines import Span
     from soth_mitm_tui.messages.previews import Glance
 

@@ -18,7 +18,7 @@ from soth_mitm_tui.widgets.line_scroll import LineScroll
 if TYPE_CHECKING:
     from textual import events
 
-    from soth_mitm.record.messages import Entry
+    from soth_mitm.record.messagetable import Entry
     from soth_mitm.record.rows import Row
     from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.messages.model import MessageModel
