@@ -319,13 +319,16 @@ async def edits_that_cannot_be_sent_are_kept_and_hold_the_message(staged: Stage)
     await staged.until(lambda: "it cannot be sent yet" in toasts(staged))
     await staged.keys("a")
     assert "The edits cannot be sent yet" in toasts(staged)
-    assert staged.control.debugger.paused
+    staged.control.debugger.pause(2)
+    await staged.keys("A")
+    await staged.until(lambda: "1 message goes on; 1 stays" in toasts(staged))
+    assert [each.number for each in staged.control.debugger.paused] == [1]
     await staged.keys("e")
     screen = staged.screen
     assert isinstance(screen, EditScreen)
     assert screen.sheet.parts.fields[0][1].endswith(b"\r")
     await staged.keys("escape", "p", "u", "a")
-    await staged.until(lambda: staged.control.debugger.ended == [(1, "resumed")])
+    await staged.until(lambda: staged.control.debugger.ended == [(2, "resumed"), (1, "resumed")])
 
 
 @scene

@@ -212,10 +212,18 @@ class Debugging(Desk):
         self.app.notify("The message is not paused any more", severity="warning", markup=False, timeout=3)
 
     async def _resume_all(self) -> None:
-        count = await self._debugger.resume_all()
-        self.app.notify(
-            "1 message goes on" if count == 1 else f"{count:,} messages go on", markup=False, timeout=3
-        )
+        numbers = [each.number for each in self.paused]
+        ready = [number for number in numbers if not self.app.editing.unfinished(number)]
+        if len(ready) == len(numbers):
+            count = await self._debugger.resume_all()
+        else:
+            count = sum([await self._debugger.resume(number) for number in ready])
+        said = "1 message goes on" if count == 1 else f"{count:,} messages go on"
+        left = len(numbers) - len(ready)
+        if left:
+            stay = "1 stays" if left == 1 else f"{left:,} stay"
+            said = f"{said}; {stay}, with edits that cannot be sent yet: e shows why, o sends as it came"
+        self.app.notify(said, markup=False, timeout=5 if left else 3)
         self.refresh()
 
     async def _pause_everything(self) -> None:
