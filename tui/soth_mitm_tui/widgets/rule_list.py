@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from soth_mitm_tui.rulebook import Row
 
 _HITS = 8
+_SHORT = 70
+"""Cells for name, expression and action below which room is short."""
 _EMPTY: tuple[Span, ...] = (
     ("No rule is there: ", "muted"),
     ("n", "accent"),
@@ -103,7 +105,8 @@ def _folder(row: Row, file: str) -> list[Span]:
 def widths(width: int) -> tuple[int, int, int]:
     """Return the cells of a rule's name, its expression and what it does."""
     room = max(30, width - 2 - _HITS - 4)
-    name = max(10, room * 3 // 12)
+    # Where room is short a name keeps more of it: what a rule does stands below the list as well.
+    name = max(10, room * (4 if room < _SHORT else 3) // 12)
     when = max(10, room * 4 // 12)
     return name, when, room - name - when
 
