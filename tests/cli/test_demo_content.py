@@ -49,9 +49,10 @@ def test_the_script_stays_within_names_that_are_reserved_for_tests() -> None:
 
 def test_the_first_deck_has_everything_that_any_later_one_has() -> None:
     def kinds(turns: list[Turn]) -> set[tuple[str, str]]:
-        return {(ask.method, ask.site.host) for turn in turns for ask in turn.asks}
+        asks = (ask for turn in turns for ask in turn.asks)
+        return {(ask.method, ask.site.host) for ask in asks if ask.site.host != content.LLM}
 
-    first = deal(3, 43)
+    first = deal(3, 43)  # conversations with models are dealt in turn, some in each
     assert kinds(first) == kinds(deal(3, 600))
 
 
@@ -63,8 +64,8 @@ def test_every_site_that_is_up_knows_what_it_is_asked() -> None:
                 continue
             answer = content.answer(as_request(ask, turn))
             seen.add(answer.status)
-            assert answer.status in (101, 200, 201, 204, 206, 301, 304, 404, 500), ask
-    assert seen == {101, 200, 201, 204, 206, 301, 304, 404, 500}
+            assert answer.status in (101, 200, 201, 202, 204, 206, 301, 304, 404, 500), ask
+    assert seen == {101, 200, 201, 202, 204, 206, 301, 304, 404, 500}
 
 
 def test_an_unknown_path_is_404_and_an_unknown_method_405() -> None:
