@@ -17,7 +17,7 @@ from bench.clients import kept
 from bench.clients.route import Route
 from bench.clients.start import own_client, wrk
 from bench.lane import DIRECT, OURS, Sample, Unavailable
-from bench.origin.server import SIZES
+from bench.origin.server import SIZES, TYPED
 from bench.processes import BenchError, child, cpu_seconds, free_ports, resident, wait_for_port
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class Bench:
     def task(self, route: Route, *, rate: float = 0.0, connections: int = CONNECTIONS) -> kept.Task:
         """Return the load on `route` for this run's time."""
         warm = min(1.0, self.seconds / 3)
-        size = SIZES[route.path.encode()]
+        path = route.path.encode()
+        size = len(TYPED[path][1]) if path in TYPED else SIZES[path]
         return kept.Task(route, size, connections, self.seconds, warm=warm, rate=rate)
 
     def hammer(self, target: Target, route: Route) -> Sample:

@@ -16,6 +16,7 @@ from bench.lanes import (
     listed,
     memory,
     messages,
+    parsed,
     ruled,
     sse,
     startup,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 LANES: tuple[Lane, ...] = (
     *http.LANES,
+    *parsed.LANES,
     *debugger.LANES,
     *http2.LANES,
     *grpc.LANES,

@@ -1,6 +1,7 @@
 """The bench's own origin: `python -m bench.origin.server CHAIN KEY HTTP_PORT HTTPS_PORT GRPC_PORT`.
 
-GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/sse`
+GET only, keep-alive, no pipelining. `/1k`, `/64k`, `/100m` and `/bulk` are bodies of that size, `/json`
+and `/events` are 1 KiB of what they are called, `/sse`
 is an event stream: `EVENTS` events, one each `INTERVAL` seconds, each holding the monotonic time at
 which it was written, in nanoseconds; `/sse-slow` is one of `SLOW_EVENTS`, one each second. `/echo` is a
 WebSocket that sends back each message: unfragmented ones, each of less than 64 KiB. On the last port, every
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import os
 import ssl
 import sys
@@ -26,6 +28,19 @@ INTERVAL = 0.1
 SLOW_EVENTS = 600
 BULK = b"/bulk"
 SIZES = {b"/1k": 1024, b"/64k": 65_536, b"/100m": 100_000_000, BULK: 1_073_741_824}
+TYPED = {
+    b"/json": (
+        "application/json",
+        json.dumps([{"id": n, "name": "a thing", "tags": ["new"], "price": 1.5} for n in range(16)])
+        .encode()
+        .ljust(1024),
+    ),
+    b"/events": (
+        "text/event-stream",
+        b"".join(b"id: %02d\ndata: %s\n\n" % (n, b"x" * 49) for n in range(16)),
+    ),
+}
+"""Bodies that parsers have to do with, with their types: 1 KiB each."""
 _PIECE = os.urandom(262_144)
 _SSE_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
@@ -33,12 +48,14 @@ _SSE_HEAD = (
 )
 
 
-def _response(size: int) -> bytes:
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n"
-    return head.encode() + (_PIECE[:size] if size <= len(_PIECE) else b"")
+def _response(size: int, kind: str = "application/octet-stream", body: bytes = b"") -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + (body or (_PIECE[:size] if size <= len(_PIECE) else b""))
 
 
-_RESPONSES = {path: _response(size) for path, size in SIZES.items()}
+_RESPONSES = {path: _response(size) for path, size in SIZES.items()} | {
+    path: _response(len(body), kind, body) for path, (kind, body) in TYPED.items()
+}
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 

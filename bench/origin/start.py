@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.origin.certificate import CertificateFiles, make_certificate
-from bench.origin.server import BULK, SIZES
+from bench.origin.server import BULK, SIZES, TYPED
 from bench.processes import child, free_ports, wait_for_port
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def nginx_config(
         f"  {kind}_temp_path {folder}/temp-{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    types = "\n".join(
+        f"    location = {path.decode()} {{ default_type {kind}; }}" for path, (kind, _) in TYPED.items()
+    )
     # Workers of a root nginx change to another user, who may not look into our folder.
     user = f"user {getpass.getuser()};" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     return f"""{user}
@@ -86,14 +89,17 @@ http {{
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:bench:1m;
     root {folder}/files;
+{types}
   }}
 }}
 """
 
 
 def _write_files(folder: Path) -> None:
-    """Write random files, which no compression can shorten."""
+    """Write random files, which no compression can shorten, and those that have a type."""
     folder.mkdir()
+    for path, (_, body) in TYPED.items():
+        (folder / path.decode().lstrip("/")).write_bytes(body)
     piece = os.urandom(1_000_000)
     for path, size in SIZES.items():
         if path == BULK:
