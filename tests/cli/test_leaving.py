@@ -23,7 +23,7 @@ async def test_who_leaves_at_once_does_not_wait_for_open_flows(
     port = silent.sockets[0].getsockname()[1]
 
     async def leave_at_once(
-        store: Store, control: object, *, config: Config, remember: bool, doctor: object, probe: object
+        store: Store, control: object, *, config: Config, remember: bool, **others: object
     ) -> Outcome:
         assert not remember
         facts = store.index.session
