@@ -47,7 +47,7 @@ class Breaking(Part):
         """See `chain.Part`."""
         stages, pauses = _RESPONSE if response else _REQUEST, self._pauses
         left = pauses.breakpoints.left(subject, *stages, response=response)
-        return (lambda subject: pauses.active and any_of(left, subject)) if left else None
+        return (lambda subject: any_of(left, subject) and pauses.active) if left else None
 
     def wants_messages(self, subject: Subject, direction: Direction) -> bool:
         """See `chain.Part`."""
