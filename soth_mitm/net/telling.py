@@ -61,8 +61,8 @@ class MessageTeller:
     """
 
     __slots__ = (
-        "_budget", "_direction", "_flow", "_held", "_limit", "_number", "_numbers", "_offset",
-        "_originals", "_shared", "_size", "capture", "stopped",
+        "_budget", "_direction", "_flow", "_held", "_label", "_limit", "_number", "_numbers", "_offset",
+        "_originals", "_shared", "_shown", "_size", "capture", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,8 @@ class MessageTeller:
         """Bytes that may still be told of messages in whose place others went on."""
         self.capture = capture
         self.stopped = False
+        self._label, self._shown = "", printable("")
+        """The last label, and what is told of it: most streams have few."""
         self._number = 0
         """Number of the message that is arriving, once a part of it is told."""
         self._held: list[bytes] = []
@@ -257,11 +259,13 @@ class MessageTeller:
         origin: str = "",
         cut: bool = False,
     ) -> None:
+        if label != self._label:
+            self._label, self._shown = label, printable(label, LABEL_LIMIT)
         self._emit(
             MessageSeen(
                 self._direction,
                 number or self._numbers.next(),
-                printable(label, LABEL_LIMIT),
+                self._shown,
                 size,
                 data,
                 offset,

@@ -7,7 +7,7 @@ at most `HELD` bytes of payload and as many of a line or head; a message may be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -104,25 +104,25 @@ class Payload:
         """Where it lies; -1 where it has no first byte yet, or lies in several pieces."""
         self.in_parts = False
 
-    def add(self, data: bytes, offset: int) -> Iterator[Part]:
-        """Take the next bytes, which lie at `offset` (-1: nowhere); yield the parts that are full."""
+    def add(self, data: bytes, offset: int) -> Sequence[Part]:
+        """Take the next bytes, which lie at `offset` (-1: nowhere); return the parts that are full."""
         if not self.size:
             self.offset = offset
         elif self.offset >= 0 and offset != self.offset + self.size:
             self.offset = -1
         self.size += len(data)
         if not self._keep:
-            return
+            return ()
         self._held.append(data)
         self._held_size += len(data)
-        if self._held_size > HELD:
-            held = b"".join(self._held)
-            full = (len(held) - 1) // HELD * HELD
-            for start in range(0, full, HELD):
-                self.in_parts = True
-                yield Part(held[start : start + HELD])
-            self._held = [held[full:]]
-            self._held_size = len(held) - full
+        if self._held_size <= HELD:
+            return ()
+        held = b"".join(self._held)
+        full = (len(held) - 1) // HELD * HELD
+        self._held = [held[full:]]
+        self._held_size = len(held) - full
+        self.in_parts = True
+        return [Part(held[start : start + HELD]) for start in range(0, full, HELD)]
 
     def begin(self, offset: int) -> None:
         """Say where the payload begins, of which there may be none."""

@@ -8,10 +8,10 @@ a block without data, comments and the unfinished block at the end are none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from soth_mitm.proto.splitting import Found, Item, Payload
+from soth_mitm.proto.splitting import Found, Item, Part, Payload
 
 LINE_HELD: Final = 64 * 1024
 """Most bytes of an unfinished line that are kept. Of a longer one, `data` streams and another field is
@@ -19,7 +19,7 @@ passed over."""
 
 _END: Final = re.compile(rb"[\r\n]")
 _BOM: Final = b"\xef\xbb\xbf"
-_LF, _CR = 10, 13
+_LF, _CR, _COLON = 10, 13, 58
 _NOT, _DATA, _OTHER = 0, 1, 2
 
 
@@ -77,9 +77,13 @@ class SseSplitter:
             line = data[start:stop]
             if line or self._line or self._streaming:
                 self._crlf = crlf
-                yield from self._line_end(line, base + start, base + after)
+                parts = self._line_end(line, base + start, base + after)
+                if parts:
+                    yield from parts
             else:
-                yield from self._dispatch(base + after, by_cr=data[stop] == _CR)
+                found = self._dispatch(base + after, by_cr=data[stop] == _CR)
+                if found is not None:
+                    yield found
             start = after + crlf
             if crlf:
                 self._moved(base + start)
@@ -101,17 +105,18 @@ class SseSplitter:
         if self._block == at - 1 and not self._fields and not self._line:
             self._block = at
 
-    def _partial(self, data: bytes, at: int) -> Iterator[Item]:
+    # Each of these returns the parts of payload that are full, of which most have none: a generator for
+    # each line and field would cost more than what it does.
+
+    def _partial(self, data: bytes, at: int) -> Sequence[Part]:
         if self._streaming:
-            if self._streaming == _DATA:
-                yield from self._payload.add(data, at)
-            return
+            return self._payload.add(data, at) if self._streaming == _DATA else ()
         if not self._line:
             self._line_at = at
         self._line += data
-        if len(self._line) > LINE_HELD:
-            line, line_at = self._whole_line(b"", 0)
-            yield from self._begin_streaming(line, line_at)
+        if len(self._line) <= LINE_HELD:
+            return ()
+        return self._begin_streaming(*self._whole_line(b"", 0))
 
     def _whole_line(self, rest: bytes, at: int) -> tuple[bytes, int]:
         """Return the line that ends with `rest`, without a byte order mark, and where it begins."""
@@ -122,67 +127,69 @@ class SseSplitter:
             return rest[3:], 3
         return rest, at
 
-    def _begin_streaming(self, line: bytes, at: int) -> Iterator[Item]:
+    def _begin_streaming(self, line: bytes, at: int) -> Sequence[Part]:
         self._streaming = _OTHER
         if line.startswith(b"data:"):
             self._streaming = _DATA
             skip = 6 if line.startswith(b"data: ") else 5
-            yield from self._data(line[skip:], at + skip)
-        elif not line.startswith(b":"):
+            return self._data(line[skip:], at + skip)
+        if not line.startswith(b":"):
             self._fields = True
+        return ()
 
-    def _line_end(self, rest: bytes, at: int, end: int) -> Iterator[Item]:
+    def _line_end(self, rest: bytes, at: int, end: int) -> Sequence[Part]:
+        parts: Sequence[Part] = ()
         if self._streaming:
             if self._streaming == _DATA:
-                yield from self._payload.add(rest, at)
+                parts = self._payload.add(rest, at)
             self._streaming = _NOT
-            if not self._fields:
-                self._block = end
-            return
-        long = len(self._line) + len(rest) > LINE_HELD
-        line, at = self._whole_line(rest, at)
-        if long:
-            yield from self._begin_streaming(line, at)
-            self._streaming = _NOT
-        elif line and not line.startswith(b":"):
-            yield from self._field(line, at)
+        else:
+            long = len(self._line) + len(rest) > LINE_HELD
+            if self._line or not at:
+                rest, at = self._whole_line(rest, at)
+            if long:
+                parts = self._begin_streaming(rest, at)
+                self._streaming = _NOT
+            elif rest and rest[0] != _COLON:
+                parts = self._field(rest, at)
         if not self._fields:
             self._block = end  # comments before an event are no part of it
+        return parts
 
-    def _field(self, line: bytes, at: int) -> Iterator[Item]:
+    def _field(self, line: bytes, at: int) -> Sequence[Part]:
         self._fields = True
         name, colon, value = line.partition(b":")
         at += len(name) + len(colon)
-        if value.startswith(b" "):
+        if value[:1] == b" ":
             value = value[1:]
             at += 1
         if name == b"data":
-            yield from self._data(value, at)
-        elif name == b"event":
+            return self._data(value, at)
+        if name == b"event":
             self._type = value.decode("utf-8", "replace")
         elif name == b"id":
             if b"\x00" not in value:
                 self._id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit() and len(value) < 20:
             self.retry_ms = int(value)
+        return ()
 
-    def _data(self, value: bytes, at: int) -> Iterator[Item]:
+    def _data(self, value: bytes, at: int) -> Sequence[Part]:
         self._fields = True
         payload = self._payload
         if not self._has_data:
             self._has_data = True
             payload.begin(at)
-        else:
-            yield from payload.add(b"\n", -1)
-            at = -1
-        yield from payload.add(value, at)
+            return payload.add(value, at)
+        return (*payload.add(b"\n", -1), *payload.add(value, -1))
 
-    def _dispatch(self, end: int, *, by_cr: bool) -> Iterator[Item]:
+    def _dispatch(self, end: int, *, by_cr: bool) -> Found | None:
         if self._id is not None:
             self.last_id = self._id
+        found = None
         if self._has_data:
             payload = self._payload
-            yield Found(
+            found = Found(
                 label=self._type or "message",
                 size=payload.size,
                 data=payload.take(),
@@ -198,3 +205,4 @@ class SseSplitter:
         self._block = end
         self._fields = self._has_data = False
         self._type, self._id = "", None
+        return found
