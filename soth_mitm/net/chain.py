@@ -174,21 +174,11 @@ class Chain:
 
     def wants_request(self, asked: Asked) -> bool:
         """Whether anybody wants to decide about a request."""
-        if not self.requests:
-            return False
-        left = self._of_requests.get(asked.addressed)
-        if left is None:
-            left = _keep(self._of_requests, self.requests, asked, response=False)
-        return bool(left) and any_of(left, asked.subject)
+        return bool(self.requests) and _wanted(self.requests, self._of_requests, asked, response=False)
 
     def wants_response(self, asked: Asked) -> bool:
         """Likewise about a response."""
-        if not self.responses:
-            return False
-        left = self._of_responses.get(asked.addressed)
-        if left is None:
-            left = _keep(self._of_responses, self.responses, asked, response=True)
-        return bool(left) and any_of(left, asked.subject)
+        return bool(self.responses) and _wanted(self.responses, self._of_responses, asked, response=True)
 
     def wants_messages(self, subject: Callable[[], Subject], direction: Direction) -> bool:
         """Likewise about each message of a stream."""
@@ -198,17 +188,19 @@ class Chain:
         return any(part.wants_messages(made, direction) for part in self.messages)
 
 
-def _keep(
-    kept: dict[Addressed, tuple[Asking, ...]], parts: Sequence[Part], asked: Asked, *, response: bool
-) -> tuple[Asking, ...]:
-    """Return what parts ask of messages like this one, and keep it for the next."""
-    subject = asked.subject
-    wants = (part.wants_like(subject, response=response) for part in parts)
-    left = tuple(each for each in wants if each is not None)
-    if len(kept) >= KEPT:
-        kept.clear()
-    kept[asked.addressed] = left
-    return left
+def _wanted(
+    parts: Sequence[Part], kept: dict[Addressed, tuple[Asking, ...]], asked: Asked, *, response: bool
+) -> bool:
+    """Return whether a part wants a message; what they ask of messages like it is kept for the next."""
+    addressed = asked.addressed
+    left = kept.get(addressed)
+    if left is None:
+        wants = (part.wants_like(asked.subject, response=response) for part in parts)
+        left = tuple(each for each in wants if each is not None)
+        if len(kept) >= KEPT:
+            kept.clear()
+        kept[addressed] = left
+    return bool(left) and any_of(left, asked.subject)
 
 
 def any_of(wants: Sequence[Asking], subject: Subject) -> bool:

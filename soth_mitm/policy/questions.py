@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from soth_mitm.policy.filters.deep import DeepTerm, Scope, SideOf
+from soth_mitm.policy.filters.deep import Scope, SideOf
 from soth_mitm.policy.filters.matching import Leaf, Test, Tree, function_of, narrowed, tree_of
 from soth_mitm.policy.subject import UNCHANGING
 
@@ -59,9 +59,9 @@ class Question:
 
 def _necessary(node: Deep, positive: bool) -> Tree:
     """Return what has to be so for a term about heads or bodies to hold: cheap, and false for most."""
-    term: DeepTerm = node.term
-    needle = term.words.encode("utf-8", "replace").lower()
-    if not positive or term.scope is not Scope.HEADER or term.is_pattern or b"\n" in needle:
+    term = node.term
+    needle = term.needle
+    if not positive or term.scope is not Scope.HEADER or b"\n" in needle:
         return positive
     if term.side is SideOf.RESPONSE:
         holds = lambda subject: needle in subject.response_lower  # noqa: E731

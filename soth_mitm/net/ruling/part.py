@@ -66,8 +66,7 @@ class RulePart(Part):
         self.asks = _asks(rule.action)
         self._ruling = ruling
         self._shared = ruling.shared
-        self._wanted = compile_filter(rule.expression)
-        self._question = Question(self._wanted)
+        self._question = Question(compile_filter(rule.expression))
         self._further_of_request = self._of_request()
         self._further_of_response = self._of_response()
         self._seen: OrderedDict[int, int] = OrderedDict()
@@ -118,7 +117,7 @@ class RulePart(Part):
 
     def wants_messages(self, subject: Subject, direction: Direction) -> bool:
         """See `chain.Part`."""
-        return direction is Direction.RESPONSE and subject.judge(self._wanted) is not False
+        return direction is Direction.RESPONSE and self._question.asks(subject)
 
     # --- acting -----------------------------------------------------------------------------------------
 
@@ -165,7 +164,7 @@ class RulePart(Part):
         action = self.rule.action
         if not isinstance(action, a.Fail) or action.after_messages is None:
             return None
-        if message.direction is not Direction.RESPONSE or not subject.judge(self._wanted):
+        if message.direction is not Direction.RESPONSE or not subject.judge(self._question.wanted):
             return None
         count = self._seen[flow.number] = self._seen.pop(flow.number, 0) + 1
         if len(self._seen) > _COUNTED:
@@ -184,7 +183,7 @@ class RulePart(Part):
 
     async def _meant(self, turn: Turn) -> bool:
         """Ask for the message as it is now, and where the expression needs it for its body."""
-        judged = turn.subject.judge(self._wanted)
+        judged = turn.subject.judge(self._question.wanted)
         if judged is not None or turn.streams:
             return bool(judged)
         try:
@@ -194,7 +193,7 @@ class RulePart(Part):
             return False
         most = self._shared.config.limits.hook_body_bytes
         turn.subject.has_body(turn.direction, await decoded(body, turn.draft(body).fields, most=most))
-        return bool(turn.subject.judge(self._wanted))
+        return bool(turn.subject.judge(self._question.wanted))
 
     # --- heads --------------------------------------------------------------------------------------------
 

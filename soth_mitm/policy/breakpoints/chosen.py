@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from soth_mitm.policy.breakpoints.breakpoint import Breakpoint, check
 from soth_mitm.policy.breakpoints.stage import BODIES, MESSAGES, Stage
-from soth_mitm.policy.filters import Filter, compile_filter
+from soth_mitm.policy.filters import compile_filter
 from soth_mitm.policy.filters.deep import Scope
 from soth_mitm.policy.questions import Question
 
@@ -36,8 +36,7 @@ class BreakpointSet:
     def __init__(self) -> None:
         self._breakpoints: tuple[Breakpoint, ...] = ()
         self._hits: dict[int, int] = {}
-        self._by_stage: dict[Stage, tuple[tuple[Breakpoint, Filter], ...]] = {}
-        self._questions: dict[Stage, tuple[Question, ...]] = {}
+        self._by_stage: dict[Stage, tuple[tuple[Breakpoint, Question], ...]] = {}
         self.everything = False
         self.revision = 0
         """Rises with each change, hits among them."""
@@ -94,30 +93,24 @@ class BreakpointSet:
         asked = [(each, compile_filter(each.expression)) for each in self._breakpoints if each.enabled]
         if self.everything:
             asked.append((EVERYTHING, compile_filter("")))
-        table: dict[Stage, list[tuple[Breakpoint, Filter]]] = {}
+        table: dict[Stage, list[tuple[Breakpoint, Question]]] = {}
         for each, wanted in asked:
             for stage in _stages_of(each):
-                table.setdefault(stage, []).append((each, wanted))
+                question = Question(wanted, undecided=stage in BODIES or stage in MESSAGES)
+                table.setdefault(stage, []).append((each, question))
         self._by_stage = {stage: tuple(entries) for stage, entries in table.items()}
-        self._questions = {
-            stage: tuple(
-                Question(wanted, undecided=stage in BODIES or stage in MESSAGES) for _, wanted in entries
-            )
-            for stage, entries in table.items()
-        }
 
     def may_stop(self, subject: Subject, *stages: Stage) -> bool:
         """Whether the message at hand is stopped at one of the stages, or may be once its body is known."""
-        return any(question.asks(subject) for stage in stages for question in self._questions.get(stage, ()))
+        return any(question.asks(subject) for question in self._asked(stages))
 
     def left(self, subject: Subject, *stages: Stage, response: bool) -> tuple[Callable[[Subject], bool], ...]:
         """Return what of this is to be asked of requests, or responses, of this one's site and method."""
-        asked = (
-            question.of(subject, response=response)
-            for stage in stages
-            for question in self._questions.get(stage, ())
-        )
-        return tuple(each for each in asked if each is not None)
+        left = (question.of(subject, response=response) for question in self._asked(stages))
+        return tuple(each for each in left if each is not None)
+
+    def _asked(self, stages: Iterable[Stage]) -> Iterator[Question]:
+        return (question for stage in stages for _, question in self._by_stage.get(stage, ()))
 
     def asks(self, *stages: Stage) -> bool:
         """Whether any breakpoint is set for one of the stages."""
@@ -125,14 +118,13 @@ class BreakpointSet:
 
     def asks_body(self, stage: Stage) -> bool:
         """Whether any breakpoint for a stage asks what stands in a body."""
-        return any(
-            term.scope is Scope.BODY for _, wanted in self._by_stage.get(stage, ()) for term in wanted.deep
-        )
+        asked = self._asked((stage,))
+        return any(term.scope is Scope.BODY for question in asked for term in question.wanted.deep)
 
     def match(self, subject: Subject, stage: Stage) -> Breakpoint | None:
         """Return the first breakpoint that stops the message at hand here."""
-        for each, wanted in self._by_stage.get(stage, ()):
-            if subject.judge(wanted):
+        for each, question in self._by_stage.get(stage, ()):
+            if subject.judge(question.wanted):
                 return each
         return None
 

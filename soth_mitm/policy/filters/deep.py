@@ -53,6 +53,11 @@ class DeepTerm(msgspec.Struct, frozen=True):
         """Whether the request's, or the response's, message is one to search."""
         return self.side is _EITHER or (self.side is _RESPONSE) == response
 
+    @property
+    def needle(self) -> bytes:
+        """What has to be in a head, in lower case, for the term to hold; empty where that is not known."""
+        return b"" if self.is_pattern else _literal(self.words)
+
     def matches_head(self, raw: bytes) -> bool:
         """Whether one of the fields of a head as it came is meant; the start line is none of them,
         and neither is what stands for it in HTTP/2.
@@ -60,7 +65,7 @@ class DeepTerm(msgspec.Struct, frozen=True):
         The ends of lines are taken for single newlines, so that `$` means the end of a field.
         """
         lines, lower = _lines(raw)
-        if not self.is_pattern and _literal(self.words) not in lower:
+        if self.needle not in lower:
             return False  # most heads, without the slow search that knows no case
         pattern = _compiled(self.pattern, self.flags)
         if not self.field:
