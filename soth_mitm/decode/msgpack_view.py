@@ -167,18 +167,22 @@ def _strictly(piece: bytes) -> str | None:
         return None
 
 
+def moment(data: bytes) -> tuple[int, int] | None:
+    """Return the seconds since 1970 and the nanoseconds of a timestamp; None where it has no size of one."""
+    if len(data) == 4:
+        return int.from_bytes(data), 0
+    if len(data) == 8:
+        both = int.from_bytes(data)
+        return both & (1 << 34) - 1, both >> 34
+    if len(data) == 12:
+        return int.from_bytes(data[4:], signed=True), int.from_bytes(data[:4])
+    return None
+
+
 def _timestamp(data: bytes) -> str:
     """Return a timestamp as RFC 3339 writes it; empty where it is none that a calendar has."""
-    if len(data) == 4:
-        seconds, nanos = int.from_bytes(data), 0
-    elif len(data) == 8:
-        both = int.from_bytes(data)
-        nanos, seconds = both >> 34, both & (1 << 34) - 1
-    elif len(data) == 12:
-        nanos, seconds = int.from_bytes(data[:4]), int.from_bytes(data[4:], signed=True)
-    else:
-        return ""
-    return when_text(seconds, nanos)
+    when = moment(data)
+    return when_text(*when) if when is not None else ""
 
 
 def msgpack_reason(data: bytes, *, whole: bool) -> str:

@@ -14,7 +14,8 @@ from soth_mitm.decode.about import About
 from soth_mitm.decode.llm import Conversation, Kind, Reader, recognise
 from soth_mitm.decode.llm.framing import Objects
 from soth_mitm.decode.llm.recognise import MESSAGES
-from soth_mitm.decode.llm.turns import answer_of, first_break, join_calls, turn_of
+from soth_mitm.decode.llm.turns import answer_of, join_calls, turn_of
+from soth_mitm.policy.diff.turns import first_break
 
 
 def asked(step: sessions.Step) -> tuple[Request, Answer]:

@@ -50,17 +50,6 @@ class Turn(NamedTuple):
     """The same, block by block."""
 
 
-class Break(NamedTuple):
-    """Where two prompts differ first."""
-
-    part: int
-    """The number of the part, which the shorter prompt may not have."""
-    offset: int
-    """Bytes of the prompt before that are the same."""
-    inside: int
-    """Bytes of the part before that are the same."""
-
-
 class Joined(NamedTuple):
     """A call of a tool, and its result in a later request."""
 
@@ -136,17 +125,6 @@ def common(left: tuple[bytes, ...], right: tuple[bytes, ...]) -> int:
     return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(left), len(right)))
 
 
-def first_break(left: Turn, right: Turn) -> Break | None:
-    """Return where two prompts differ first; None where one is the beginning of the other."""
-    offset = 0
-    for number, (one, other) in enumerate(zip(left.parts, right.parts, strict=False)):
-        if one.data != other.data:
-            inside = _first_difference(one.data, other.data)
-            return Break(number, offset + inside, inside)
-        offset += len(one.data)
-    return None
-
-
 def join_calls(answer: Conversation, request: Conversation) -> list[Joined]:
     """Return the calls of an answer, each with its result in a later request, by id or else by name."""
     results = [block for block in request.blocks if block.kind is Kind.TOOL_RESULT]
@@ -163,17 +141,6 @@ def join_calls(answer: Conversation, request: Conversation) -> list[Joined]:
         failed = found is not None and found.name == "error"
         joined.append(Joined(block.name, block.call, block.text, said, failed))
     return joined
-
-
-def _first_difference(left: bytes, right: bytes) -> int:
-    low, high = 0, min(len(left), len(right))
-    while low < high:  # by halves: slices are compared by the system's own code
-        middle = (low + high + 1) // 2
-        if left[low:middle] == right[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _tool_name(tool: dict[str, object]) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.decode.coding import undo
 from soth_mitm.decode.llm import facts
-from soth_mitm.decode.llm.turns import Part, Turn, answer_of, fingerprint, first_break, join_calls, turn_of
+from soth_mitm.decode.llm.turns import Part, Turn, answer_of, fingerprint, join_calls, turn_of
 from soth_mitm.policy.diff.comparing import Sample
 from soth_mitm.policy.diff.ignoring import NOTHING, Ignore
+from soth_mitm.policy.diff.octets import first_difference
 from soth_mitm.policy.diff.report import DiffLine, DiffReport, DiffSection, Kind, bounded
 from soth_mitm.policy.diff.trees import read, trees
 from soth_mitm.text import printable
@@ -26,6 +27,17 @@ _MOST_PARTS: Final = 50
 _AROUND: Final = 40
 """Bytes that are shown before and behind the first one that differs."""
 _SHOWN: Final = 400
+
+
+class Break(NamedTuple):
+    """Where two prompts differ first."""
+
+    part: int
+    """The number of the part, which the shorter prompt may not have."""
+    offset: int
+    """Bytes of the prompt before that are the same."""
+    inside: int
+    """Bytes of the part before that are the same."""
 
 
 class Side(NamedTuple):
@@ -68,6 +80,17 @@ def compare_turns(left: Side, right: Side, *, ignore: Ignore = NOTHING) -> DiffR
         line = DiffLine(Kind.SAME, counted[0] or "not told", counted[1] or "not told")
         sections.append(DiffSection("Tokens", "start", (line,)))
     return DiffReport(tuple(sections))
+
+
+def first_break(left: Turn, right: Turn) -> Break | None:
+    """Return where two prompts differ first; None where one is the beginning of the other."""
+    offset = 0
+    for number, (one, other) in enumerate(zip(left.parts, right.parts, strict=False)):
+        if one.data != other.data:
+            inside = first_difference(one.data, other.data)
+            return Break(number, offset + inside, inside)
+        offset += len(one.data)
+    return None
 
 
 def fingerprint_of(side: Side) -> tuple[bytes, ...]:

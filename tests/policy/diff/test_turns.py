@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.decode.llm.turns import common, fingerprint, first_break, turn_of
+from soth_mitm.decode.llm.turns import common, fingerprint, turn_of
 from soth_mitm.policy.diff import DiffReport, Kind, Sample, Side, compare_turns
+from soth_mitm.policy.diff.turns import first_break
 from tests.decode.llm.dialects import (
     CHAT,
     CHAT_STREAMED,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from soth_mitm.decode.binary_tree import read_all
 from soth_mitm.decode.catalogue import by_type
 from soth_mitm.decode.protobuf.schema import Message, Schema
 from soth_mitm.decode.protobuf.wire import reads_as_message
@@ -28,7 +29,6 @@ FORMATS: Final = {"msgpack": "MessagePack", "protobuf": "Protocol Buffers", "grp
 """Those that are edited as a text, and what a person calls them."""
 
 _WEB_TEXT: Final = b"application/grpc-web-text"
-_T = TypeVar("_T")
 
 
 class Codec(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ def format_of(data: bytes, about: About) -> str:
 
 
 def _is_message(data: bytes) -> bool:
-    return len(data) <= LOOK and run(reads_as_message(data))
+    return len(data) <= LOOK and read_all(reads_as_message(data))
 
 
 def texted(data: bytes, about: About, *, kind: str, schema: Schema | None = None) -> Texted:
@@ -104,8 +104,8 @@ def texted(data: bytes, about: About, *, kind: str, schema: Schema | None = None
             codec = Codec(kind, call, (data, frames))
         else:
             codec = Codec(kind, call)
-        text = run(_writing(frames, codec))
-        if run(codec.reading(text)) == data:
+        text = read_all(_writing(frames, codec))
+        if read_all(codec.reading(text)) == data:
             return Texted(text, codec)
         why = "it is written in a way that a text would lose"
     except (Unwritable, SplitError, RecursionError) as error:
@@ -121,16 +121,6 @@ def _writing(data: bytes, codec: Codec) -> Generator[None, None, str]:
     if codec.kind == "protobuf":
         return write_message(data, codec.call.message, codec.call.schema)
     return write_frames(data, codec.call)
-
-
-def run(steps: Generator[None, None, _T]) -> _T:
-    """Return what a generator comes to, without its pauses."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            value: _T = ended.value
-            return value
 
 
 def _message_of(about: About, schema: Schema | None) -> Message | None:

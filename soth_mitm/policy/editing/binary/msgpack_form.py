@@ -7,6 +7,8 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from soth_mitm.decode.msgpack_view import moment
+
 TIMESTAMP: Final = -1
 
 INTS: Final = {
@@ -78,15 +80,10 @@ def packed_ext(kind: str, code: int, data: bytes) -> bytes:
 
 def when_of(data: bytes) -> str:
     """Return a timestamp as text, where that text alone gives these bytes again; else nothing."""
-    if len(data) == 4:
-        seconds, nanos = int.from_bytes(data), 0
-    elif len(data) == 8:
-        both = int.from_bytes(data)
-        nanos, seconds = both >> 34, both & (1 << 34) - 1
-    elif len(data) == 12:
-        nanos, seconds = int.from_bytes(data[:4]), int.from_bytes(data[4:], signed=True)
-    else:
+    read = moment(data)
+    if read is None:
         return ""
+    seconds, nanos = read
     try:
         when = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:

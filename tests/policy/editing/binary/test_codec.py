@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soth_mitm.decode.about import About
+from soth_mitm.decode.binary_tree import read_all
 from soth_mitm.decode.protobuf.schema import schema_of
-from soth_mitm.policy.editing.binary.codec import Texted, format_of, run, texted
+from soth_mitm.policy.editing.binary.codec import Texted, format_of, texted
 from soth_mitm.policy.editing.binary.lexing import Misread
 from tests.decode.shop import SET
 from tests.decode.wire import frame, length, number
@@ -39,7 +40,7 @@ def test_untouched_messages_keep_their_bytes(frames: list[tuple[int, bytes, bool
     data = b"".join(frame(gzip.compress(each) if packed else each, flags) for flags, each, packed in frames)
     made = call(data + rest)
     assert not made.why
-    assert run(made.codec.reading(made.text)) == data + rest
+    assert read_all(made.codec.reading(made.text)) == data + rest
 
 
 def test_messages_are_told_by_the_schema_and_carried_to_another_process() -> None:
@@ -48,9 +49,9 @@ def test_messages_are_told_by_the_schema_and_carried_to_another_process() -> Non
     assert made.text.splitlines()[:4] == ["message {", '  name: "cup"', "  count: -3", "}"]
     assert "message compressed {" in made.text
     first, second = made.text.split("}\n")
-    changed = run(made.codec.reading(f"{first.replace('cup', 'cups')}}}\n{second}"))
+    changed = read_all(made.codec.reading(f"{first.replace('cup', 'cups')}}}\n{second}"))
     assert changed == frame(length(1, "cups") + number(2, 5)) + PACKED
-    changed = run(made.codec.reading(f"{first}}}\n{second.replace('-3', '3')}"))
+    changed = read_all(made.codec.reading(f"{first}}}\n{second.replace('-3', '3')}"))
     assert changed.startswith(frame(THING) + b"\x01")
     assert gzip.decompress(changed[len(frame(THING)) + 5 :]) == length(1, "cup") + number(2, 6)
 
@@ -60,25 +61,25 @@ def test_what_cannot_be_decompressed_stays_and_the_end_of_a_web_call_is_text() -
     made = call(data, GRPC._replace(message_encoding=b"snappy"))
     assert made.text == "message stored h'3f3f3f'\ntrailers \"grpc-status:0\\r\\n\""
     with pytest.raises(Misread, match="is not known here"):
-        run(made.codec.reading("message compressed h'00'"))
-    assert run(made.codec.reading('message stored "?"')) == frame(b"?", 1)
+        read_all(made.codec.reading("message compressed h'00'"))
+    assert read_all(made.codec.reading('message stored "?"')) == frame(b"?", 1)
 
 
 def test_messages_of_json_stand_as_they_were_written() -> None:
     data = frame(b'{"a": "}",\n "b": [1.50]}')
     made = call(data, About(b"application/connect+json"))
     assert made.text == 'message json {"a": "}",\n "b": [1.50]}'
-    assert run(made.codec.reading(made.text.replace("1.50", "2"))) == frame(b'{"a": "}",\n "b": [2]}')
+    assert read_all(made.codec.reading(made.text.replace("1.50", "2"))) == frame(b'{"a": "}",\n "b": [2]}')
     with pytest.raises(Misread, match="after a name a colon is missing"):
-        run(made.codec.reading('message json {"a" 1}'))
+        read_all(made.codec.reading('message json {"a" 1}'))
 
 
 def test_base64_in_pieces_comes_back_as_it_was() -> None:
     frames = frame(THING)
     data = base64.b64encode(frames[:4]) + base64.b64encode(frames[4:])
     made = call(data, GRPC._replace(content_type=b"application/grpc-web-text"))
-    assert run(made.codec.reading(made.text)) == data
-    changed = run(made.codec.reading(made.text.replace("cup", "jug")))
+    assert read_all(made.codec.reading(made.text)) == data
+    changed = read_all(made.codec.reading(made.text.replace("cup", "jug")))
     assert base64.b64decode(changed) == frames.replace(b"cup", b"jug")
 
 
@@ -96,7 +97,7 @@ def test_base64_in_pieces_comes_back_as_it_was() -> None:
 )
 def test_a_fault_in_a_call_says_what(text: str, reason: str) -> None:
     with pytest.raises(Misread, match=re.escape(reason)):
-        run(call(b"").codec.reading(text))
+        read_all(call(b"").codec.reading(text))
 
 
 @pytest.mark.parametrize(

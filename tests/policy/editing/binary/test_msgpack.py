@@ -9,18 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from soth_mitm.policy.editing.binary.codec import run
+from soth_mitm.decode.binary_tree import read_all
 from soth_mitm.policy.editing.binary.lexing import Misread, Unwritable
 from soth_mitm.policy.editing.binary.msgpack_reading import read_msgpack
 from soth_mitm.policy.editing.binary.msgpack_text import write_msgpack
 
 
 def written(data: bytes) -> str:
-    return run(write_msgpack(data))
+    return read_all(write_msgpack(data))
 
 
 def read(text: str) -> bytes:
-    return run(read_msgpack(text))
+    return read_all(read_msgpack(text))
 
 
 def _sized(first: int, form: str) -> st.SearchStrategy[bytes]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from soth_mitm.decode.binary_tree import read_all
 from soth_mitm.decode.protobuf.schema import Schema, schema_of
-from soth_mitm.policy.editing.binary.codec import run
 from soth_mitm.policy.editing.binary.lexing import Misread, Unwritable
 from soth_mitm.policy.editing.binary.proto_reading import read_message
 from soth_mitm.policy.editing.binary.proto_text import write_message
@@ -19,11 +19,11 @@ THING = SHOP.messages["shop.Thing"]
 
 
 def written(data: bytes, *, known: bool = False) -> str:
-    return run(write_message(data, THING if known else None, SHOP if known else None))
+    return read_all(write_message(data, THING if known else None, SHOP if known else None))
 
 
 def read(text: str, *, known: bool = False) -> bytes:
-    return run(read_message(text, THING if known else None, SHOP if known else None))
+    return read_all(read_message(text, THING if known else None, SHOP if known else None))
 
 
 NUMBERS = st.sampled_from((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 100, 5000))
