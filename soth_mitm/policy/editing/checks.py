@@ -36,6 +36,23 @@ class Fault(msgspec.Struct, frozen=True):
         return f"{where} {self.reason}" + (f" (at byte {self.at})" if self.at else "")
 
 
+class TextFault(msgspec.Struct, frozen=True):
+    """The first thing in a text that keeps it from being what it is to be: JSON, or bytes of a format."""
+
+    offset: int
+    """In characters, from 0."""
+    line: int
+    """From 1."""
+    column: int
+    """In characters, from 1."""
+    reason: str
+    """Plain words, without anything of the text that could not be printed."""
+
+    def __str__(self) -> str:
+        """Return one line for a person: the place, then the reason."""
+        return f"line {self.line}:{self.column}: {self.reason}"
+
+
 def faults(draft: Draft, *, original: Draft | None = None) -> tuple[Fault, ...]:
     """Return what keeps a draft from being sent, in the order of the message; never raises.
 

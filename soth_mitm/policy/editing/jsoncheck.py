@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
+from soth_mitm.policy.editing.checks import TextFault
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
 _PART: Final = re.compile(r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){1,16}+')
@@ -22,23 +22,6 @@ _CLOSES: Final = {"[": "]", "{": "}"}
 _WITHIN: Final = {"[": "list", "{": "object"}
 
 
-class JsonFault(msgspec.Struct, frozen=True):
-    """The first thing in a text that keeps it from being JSON."""
-
-    offset: int
-    """In characters, from 0."""
-    line: int
-    """From 1."""
-    column: int
-    """In characters, from 1."""
-    reason: str
-    """Plain words, without anything of the text that could not be printed."""
-
-    def __str__(self) -> str:
-        """Return one line for a person: the place, then the reason."""
-        return f"line {self.line}:{self.column}: {self.reason}"
-
-
 class JsonCheck:
     """Checks a text in slices: call `step` until `done`, then read `fault`."""
 
@@ -49,7 +32,7 @@ class JsonCheck:
         self._wants = "value"
         self._comma = self._quote = -1
         self.done = False
-        self.fault: JsonFault | None = None
+        self.fault: TextFault | None = None
         """None while nothing is wrong with what has been read."""
 
     def step(self, tokens: int = 1000) -> bool:
@@ -187,7 +170,7 @@ class JsonCheck:
         offset = self._at if at is None else at
         line = self._text.count("\n", 0, offset) + 1
         column = offset - self._text.rfind("\n", 0, offset)
-        self.fault = JsonFault(offset, line, column, reason)
+        self.fault = TextFault(offset, line, column, reason)
         self.done = True
 
 

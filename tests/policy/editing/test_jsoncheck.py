@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soth_mitm.policy.editing.jsoncheck import JsonCheck, JsonFault
+from soth_mitm.policy.editing.checks import TextFault
+from soth_mitm.policy.editing.jsoncheck import JsonCheck
 
 
-def _fault(text: str, *, tokens: int = 1000) -> JsonFault | None:
+def _fault(text: str, *, tokens: int = 1000) -> TextFault | None:
     check = JsonCheck(text)
     while not check.step(tokens):
         pass

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import msgspec
+from soth_mitm.policy.editing.checks import TextFault
 
 PAUSE: Final = 200
 """Words, or items, after which a reader or a writer pauses; some 1 ms."""
@@ -28,22 +28,6 @@ _SPACE: Final = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _INTEGER: Final = re.compile(r"[+-]?(?:0[xX][0-9A-Fa-f]{1,16}|[0-9]{1,20})")
 _UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-class TextFault(msgspec.Struct, frozen=True):
-    """The first thing in a text that keeps it from being written as bytes."""
-
-    offset: int
-    """In characters, from 0."""
-    line: int
-    """From 1."""
-    column: int
-    """In characters, from 1."""
-    reason: str
-
-    def __str__(self) -> str:
-        """Return one line for a person: the place, then the reason."""
-        return f"line {self.line}:{self.column}: {self.reason}"
 
 
 class Misread(Exception):
