@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.undoing import CodingError, Undoing, undoing
+from soth_mitm.model.memo import Memo
 from soth_mitm.net.slices import Work
 
 if TYPE_CHECKING:
@@ -28,27 +29,17 @@ ENDINGS: Final = frozenset((
 Streams are looked at whatever their path: gateways have others.
 """
 
-_MEMO: Final = 1024
-_LONGEST: Final = 256
 _STREAMS: Final = frozenset((b"text/event-stream", b"application/vnd.amazon.eventstream"))
 _TYPES: Final = frozenset((b"application/json", b"application/x-ndjson", b"application/ndjson", *_STREAMS))
 
 
-class _Known(dict[bytes, bytes]):
-    """The media types of fields that come again and again, empty for those of no call; emptied when full."""
-
-    def __missing__(self, content_type: bytes) -> bytes:
-        media_type = content_type.partition(b";")[0].strip().lower()
-        if media_type not in _TYPES:
-            media_type = b""
-        if len(content_type) <= _LONGEST:
-            if len(self) >= _MEMO:
-                self.clear()
-            self[content_type] = media_type
-        return media_type
+def _of_call(content_type: bytes) -> bytes:
+    media_type = content_type.partition(b";")[0].strip().lower()
+    return media_type if media_type in _TYPES else b""
 
 
-_known = _Known()
+_known: Memo[bytes, bytes] = Memo(_of_call, entries=1024)
+"""The media types of fields that come again and again; empty for those of no call."""
 
 
 def may_be_call(path: bytes) -> bool:

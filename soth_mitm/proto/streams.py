@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from soth_mitm.model.memo import Memo
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto import grpc_status
 from soth_mitm.proto.aws_events import AwsSplitter
@@ -26,8 +27,6 @@ _LINES: Final = frozenset(
     )
 )  # fmt: skip
 _PARTS: Final = frozenset({b"multipart/x-mixed-replace", b"multipart/mixed"})
-_MEMO: Final = 1024
-_LONGEST: Final = 256
 
 
 class Stream(NamedTuple):
@@ -65,19 +64,8 @@ def _of_type(content_type: bytes) -> Stream | None:
     return None
 
 
-class _Known(dict[bytes, Stream | None]):
-    """Content types that come again and again; emptied when full."""
-
-    def __missing__(self, content_type: bytes) -> Stream | None:
-        stream = _of_type(content_type)
-        if len(content_type) <= _LONGEST:
-            if len(self) >= _MEMO:
-                self.clear()
-            self[content_type] = stream
-        return stream
-
-
-_known = _Known()
+_known: Memo[bytes, Stream | None] = Memo(_of_type, entries=1024)
+"""Content types that come again and again."""
 _GRPC: Final = MessageForm.GRPC
 
 

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
+from soth_mitm.model.memo import Memo
 from soth_mitm.text import printable
 
 HOST_LIMIT = 255
 WORD_LIMIT = 80
 _METHOD_LIMIT = 24
-_ENTRIES = 4096
-_LONGEST_KEY = 256
 
 _CONNS = 65_536
 
-_Key = TypeVar("_Key", bytes, str)
 _Value = TypeVar("_Value")
-
-
-class Memo(dict[_Key, str]):
-    """Printable forms of values that come again and again; emptied when full."""
-
-    def __init__(self, make: Callable[[_Key], str]) -> None:
-        super().__init__()
-        self._make: Callable[[_Key], str] = make
-
-    def __missing__(self, key: _Key) -> str:
-        text = self._make(key)
-        if len(key) <= _LONGEST_KEY:
-            if len(self) >= _ENTRIES:
-                self.clear()
-            self[key] = text
-        return text
 
 
 def _essence(value: bytes) -> str:
