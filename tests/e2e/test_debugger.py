@@ -18,6 +18,8 @@ from statistics import median
 from threading import Thread
 
 import pytest
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from bench.processes import wait_until
 from bench.terminal import Screen, opened
@@ -48,7 +50,18 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST
+    def do_GET(self) -> None:
+        """Stream three events, each a piece of its own, where they are asked for; echo everything else."""
+        if not self.path.startswith("/events"):
+            self.do_POST()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.close_connection = True
+        for number in range(3):
+            self.wfile.write(b'event: order\ndata: {"qty": %d}\n\n' % number)
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Print nothing."""
@@ -62,6 +75,25 @@ def url() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def socket_url() -> Iterator[str]:
+    """Serve WebSockets that tell each what all of them say, and who said it."""
+    members: set[ServerConnection] = set()
+
+    def talk(member: ServerConnection) -> None:
+        members.add(member)
+        assert member.request is not None
+        for said in member:
+            for each in members:
+                each.send(f"{member.request.path} {said!s}")
+        members.discard(member)
+
+    with serve(talk, "127.0.0.1", 0) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
 
 
 def text(screen: Screen) -> str:
@@ -134,3 +166,45 @@ def test_a_paused_request_is_edited_in_ones_own_editor_while_the_proxy_goes_on(
         os.kill(program.pid, signal.SIGTERM)
         assert second.result(DEADLINE) == (200, b'POST /later {"qty": 1}'), "stopping resumes what is paused"
         assert program.wait(DEADLINE) == 0
+
+
+def replaced(screen: Screen, was: str, becomes: str) -> None:
+    """Edit the paused message in the app: put a text in the place of the last digit, and send it on."""
+    screen.press("p")
+    until(lambda: "a resume" in text(screen), "the queue")
+    screen.press("e")
+    until(lambda: re.search(rf'"qty": {was}\s', text(screen)) is not None, "the editor")
+    screen.press(f"\x1b[B\x1b[F\x7f{becomes}")  # down, end, backspace
+    until(lambda: f'"qty": {becomes}' in text(screen), "what was typed")
+    screen.press("\x13")  # ctrl+s
+    until(lambda: "Paused" not in text(screen) and "^s send on" not in text(screen), "the list")
+
+
+def test_one_message_and_one_event_of_many_are_edited_while_all_others_flow(
+    tmp_path: Path, url: str, socket_url: str
+) -> None:
+    stops = ("--break", "message-up:body:qty", "--break", "message-down:body:qty body:1")
+    with app(tmp_path, *stops) as (_, screen, port), ThreadPoolExecutor(2) as clients:
+        proxy = f"http://127.0.0.1:{port}"
+        with (
+            connect(f"{socket_url}/one", proxy=proxy) as one,
+            connect(f"{socket_url}/other", proxy=proxy) as other,
+        ):
+            one.send("before")
+            one.send('{"qty": 5}')
+            one.send("after")
+            until(lambda: "Paused 1" in text(screen), "the pause")
+            other.send("meanwhile")
+            for each in (one, other):
+                assert [each.recv(DEADLINE), each.recv(DEADLINE)] == ["/one before", "/other meanwhile"]
+            replaced(screen, "5", "77")
+            for each in (one, other):
+                assert [each.recv(DEADLINE), each.recv(DEADLINE)] == ['/one {"qty": 77}', "/one after"]
+
+        stream = clients.submit(ask, port, f"{url}/events")
+        until(lambda: "Paused 1" in text(screen), "the second pause")
+        assert ask(port, f"{url}/meanwhile").body == b"GET /meanwhile "
+        assert not stream.done()
+        replaced(screen, "1", "88")
+        events = [b'event: order\ndata: {"qty": %d}\n\n' % number for number in (0, 88, 2)]
+        assert stream.result(DEADLINE) == (200, b"".join(events))
