@@ -62,10 +62,14 @@ contracts: $(DEV_STAMP)  ## which layer may import which (`make unit` holds it t
 unit: $(DEV_STAMP)  ## tests, snapshots, contracts and the built wheel; JOBS=2 workers
 	@$(PYTEST) --dist loadfile --no-loadscope-reorder --tx '$(JOBS)*popen//python=$(BIN)/python -bb'
 
-# ARGS="--deflate --limits" runs the cases of compression and of long messages too.
+# ARGS="--limits" runs those of long messages too, ARGS="--cases '12.*,13.*' --ways connect" those of compression in one way.
 .PHONY: websocket-cases
-websocket-cases: $(DEV_STAMP)  ## the WebSocket conformance cases, direct and through the proxy (a minute)
+websocket-cases: $(DEV_STAMP)  ## the WebSocket conformance cases through the proxy, compared with direct (a minute)
 	@$(BIN)/python -m tests.conformance.websocket_cases $(ARGS)
+
+.PHONY: h2spec-cases
+h2spec-cases: $(DEV_STAMP)  ## the cases of h2spec, for nginx alone and through the proxy (three minutes)
+	@$(BIN)/python -m tests.conformance.h2spec_cases
 
 .PHONY: wheel
 wheel: $(DEV_STAMP)  ## build the wheel and test what is in it
@@ -83,8 +87,8 @@ screenshots: $(DEV_STAMP)  ## draw the pictures of README.md and docs/ anew; loo
 fuzz: $(DEV_STAMP)  ## fuzz every reader of network bytes; SECONDS=60 for each, TARGET=sse for one
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
-.PHONY: bench
 # ARGS="--seconds 2" for rough figures of every lane, ARGS="--lanes h2-1k,grpc-unary --repeat 3" for good ones of some.
+.PHONY: bench
 bench: $(DEV_STAMP)  ## measure beside the direct path and beside mitmproxy
 	@$(BIN)/python -m bench $(ARGS)
 

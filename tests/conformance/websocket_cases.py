@@ -15,8 +15,8 @@ import contextlib
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -239,26 +239,29 @@ def failed(results: Sequence[CaseResult]) -> dict[str, str]:
 
 
 async def compare(cases: Sequence[str], ways: Sequence[str], *, say: Callable[[str], object]) -> int:
-    """Run all ways; return how many cases fail through the proxy that pass without it."""
+    """Run all ways; return how many cases fail through the proxy that pass without it.
+
+    Without the proxy only those run that failed with it.
+    """
     worse = 0
-    plans: list[tuple[str, Callable[[], Awaitable[list[CaseResult]]]]] = [
-        (way, partial(run, way, cases)) for way in ("direct", *ways) if way != "client"
-    ]
-    if "client" in ways:
-        plans.append(("direct client", partial(run_client, cases, proxied=False)))
-        plans.append(("client", partial(run_client, cases, proxied=True)))
-    known: dict[str, str] = {}
-    for name, plan in plans:
-        results = await plan()
+    for way in ways:
+        began = time.monotonic()
+        results = await _ask(way, cases, proxied=True)
         lost = failed(results)
-        if name.startswith("direct"):
-            known = lost
+        known = failed(await _ask(way, list(lost), proxied=False)) if lost else {}
         new = {case: verdict for case, verdict in lost.items() if case not in known}
-        worse += 0 if name.startswith("direct") else len(new)
-        say(f"{name:14} {len(results):4} cases, {len(lost):3} failed, {len(new):3} of them only here")
-        for case, verdict in (lost if name.startswith("direct") else new).items():
-            say(f"    {case}: {verdict}")
+        worse += len(new)
+        counts = f"{len(results):4} cases, {len(lost):3} failed, {len(new):3} of them only here"
+        say(f"{way:12} {counts} ({time.monotonic() - began:.0f} s)")
+        for case, verdict in lost.items():
+            say(f"    {case}: {verdict}{'' if case in new else ', as without the proxy'}")
     return worse
+
+
+async def _ask(way: str, cases: Sequence[str], *, proxied: bool) -> list[CaseResult]:
+    if way == "client":
+        return await run_client(cases, proxied=proxied)
+    return await run(way if proxied else "direct", cases)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
