@@ -117,16 +117,29 @@ class Asking(ABC):
         """Whether a body does not pass: it is held, or another goes in its place."""
         return direction in self._holds or direction in self._bodies
 
-    def join(self, direction: Direction) -> bool:
-        """Have the messages of a body that is passing decided about, from where one has ended on.
+    def join(self, direction: Direction) -> None:
+        """Have the messages of a body that is passing decided about, from where the next one begins on.
 
-        Returns whether that is the case now; else each piece that comes is to be preceded by another try.
+        Where one has not ended yet, that is looked for in each piece that comes.
         """
+        if self._open_chunk(direction) != (0, 0) or not self._take_over(direction):
+            self._joining.add(direction)
+
+    def _border_in(self, direction: Direction, data: bytes, least: int = 0) -> int:
+        """Return from where on messages of a piece are to be decided about; -1: it passes, all of it."""
+        tap = self._taps[direction]
+        messages, asked = tap.messages, tap.asked
+        wanted = asked is not None and self._shared.chain.wants_messages(asked, direction)
+        if messages is None or not messages.can_join or not wanted:
+            self._joining.discard(direction)
+            return -1
+        return messages.border_in(data, least)
+
+    def _take_over(self, direction: Direction) -> bool:
+        """Have what follows decided about, where a message has just ended; return whether one has."""
         tap = self._taps[direction]
         held = tap.messages.give_way() if tap.messages is not None else None
         if held is None:
-            waits = tap.messages is not None and tap.messages.can_join
-            (self._joining.add if waits else self._joining.discard)(direction)
             return False
         self._joining.discard(direction)
         tap.messages, tap.held = None, held
@@ -186,6 +199,10 @@ class Asking(ABC):
     @abstractmethod
     def _joined(self, direction: Direction) -> None:
         """What is `held` now has the rest of a body: connect it."""
+
+    def _open_chunk(self, direction: Direction) -> tuple[int, int]:
+        """Return what is missing of a piece in the body's framing that has gone on: payload, and bytes."""
+        return 0, 0
 
     @abstractmethod
     def _ended_before(self) -> None:

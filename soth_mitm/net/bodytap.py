@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.calls import CallTap
     from soth_mitm.net.held import HeldBody
     from soth_mitm.net.life import FlowLife
-    from soth_mitm.net.messages import MessageTap
+    from soth_mitm.net.messagetap import MessageTap
     from soth_mitm.net.shaping import ShapedBody
     from soth_mitm.net.shared import Shared
     from soth_mitm.policy.subject import Subject

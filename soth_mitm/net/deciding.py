@@ -39,8 +39,8 @@ class Deciding(Asking):
         self._discarding: set[Direction] = set()
         """Whose original body is thrown away as it comes."""
         self._answered_100 = False
-        self._between: dict[Direction, bool] = {}
-        """Whether what has gone on ends behind a chunk, of a body whose messages wait for their chance."""
+        self._opened: dict[Direction, tuple[int, int]] = {}
+        """What is missing of the chunk that has gone on last, of a body whose messages wait for theirs."""
         self._response_head: ResponseHead | None = None
         self._response_raw = b""
         """The response's head as it will go on."""
@@ -50,14 +50,14 @@ class Deciding(Asking):
     def takes_request(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the request; False leaves them to the exchange."""
         if Direction.REQUEST in self._joining and not self.holds(Direction.REQUEST):
-            self.join(Direction.REQUEST)
+            items = self._before_joined(Direction.REQUEST, items, self._exchange.request_items)
         taken = self._takes(Direction.REQUEST, items, self._exchange.end_request)
         return taken or (self._held_request is not None and self._held_request.takes(items))
 
     def takes_response(self, items: Sequence[Item]) -> bool:
         """Keep or drop items of the response likewise."""
         if Direction.RESPONSE in self._joining and not self.holds(Direction.RESPONSE):
-            self.join(Direction.RESPONSE)
+            items = self._before_joined(Direction.RESPONSE, items, self._exchange.response_items)
         taken = self._takes(Direction.RESPONSE, items, self._exchange.end_response)
         return taken or (self._held_response is not None and self._held_response.takes(items))
 
@@ -75,20 +75,43 @@ class Deciding(Asking):
                 end()
         return True
 
-    def join(self, direction: Direction) -> bool:
+    def _before_joined(
+        self, direction: Direction, items: Sequence[Item], relay: Callable[[Sequence[Item]], None]
+    ) -> Sequence[Item]:
+        """Pass what comes before the first message that is decided about; return what is left of items.
+
+        That is all of them where none begins here.
+        """
+        left, missing = self._opened.pop(direction)
+        body = next((item for item in items if isinstance(item, Body)), None)
+        place = -1
+        if body is not None and len(body.wire) >= missing:
+            place = self._border_in(direction, body.data, left)
+        if body is None or place < 0:
+            if direction in self._joining:
+                self._opened[direction] = self._open_chunk(direction)
+            return items
+        self._joining.discard(direction)
+        if place or missing:
+            wire = body.wire[:missing]
+            if place > left:
+                piece = body.data[left:place]
+                wire += piece if len(body.wire) == len(body.data) else b"%x\r\n%b\r\n" % (len(piece), piece)
+            relay((Body(wire, body.data[:place]),))
+        self._take_over(direction)
+        return [Body(b"", body.data[place:]), *items[items.index(body) + 1 :]]
+
+    def join(self, direction: Direction) -> None:
+        """See `Asking`."""
+        super().join(direction)
+        self._opened[direction] = self._open_chunk(direction)
+
+    def _open_chunk(self, direction: Direction) -> tuple[int, int]:
         """See `Asking`: what follows is framed anew, so that no chunk may be open in what has gone on."""
         exchange = self._exchange
         conn = exchange.conn
         request = direction is Direction.REQUEST
-        reader = exchange.session.reader if request or conn is None else conn.reader
-        # The reader is ahead by what is about to be relayed, if this is not the first try.
-        before = self._between.pop(direction, reader.between_chunks)
-        joined = before and super().join(direction)
-        if not before:
-            self._joining.add(direction)
-        if direction in self._joining:
-            self._between[direction] = reader.between_chunks
-        return joined
+        return (exchange.session.reader if request or conn is None else conn.reader).open_chunk
 
     def _joined(self, direction: Direction) -> None:
         """See `Asking`."""

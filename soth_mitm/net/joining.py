@@ -1,7 +1,7 @@
 """Bodies that are passing already when somebody begins to decide about messages.
 
-Of a stream of messages the next ones are decided about, from where one has just ended. A body that is
-no such stream, or whose messages cannot be taken out of it any more, goes on; its flow says so.
+Of a stream of messages the next ones are decided about, from where the one that is under way ends. A
+body that is no such stream, or whose messages cannot be taken out of it any more, goes on; its flow says so.
 """
 
 from __future__ import annotations

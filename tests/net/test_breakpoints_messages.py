@@ -22,7 +22,7 @@ from soth_mitm.policy.editing import MessageDraft, ResponseDraft
 from tests.helpers.debugging import at, debugging, edit, stopped
 from tests.helpers.net import OK, Lab
 from tests.helpers.upgrade import upgraded
-from tests.helpers.wire import eventually
+from tests.helpers.wire import eventually, unchunked
 from tests.hooks.test_messages import SSE, chunk, opened
 from tests.proto.websocket.framing import DEFLATE, PING, TEXT, Sender, frame, said, story
 
@@ -166,9 +166,7 @@ async def test_a_message_that_is_under_way_passes_and_the_next_one_is_stopped(la
     await debugger.pause_everything(True)
     server.send(chunk(b"ne\n\n")[:-1])
     await link.client.until(b"ne\n\n")
-    server.send(b"\n" + chunk(b"data: passes too, as its chunk was open\n\n"))
-    await link.client.until(b"open\n\n")
-    server.send(chunk(b"data: two\n\n"))
+    server.send(b"\n" + chunk(b"data: two\n\n"))
     paused = await stopped(debugger)
     assert isinstance(paused.original, MessageDraft)
     assert paused.original.data == b"two"
@@ -177,7 +175,34 @@ async def test_a_message_that_is_under_way_passes_and_the_next_one_is_stopped(la
     await link.client.until(b"0\r\n\r\n")
     await lab.settled()
     seen = [(seen.number, seen.size, seen.origin) for seen in lab.all(MessageSeen)]
-    assert seen == [(1, 3, ""), (2, 33, ""), (3, 3, "dropped")]
+    assert seen == [(1, 3, ""), (2, 3, "dropped")]
+
+
+@pytest.mark.parametrize(("sent", "first"), [(0, 3), (9, 5)], ids=["of whole chunks", "and of a chunk"])
+async def test_the_next_message_is_stopped_where_every_read_ends_inside_of_one(
+    lab: Lab, sent: int, first: int
+) -> None:
+    debugger = await debugging(lab)
+    link, server = await opened(lab, "plain", SSE + b"\r\n")
+    events = [b"data: 1\r\n\r\n", b"data: 2\r\n\r\n", b"data: 3\n\n", b"data: 4\n\n", b"data: 5\n\n"]
+    one, two, three, four, five = events
+    wire = [chunk(piece) for piece in (one + two[:-5], two[-5:] + three + four[:4], four[4:] + five)]
+    before = wire[0] + wire[1][:sent]
+    server.send(before)
+    await eventually(lambda: before in link.client.unread, "what comes before the breakpoint")
+    await debugger.pause_everything(True)
+    server.send(wire[1][sent:] + wire[2][:9])
+    server.send(wire[2][9:])
+    paused = await stopped(debugger)
+    assert isinstance(paused.original, MessageDraft)
+    assert paused.original.data == b"%d" % first
+    await debugger.pause_everything(False)
+    assert await debugger.drop(paused.number)
+    server.send(b"0\r\n\r\n")
+    assert await unchunked(link.client) == b"".join((*events[: first - 1], *events[first:]))
+    await lab.settled()
+    seen = [(seen.number, seen.origin) for seen in lab.all(MessageSeen)]
+    assert seen == [(number, "dropped" if number == first else "") for number in range(1, 6)]
 
 
 async def test_lines_from_a_client_are_stopped_once_their_breakpoint_is_set(lab: Lab) -> None:

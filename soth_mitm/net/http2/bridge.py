@@ -150,7 +150,7 @@ class _Ending:
 
     buffered = 0
     expecting = True
-    between_chunks = True
+    open_chunk = (0, 0)
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge

@@ -65,8 +65,8 @@ class StreamDeciding(Asking):
 
     def takes_request_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep or drop a piece of the request's body; False leaves it to the exchange."""
-        if self._joining and not self.holds(Direction.REQUEST):
-            self.join(Direction.REQUEST)
+        if Direction.REQUEST in self._joining and not self.holds(Direction.REQUEST):
+            data, overhead = self._before_joined(Direction.REQUEST, data, overhead)
         return self._up.takes_data(data, overhead=overhead, end=end)
 
     def takes_request_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
@@ -75,13 +75,27 @@ class StreamDeciding(Asking):
 
     def takes_response_data(self, data: bytes, *, overhead: int, end: bool) -> bool:
         """Keep a piece of the response's body; False leaves it to the exchange."""
-        if self._joining and not self.holds(Direction.RESPONSE):
-            self.join(Direction.RESPONSE)
+        if Direction.RESPONSE in self._joining and not self.holds(Direction.RESPONSE):
+            data, overhead = self._before_joined(Direction.RESPONSE, data, overhead)
         return self._down.takes_data(data, overhead=overhead, end=end)
 
     def takes_response_trailers(self, fields: FieldList, never: tuple[int, ...], raw: bytes) -> bool:
         """Keep the fields that end the response likewise."""
         return self._down.takes_trailers((fields, never, raw))
+
+    def _before_joined(self, direction: Direction, data: bytes, overhead: int) -> tuple[bytes, int]:
+        """Pass what comes before the first message that is decided about; return what is left of a piece."""
+        place = self._border_in(direction, data)
+        if place < 0:
+            return data, overhead
+        if place:
+            exchange = self._exchange
+            request = direction is Direction.REQUEST
+            relay = exchange.relay_request if request else exchange.relay_response
+            relay(data[:place], overhead=overhead, end=False)
+            overhead = 0
+        self._take_over(direction)
+        return data[place:], overhead
 
     def _grant_upstream(self, count: int) -> None:
         if count and self._exchange.leg is not None:

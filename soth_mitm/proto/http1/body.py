@@ -29,8 +29,8 @@ class BodyReader(Protocol):
     "The end of the connection is the end of the body."
 
     @property
-    def between(self) -> bool:
-        """Whether a piece in a framing of its own may follow what was taken: no chunk is open."""
+    def open_chunk(self) -> tuple[int, int]:
+        """How much is missing of what a length was promised for: payload, and bytes with its line end."""
         ...
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
@@ -49,9 +49,9 @@ class LengthBody:
         self.done = False
 
     @property
-    def between(self) -> bool:
-        """Never: what goes on is counted."""
-        return False
+    def open_chunk(self) -> tuple[int, int]:
+        """See `BodyReader`."""
+        return self._left, self._left
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take up to the bytes left."""
@@ -75,9 +75,9 @@ class CloseBody:
         self.done = False
 
     @property
-    def between(self) -> bool:
-        """Always."""
-        return True
+    def open_chunk(self) -> tuple[int, int]:
+        """See `BodyReader`: no length was promised."""
+        return 0, 0
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take everything."""
@@ -102,9 +102,9 @@ class ChunkedBody:
         self.done = False
 
     @property
-    def between(self) -> bool:
-        """Whether what was taken ends behind a chunk."""
-        return not self._left and not self._after_data
+    def open_chunk(self) -> tuple[int, int]:
+        """See `BodyReader`."""
+        return self._left, self._left + 2 if self._left or self._after_data else 0
 
     def feed(self, data: bytes, pos: int, out: list[Item]) -> int:
         """Take whole chunk-size lines and all payload.

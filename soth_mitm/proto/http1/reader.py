@@ -88,9 +88,12 @@ class _Reader:
         return self._state is _BODY or (self._state in (_HEAD, _FAILED) and bool(self._held))
 
     @property
-    def between_chunks(self) -> bool:
-        """Whether a chunk of somebody else's may follow what was yielded."""
-        return self._body is None or self._body.between
+    def open_chunk(self) -> tuple[int, int]:
+        """What is missing of the chunk that is open: payload, and bytes with its line end.
+
+        A chunk of somebody else's may follow what was yielded once that has come.
+        """
+        return (0, 0) if self._body is None else self._body.open_chunk
 
     def receive(self, data: bytes) -> list[Item]:
         """Take bytes from the peer and return what they complete, up to the end of one message.

@@ -74,6 +74,27 @@ async def test_messages_of_streams_that_are_open_already_are_stopped_both_ways(l
     assert origins == ["", "", "changed", "", "dropped"]
 
 
+async def test_the_next_message_of_a_stream_is_stopped_where_every_frame_ends_inside_of_one(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    link = await h2_link(lab)
+    stream, server, number = await link.request(post(b"/a.B/C", GRPC), end=False)
+    wire = b"".join(frame(b"%d" % message) for message in range(1, 5))
+    link.client.data(stream, wire[:8])
+    await server.until(lambda: server.messages[number].body == wire[:8], "what comes before the breakpoint")
+    await debugger.set_breakpoints([at(UP)])
+    link.client.data(stream, wire[8:20])
+    paused = await stopped(debugger)
+    assert isinstance(paused.original, MessageDraft)
+    assert paused.original.data == b"3"
+    await debugger.set_breakpoints([])
+    await edit(debugger, paused, data=b"edited")
+    link.client.data(stream, wire[20:], end=True)
+    assert (await server.message(number)).body == wire[:12] + frame(b"edited") + wire[18:]
+    server.answer(number)
+    await lab.settled()
+    assert [seen.origin for seen in lab.all(MessageSeen)] == ["", "", "changed", ""]
+
+
 async def test_an_event_is_dropped_while_its_stream_goes_on(lab: Lab) -> None:
     debugger = await debugging(lab, at(Stage.RESPONSE_BODY, expression="body:two"))
     link = await h2_link(lab)
