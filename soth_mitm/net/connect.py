@@ -8,6 +8,7 @@ client, so that the client only ever sees what the upstream can do.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,7 @@ class Connect:
                 reason=CloseReason.SELF_LOOP,
             )
             return False
-        if (host, port) == (self._config.magic_host, 80):
-            self._decided(Decision(Action.INTERCEPT, "own_page"))
+        if host == self._config.magic_host and port in (80, 443):
             await self._show_own_page()
             return True
         ruling = self._shared.ruling
@@ -134,22 +134,31 @@ class Connect:
             raise
 
     async def _show_own_page(self) -> None:
-        """Be the server that was asked for, as a browser does that has set us as its SOCKS proxy."""
+        """Be the server that was asked for, as for a browser with us as its SOCKS proxy, or by https://."""
+        decision = Decision(Action.INTERCEPT, "own_page")
         await self._shared.loop.sock_sendall(self._sock, self._greeting.established)
+        scheme = "http"
+        if self._port == 443:
+            with contextlib.suppress(Tunnelled):  # there is nowhere to tunnel to: HTTP/1.1 refuses it
+                scheme = await self._first_bytes(None)
+        self._decided(decision)
         session = ClientSession(
             self._shared,
             self._life,
             client=self._client,
-            origin=OwnOrigin(self._shared),
-            decision=Decision(Action.INTERCEPT, "own_page"),
-            scheme="http",
+            origin=OwnOrigin(self._shared, scheme, port=self._port),
+            decision=decision,
+            scheme=scheme,
             host=self._host,
             port=self._port,
             pooled=True,
             info=self._info,
             on_end=self._on_end,
         )
-        await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
+        if scheme == "https":
+            await self._shake_hands(session, self._sni, NOTHING, alpn=HTTP1)
+        else:
+            await self._shared.loop.connect_accepted_socket(lambda: session, self._sock)
 
     @property
     def _sni(self) -> str:
@@ -237,7 +246,8 @@ class Connect:
         if why.failure_class == "timeout":
             self._shared.counters.hit("tls_timeout")
         self._life.emit(TlsFailed(Side.CLIENT, why))
-        self._shared.learning.failed(self._life, sni or self._host, why)
+        if self._host != self._config.magic_host:  # which cannot pass through
+            self._shared.learning.failed(self._life, sni or self._host, why)
         flow = self._open_failed()
         flow.emit(TlsFailed(Side.CLIENT, why))
         flow.close(CloseReason.TLS_HANDSHAKE_FAILED, why.reason)

@@ -318,6 +318,11 @@ class ForwardOrigin(PooledOrigin):
 class OwnOrigin(PooledOrigin):
     """The proxy's own pages, for a client that asks for the magic host as if it were a server."""
 
+    def __init__(self, shared: Shared, scheme: str, *, port: int) -> None:
+        super().__init__(shared)
+        self._scheme = scheme
+        self._port = port
+
     def locate(self, head: RequestHead) -> Place:
         """Return the proxy itself."""
         return self._own_place(head.target, head.raw)
@@ -331,8 +336,8 @@ class OwnOrigin(PooledOrigin):
         raise ConnectError("not_http", "the proxy's own pages speak HTTP alone")
 
     def _own_place(self, path: bytes, raw: bytes) -> Place:
-        host = self._shared.config.magic_host
-        return Place("http", host, 80, path, raw, self._shared.policy.decide(host, 80), own=True)
+        host, port = self._shared.config.magic_host, self._port
+        return Place(self._scheme, host, port, path, raw, self._shared.policy.decide(host, port), own=True)
 
 
 def elsewhere(shared: Shared, place: Place, site: Site, *, h2: bool = False) -> tuple[PooledOrigin, Place]:

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from soth_mitm.config import HostRule
+from soth_mitm.config import HostRule, TlsSettings
 from soth_mitm.model.events import (
     BodyChunk,
     ConnClosed,
@@ -23,6 +23,8 @@ from soth_mitm.model.events import (
     PolicyDecided,
     RequestHead,
     TlsEstablished,
+    TlsFailed,
+    TlsLearningAudit,
 )
 from tests.helpers.net import OK, SITE, Lab
 from tests.helpers.wire import Handshake, eventually, read_head, wrap
@@ -373,3 +375,35 @@ async def test_a_connect_inside_a_connect_is_refused(lab: Lab) -> None:
     server = await link.server()
     assert server.unread == b""
     assert (await lab.told(FlowClosed))[0].reason == "http_error"
+
+
+async def test_the_own_page_is_shown_inside_tls_to_who_trusts_the_authority(lab: Lab) -> None:
+    await lab.start()
+    sock = await lab.connect(443, host="soth.mitm")
+    client = await lab.inside(sock, host="soth.mitm", context=lab.client_context())
+    client.send(b"GET /ca.pem HTTP/1.1\r\nHost: soth.mitm\r\n\r\n")
+    assert (await client.rest()).startswith(b"HTTP/1.1 200 ")
+    assert (await lab.one(FlowClosed)).reason == "responded"
+    opened = lab.all(FlowOpened)[0]
+    assert (opened.scheme, opened.host, opened.port) == ("https", "soth.mitm", 443)
+    assert not lab.all(DialStarted)
+
+
+async def test_who_does_not_trust_the_authority_learns_it_at_the_own_page_and_nothing_passes_for_it(
+    lab: Lab,
+) -> None:
+    await lab.start(tls=TlsSettings(passthrough_after=1))
+    client = await lab.inside(await lab.connect(443, host="soth.mitm"))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await Handshake(client, lab.client_context(trusts=False), name="soth.mitm").run()
+    refused = await lab.told(TlsFailed, 2)
+    assert {each.failure.reason for each in refused} == {"client_rejected_ca"}
+    await lab.settled()
+    assert lab.all(TlsLearningAudit) == []
+
+
+async def test_what_is_not_tls_on_the_port_of_the_own_page_is_answered_in_the_clear(lab: Lab) -> None:
+    await lab.start()
+    client = await lab.inside(await lab.connect(443, host="soth.mitm"))
+    client.send(b"\x05\x01\x00 what is this\r\n\r\n")
+    assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
