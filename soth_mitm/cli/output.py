@@ -10,13 +10,16 @@ from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.events import CaptureGap, Event, LimitReached, Notice
+from soth_mitm.model.events import Body, CaptureGap, Event, LimitReached, Notice
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FLUSH_SECONDS = 0.05
+"""How long a line may wait for others to be written with it: each batch costs a change of threads."""
+BATCH = 256 * 1024
+"""Characters that do not wait for more."""
 MOST_WAITING = 8 * 1024 * 1024
 """Characters that may wait for a reader of standard output; lines beyond that are dropped, counted."""
 
@@ -55,6 +58,8 @@ class Output:
         self._size += len(text)
         if self._timer is None and self._idle.is_set():
             self._timer = self._loop.call_later(FLUSH_SECONDS, self._start)
+        elif self._size >= BATCH and self._idle.is_set():
+            self._start()
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -90,7 +95,10 @@ class Output:
             self._closed = self.left = True
             self._waiting.clear()
             self._on_closed()
-        self._start()
+        elif self._size >= BATCH:
+            self._start()
+        elif self._waiting:
+            self._timer = self._loop.call_later(FLUSH_SECONDS, self._start)
 
     async def close(self, timeout: float = 5.0) -> None:
         """Write what waits, for at most `timeout` seconds: a reader that stopped must not keep us."""
@@ -105,6 +113,9 @@ class Output:
         self._batches.put(b"")
 
 
+_LOGGED = frozenset({Notice, LimitReached, CaptureGap})
+
+
 class Log:
     """A sink that tells notices, used-up limits and capture gaps, on standard error by default."""
 
@@ -114,7 +125,11 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         """Tell what concerns the person."""
-        match event.body:
+        if type(event.body) in _LOGGED:  # what most events are not, found out in one step
+            self._log(event.body)
+
+    def _log(self, body: Body) -> None:
+        match body:
             case Notice(level=level, text=text):
                 if level == "error" or not self._quiet:
                     self._tell(text)
