@@ -9,7 +9,7 @@ screen, in a line of output or in a log, passes it through here first.
 from __future__ import annotations
 
 import re
-from typing import NewType
+from typing import Final, NewType
 
 SafeText = NewType("SafeText", str)
 """Text that holds no character a terminal acts upon or hides."""
@@ -21,21 +21,43 @@ _ACTIVE = (
     "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb"
     "\\ud800-\\udfff\\U000e0000-\\U000e0fff"
 )
-_UNSAFE = re.compile(f"[{_ACTIVE}]")
-_UNSAFE_IN_LINES = re.compile(f"(?!\\n)[{_ACTIVE}]")
-_UNSAFE_IN_TEXT = re.compile("[\\x00-\\x08\\x0b-" + _ACTIVE.removeprefix("\\x00-") + "]")
+_BEHIND_LF = _ACTIVE.removeprefix("\\x00-")
+_UNSAFE = re.compile(f"[{_ACTIVE}]+")
+_UNSAFE_IN_LINES = re.compile(f"[\\x00-\\x09\\x0b-{_BEHIND_LF}]+")
+_UNSAFE_IN_TEXT = re.compile(f"[\\x00-\\x08\\x0b-{_BEHIND_LF}]+")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def _escape(match: re.Match[str]) -> str:
-    char = match.group()
-    short = _SHORT.get(char)
-    if short is not None:
-        return short
-    code = ord(char)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+class _Escapes(dict[int, str]):
+    """What stands for a character, made when it is met first: no more entries than `_ACTIVE` has."""
+
+    def __missing__(self, code: int) -> str:
+        if code <= 0xFF:
+            text = _SHORT.get(chr(code)) or f"\\x{code:02x}"
+        else:
+            text = f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+        self[code] = text
+        return text
+
+
+class _JsonEscapes(dict[int, str]):
+    """The same, as JSON writes it."""
+
+    def __missing__(self, code: int) -> str:
+        text = self[code] = "".join(f"\\u{unit:04x}" for unit in _utf16(code))
+        return text
+
+
+_ESCAPES: Final = _Escapes()
+_JSON_ESCAPES: Final = _JsonEscapes()
+
+
+def _escape(run: re.Match[str]) -> str:
+    return run[0].translate(_ESCAPES)
+
+
+def _escape_json(run: re.Match[str]) -> str:
+    return run[0].translate(_JSON_ESCAPES)
 
 
 def printable(value: bytes | str, limit: int | None = None) -> SafeText:
@@ -68,10 +90,6 @@ def printable_block(text: str, *, as_json: bool = False) -> SafeText:
     if text.isascii() and text.replace("\n", "").isprintable():
         return SafeText(text)
     return SafeText(_UNSAFE_IN_LINES.sub(_escape_json if as_json else _escape, text))
-
-
-def _escape_json(match: re.Match[str]) -> str:
-    return "".join(f"\\u{unit:04x}" for unit in _utf16(ord(match.group())))
 
 
 def _utf16(code: int) -> tuple[int, ...]:

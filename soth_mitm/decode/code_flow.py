@@ -22,8 +22,8 @@ DEEPEST_INDENT: Final = 40
 MOST_OPEN: Final = 10_000
 """Brackets that are open at once; those below are not counted."""
 
-MOST_MISSES: Final = 1000
-"""Slashes that could begin an expression and have none behind them, after which no more are tried."""
+MOST_MISSED: Final = 16 * 1024
+"""Characters that were looked at behind slashes that begin no expression, after which none are."""
 
 LONGEST_TOKEN: Final = 64 * 1024
 """A string or comment that is longer is shown in parts."""
@@ -82,7 +82,7 @@ class CodeFlow:
         self._rest: re.Pattern[str] | None = None
         self._open: list[str] = []
         self._braces = 0
-        self._misses = 0
+        self._missed = 0
         self._before = ""
         self._break = False
         """The next token begins a line."""
@@ -124,13 +124,13 @@ class CodeFlow:
     def _match(self, source: str, at: int) -> re.Match[str] | None:
         """Return the token at `at`; None for an expression whose end is not there yet."""
         if self._script and source[at] == "/" and self._before in _BEFORE_REGEX:
-            begins = source[at + 1 : at + 2] not in ("/", "*", "") and self._misses < MOST_MISSES
+            begins = source[at + 1 : at + 2] not in ("/", "*", "") and self._missed < MOST_MISSED
             found = _REGEX.match(source, at, at + _LONGEST_REGEX) if begins else None
             if found is not None:
                 return found
             if begins and len(source) - at < _LONGEST_REGEX and "\n" not in source[at:]:
                 return None
-            self._misses += begins
+            self._missed += begins and min(len(source) - at, _LONGEST_REGEX)
         match = self._tokens.match(source, at)
         assert match is not None
         return match

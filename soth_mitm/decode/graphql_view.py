@@ -24,6 +24,9 @@ MOST_OPERATIONS: Final = 200
 
 MOST_DEPTH: Final = 60
 
+PAUSE: Final = 64
+"""Words after which the layout may pause."""
+
 LONGEST_DOCUMENT: Final = 128 * 1024
 """Characters of a document that are shown."""
 
@@ -46,7 +49,7 @@ class GraphqlView(Whole):
     def tell(self, data: bytes, *, whole: bool) -> Iterator[str]:
         """See `Whole`."""
         if data.lstrip()[:1] not in (b"{", b"[") or self._given.about.media_type == b"application/graphql":
-            self._document(decode_text(data, self._given.about.content_type).text)
+            yield from self._document(decode_text(data, self._given.about.content_type).text)
         elif not whole:
             raise NotThis("not all of the request is there")
         else:
@@ -76,7 +79,8 @@ class GraphqlView(Whole):
         name = _string(request.get("operationName"))
         heading = f"● operation {number}" if number else "● operation"
         self._outline.section(f"{heading} · {printable(name, 200)}" if name else heading, heading[2:])
-        self._document(document)
+        for _ in self._document(document):
+            yield
         self._outline.close()
         for key, value in request.items():
             raw = bytes(value)
@@ -87,11 +91,17 @@ class GraphqlView(Whole):
             yield from nested.tell(self._outline, raw, about, self._given)
             self._outline.close()
 
-    def _document(self, text: str) -> None:
+    def _document(self, text: str) -> Iterator[str]:
+        """Write a document, with pauses, in which nothing is said yet."""
         cut = len(text) > LONGEST_DOCUMENT
-        text = text[:LONGEST_DOCUMENT]
-        laid_out = text.strip() if "\n" in text.strip() else lay_out(text)
-        self._outline.block("\n".join(printable_lines(laid_out)))
+        text = text[:LONGEST_DOCUMENT].strip()
+        if "\n" not in text:
+            pieces: list[str] = []
+            for piece in lay_out(text):
+                pieces.append(piece)
+                yield ""
+            text = "".join(pieces)
+        self._outline.block("\n".join(printable_lines(text)))
         if cut:
             self._outline.say(f"# only the first {LONGEST_DOCUMENT:,} characters are shown")
 
@@ -105,8 +115,9 @@ def _string(raw: msgspec.Raw | None) -> str | None:
         return None
 
 
-def lay_out(text: str) -> str:
-    """Lay out a document that is written on one line; only its commas are lost, which mean nothing."""
+def lay_out(text: str) -> Iterator[str]:
+    """Lay out a document that is written on one line, in pieces; only its commas are lost, which mean
+    nothing."""
     out: list[str] = []
     depth = inside = 0
     before = ""
@@ -128,7 +139,10 @@ def lay_out(text: str) -> str:
             out.append(_line(before, depth) + word)
         inside += (word in ("(", "[")) - (word in (")", "]") and inside > 0)
         before = "on" if word == "on" and before == "..." else word
-    return "".join(out)
+        if len(out) >= PAUSE:
+            yield "".join(out)
+            out.clear()
+    yield "".join(out)
 
 
 def _line(before: str, depth: int) -> str:

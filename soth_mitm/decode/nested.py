@@ -9,7 +9,7 @@ from soth_mitm.decode import registry
 from soth_mitm.decode.hex_view import hex_lines
 from soth_mitm.decode.image_view import image_lines
 from soth_mitm.decode.sniff import LOOK
-from soth_mitm.decode.views import NotThis, ReadAs, View
+from soth_mitm.decode.views import SMALL_STEP, NotThis, ReadAs, View
 
 if TYPE_CHECKING:
     from soth_mitm.decode.about import About
@@ -95,9 +95,9 @@ def tell(
 def _text_of(view: View, data: bytes, *, whole: bool) -> Generator[None, None, str]:
     parts: list[str] = []
     size = 0
-    for start in range(0, max(len(data), 1), view.step):
-        final = whole and start + view.step >= len(data)
-        text: str = view.feed(data[start : start + view.step], final=final)
+    for start in range(0, max(len(data), 1), SMALL_STEP):
+        final = whole and start + SMALL_STEP >= len(data)
+        text: str = view.feed(data[start : start + SMALL_STEP], final=final)
         while True:
             parts.append(text)
             size += len(text)
@@ -107,6 +107,7 @@ def _text_of(view: View, data: bytes, *, whole: bool) -> Generator[None, None, s
                 break
             yield
             text = view.go_on()
+        yield
     if not whole:
         parts.append(view.stop())
         while view.busy:

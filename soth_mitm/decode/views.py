@@ -7,6 +7,7 @@ takes some milliseconds at most: a view that has more to say is `busy`, and says
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.text import SafeText, printable_block
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 STEP: Final = 64 * 1024
 """Bytes that are fed at once to a view that is fast."""
 
+SMALL_STEP: Final = 1024
+"""Bytes that any view takes in some milliseconds, whatever they are: what is fed where others wait."""
+
 ENOUGH: Final = 64 * 1024
 """Characters after which a view pauses."""
 
-_COST: Final = 64
-"""What a step counts besides its characters."""
+TURN_SECONDS: Final = 0.002
+"""Time after which a view pauses."""
 
 
 class NotThis(Exception):
@@ -100,11 +104,12 @@ class Stepped(View):
         """See `View`."""
         out: list[str] = []
         size = 0
+        until = perf_counter() + TURN_SECONDS
         self.busy = True
         for text in self._work:
             out.append(text)
-            size += len(text) + _COST
-            if size > ENOUGH:
+            size += len(text)
+            if size > ENOUGH or perf_counter() >= until:
                 break
         else:
             self.busy = False

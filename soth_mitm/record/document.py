@@ -25,6 +25,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from soth_mitm.decode.about import About
+from soth_mitm.decode.views import SMALL_STEP
 from soth_mitm.model.limits import DEFAULTS
 from soth_mitm.record.folding import Fold
 from soth_mitm.record.lane import DEADLINE, Lane, LaneDied, WorkerError
@@ -43,8 +44,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "DocumentInfo", "Documents", "Fold", "Found", "Match", "Mode", "WorkerError"]
 
-HERE_BYTES: Final = 8 * 1024
-"""Largest body that is read in this process: a few milliseconds are what a keypress costs as well."""
+HERE_BYTES: Final = 2 * 1024
+"""Largest body that is read in this process, in turns between which everything else goes on."""
+
+TURN_SECONDS: Final = 0.002
+"""How long a turn here may take, before whatever waits gets its own."""
 
 GIVE_SECONDS: Final = 0.05
 """How long the first lines wait for bytes that lie in no file."""
@@ -147,7 +151,9 @@ class Document:
         self._giving: asyncio.Future[None] | None = None
         self._generation = 0
         small = message.refs.captured <= documents.here_bytes and not order.content_encoding
-        self._here: Reading | None = Reading() if small else None
+        self._here: Reading | None = None
+        if small:
+            self._here = Reading(step=SMALL_STEP, slice_seconds=TURN_SECONDS)
         if self._here is not None:
             self._here.open(self._number, order)
 
@@ -265,17 +271,16 @@ class Document:
     # --- how it is asked --------------------------------------------------------------------------
 
     async def _refresh(self, *, first: bool) -> DocumentInfo:
-        info: DocumentInfo = await self._ask("info", first)
+        info: DocumentInfo = await self._ask("info", first and self._here is None)
         self.info = info._replace(settled=info.settled and self._giving is None)
         return self.info
 
     async def _ask(self, method: str, *args: object) -> Any:  # noqa: ANN401 - it is what the method answers
         """Ask the process, or what is here; once more where the process has died since."""
-        if self._here is not None:
-            await self._hand_over()
-            self._here.work()
+        here = await self._laid_out_here()
+        if here is not None:
             try:
-                return self._here.call(method, (self._number, *args))
+                return here.call(method, (self._number, *args))
             except Refused as error:
                 raise WorkerError(str(error)) from None
         try:
@@ -284,6 +289,16 @@ class Document:
         except LaneDied:
             await self._hand_over()
             return await self._call(method, *args)
+
+    async def _laid_out_here(self) -> Reading | None:
+        """Lay out what has come, in turns; None where the process does that."""
+        if self._here is not None:
+            await self._hand_over()
+        while self._here is not None:
+            if not self._here.work():
+                return self._here
+            await asyncio.sleep(0)  # a turn for whatever else is due
+        return None
 
     async def _call(self, method: str, *args: object) -> Any:  # noqa: ANN401 - it is what the method answers
         return await self._lane.call(method, self._number, *args, generation=self._generation)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from soth_mitm.decode.views import STEP
 from soth_mitm.errors import DumpError
 from soth_mitm.record.folding import Fold, Structure
 from soth_mitm.record.pieces import ChunksAt, Gap, Piece, bytes_at
-from soth_mitm.record.serving import Job, Refused
+from soth_mitm.record.serving import SLICE_SECONDS, Job, Refused
 from soth_mitm.record.sheet import DocumentInfo, Order, Sheet
 
 MOST_SHEETS: Final = 16
@@ -21,8 +22,11 @@ FIRST_SECONDS: Final = 0.05
 class Reading:
     """A `Service`: each method below that has no underscore is a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, step: int = STEP, slice_seconds: float = SLICE_SECONDS) -> None:
+        """`step` is how many bytes are laid out at once at most."""
         self._sheets: dict[int, Sheet] = {}
+        self._step = step
+        self._slice_seconds = slice_seconds
 
     def call(self, method: str, args: tuple[Any, ...]) -> object:
         """See `Service`."""
@@ -33,14 +37,14 @@ class Reading:
         """See `Service`."""
         busy = False
         for sheet in list(self._sheets.values()):
-            busy |= sheet.work()
+            busy |= sheet.work(self._slice_seconds)
         return busy
 
     # --- requests ---------------------------------------------------------------------------------
 
     def open(self, number: int, order: Order) -> None:
         """Begin a document."""
-        self._sheets[number] = Sheet(order)
+        self._sheets[number] = Sheet(order, step=self._step)
         while len(self._sheets) > MOST_SHEETS:
             self.close(next(iter(self._sheets)))
 

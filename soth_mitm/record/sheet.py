@@ -19,7 +19,7 @@ from soth_mitm.decode.hex_view import WIDTH, hex_lines
 from soth_mitm.decode.image_view import LOOK, image_lines, svg_facts
 from soth_mitm.decode.registry import Choice, Given, Look
 from soth_mitm.decode.unpacking import Unpacker
-from soth_mitm.decode.views import NotThis, ReadAs, View
+from soth_mitm.decode.views import STEP, NotThis, ReadAs, View
 from soth_mitm.record.schemas import load
 from soth_mitm.record.serving import SLICE_SECONDS
 from soth_mitm.record.spool import LINES_BYTES, LineSpool, Scratch
@@ -94,8 +94,10 @@ _NOTHING: Final = Choice(registry.DECODERS["empty"])
 class Sheet:
     """A body on its way to lines."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, *, step: int = STEP) -> None:
+        """`step` is how many bytes are laid out at once at most."""
         self.order = order
+        self._step = step
         self.lines = LineSpool()
         self.decoder = _NOTHING.decoder
         self._body = Scratch()
@@ -111,6 +113,8 @@ class Sheet:
         self._busy = False
         self._gap = ""
         self._choice = _NOTHING
+        self._chosen_by: tuple[int, bool] = (0, False)
+        """How many bytes the decoder was chosen by, and whether they were all."""
         self.view: View | None = None
         """What makes text of the bytes; None for hex."""
         self._refusal = ""
@@ -132,9 +136,9 @@ class Sheet:
         self._busy = True
 
     def complete(self, gap: str = "") -> None:
-        """Say that no more bytes come; `gap` says why, where that is not their end."""
+        """Say that no more bytes come; `gap` says why, where that is not their end. The first gap stays."""
         self._complete = self._busy = True
-        self._gap = gap
+        self._gap = self._gap or gap
 
     # --- work -------------------------------------------------------------------------------------
 
@@ -200,7 +204,7 @@ class Sheet:
             self.lines.write(view.go_on())
             self._over = self._said_all and not view.busy
             return True
-        data = self.body(self._rendered, view.step)
+        data = self.body(self._rendered, min(view.step, self._step))
         last = self._drained and self._rendered + len(data) == self.decoded_bytes
         cut = self._truncated or bool(self._gap)
         if not (data or last):
@@ -221,8 +225,12 @@ class Sheet:
 
     def _choose(self) -> None:
         """Choose how to show the body by its beginning; begin again where that changed it."""
-        beginning = self.body(0, sniff.LOOK)
-        choice = self._chosen(beginning)
+        size = min(self.decoded_bytes, sniff.LOOK)
+        whole = self._drained and not self._truncated and self.decoded_bytes == size
+        if self._chosen_by == (size, whole):
+            return
+        self._chosen_by = size, whole
+        choice = self._chosen(self.body(0, sniff.LOOK), whole=whole)
         if choice != self._choice:
             self._choice = choice
             self._read_as = None
@@ -230,11 +238,10 @@ class Sheet:
             self._refused.clear()
             self._begin()
 
-    def _chosen(self, beginning: bytes) -> Choice:
+    def _chosen(self, beginning: bytes, *, whole: bool) -> Choice:
         order = self.order
         if order.mode == "hex":
             return Choice(registry.HEX)
-        whole = self._drained and not self._truncated and self.decoded_bytes <= len(beginning)
         if order.mode == "raw":
             return registry.as_it_stands(beginning, order.about)
         bold = order.mode == "pretty"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -16,7 +17,8 @@ from soth_mitm.decode import render
 from soth_mitm.decode.about import About
 from soth_mitm.decode.registry import DECODERS, OFFERED, Decoder, Given
 from soth_mitm.decode.sniff import LOOK
-from soth_mitm.decode.views import NotThis, ReadAs, View
+from soth_mitm.decode.views import SMALL_STEP, NotThis, ReadAs, View
+from soth_mitm.record.document import HERE_BYTES
 from soth_mitm.text import printable
 from tests.decode.hostile import BOMBS, HEADS, MEGABYTE, NESTS, REPEATED, filled, samples
 from tests.decode.llm.dialects import CHAT_STREAMED
@@ -29,6 +31,8 @@ ENOUGH = 20_000
 """Characters after which a reader stops looking."""
 MOST_IN_A_CALL = 20 * MEGABYTE
 MOST_SECONDS = 10.0
+MOST_SECONDS_IN_A_CALL = 0.03
+"""Several times what it should be, for slow machines."""
 MOST_MEMORY = 100 * MEGABYTE
 OWN = {
     "markup": "elements", "msgpack": "msgpack arrays", "cbor": "cbor without end",
@@ -125,6 +129,34 @@ def test_bodies_of_one_thing_again_and_again_do_no_harm(name: str) -> None:
         head = HEADS[number % len(HEADS)]
         read(name, filled(piece, SMALL), ended=number % 2 == 0)
         read(name, head + filled(piece, SMALL), ended=number % 2 == 1)
+
+
+@every
+def test_a_call_leaves_time_for_others(name: str) -> None:
+    """Take the shorter time of two, since other programs and the collector cost some as well."""
+    random = Random(name)
+    bodies = [filled(NESTS[OWN.get(name, "braces")], HERE_BYTES), filled(SAMPLES[name][0], HERE_BYTES)]
+    bodies += [filled(piece, HERE_BYTES) for piece in random.sample(sorted(REPEATED.values()), 6)]
+    for data in bodies:
+        assert min(_longest_call(name, data) for _ in range(2)) < MOST_SECONDS_IN_A_CALL
+
+
+def _longest_call(name: str, data: bytes) -> float:
+    """Return the CPU time of the call that takes longest, fed as a body is that the app reads itself."""
+    make = DECODERS[name].make
+    assert make is not None
+    times = [time.thread_time()]
+    try:
+        view = make(Given(_about(name), data[:LOOK]))
+        for start in range(0, len(data), SMALL_STEP):
+            view.feed(data[start : start + SMALL_STEP], final=start + SMALL_STEP >= len(data))
+            times.append(time.thread_time())
+            while view.busy:
+                view.go_on()
+                times.append(time.thread_time())
+    except (NotThis, ReadAs):
+        times.append(time.thread_time())
+    return max(after - before for before, after in pairwise(times))
 
 
 @every

@@ -353,7 +353,7 @@ def test_json_that_only_looks_like_graphql_is_shown_as_json() -> None:
     ],
 )
 def test_a_document_on_one_line_is_laid_out(document: str, lines: list[str]) -> None:
-    found = [line.replace("...on", "... on") for line in lay_out(document).split("\n")]
+    found = [line.replace("...on", "... on") for line in "".join(lay_out(document)).split("\n")]
     assert found == lines
 
 

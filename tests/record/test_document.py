@@ -17,6 +17,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from soth_mitm.config import Limits
+from soth_mitm.decode.views import SMALL_STEP
 from soth_mitm.record.document import Document, Documents, Found, Match, Mode, WorkerError
 from soth_mitm.text import SafeText
 from tests.record.bodies import CHUNK, Body
@@ -93,6 +94,21 @@ async def test_a_small_body_needs_no_process(opened: Opened) -> None:
     document = await documents.open(Body(b"one\ntwo"))
     assert documents.lane.pid == 0
     assert document.info.settled
+
+
+async def test_a_body_that_is_read_here_lets_others_have_their_turns(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soth_mitm.record.document.TURN_SECONDS", 0.0)
+    body = Body(b"a line of text\n" * 600)
+    turns = 0
+    async with asyncio.TaskGroup() as group:
+        opening = group.create_task(opened.open(body, here_bytes=body.body_bytes))
+        while not opening.done():
+            turns += 1
+            await asyncio.sleep(0)
+    assert turns > body.body_bytes // SMALL_STEP
+    assert opening.result().info.lines == 601
 
 
 async def test_a_growing_body_goes_on_where_it_was(opened: Opened, tmp_path: Path) -> None:
