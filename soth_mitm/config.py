@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from soth_mitm.errors import ConfigError
+from soth_mitm.errors import ConfigError, in_words
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -289,7 +289,7 @@ def load(path: Path | None, **overrides: object) -> Config:
     try:
         config = msgspec.convert(settings, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"wrong value in {source}: {error}") from error
+        raise ConfigError(f"wrong value in {source}: {in_words(str(error), Config)}") from error
     _check_values(config, source)
     return config
 

@@ -69,6 +69,7 @@ async def test_kept_breakpoints_that_cannot_work_are_left_out_shown_and_mended_b
         assert [each.breakpoint.expression for each in debugger.breakpoints] == ["host:yours"]
         await staged.press("B")
         assert "left out: filter, column 1" in staged.shown()
+        assert "it cannot be read: stages[0] cannot be 'teatime': choose one of request" in staged.shown()
         await staged.press("space", "j", "space", "enter", "end")
         await staged.type(")")
         await staged.press("ctrl+s")

@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from soth_mitm.model import events as e
+from soth_mitm.record.view import FlowView
 from soth_mitm_tui.lines import line
+from soth_mitm_tui.overview import verdict
 from soth_mitm_tui.timing import bar
 from soth_mitm_tui.tint import json_tint, stream_tint
 from soth_mitm_tui.viewers.wrap import break_points, cut_spans
+from tests.policy.filters.rows import row
 from tests.tui.script import Script
 from tests.tui.stage import CONFIG, Stage, stage
 
@@ -199,3 +202,10 @@ def test_bars_stay_within_their_width() -> None:
             drawn = bar(start, length, 20)
             assert len(drawn) == 20
             assert drawn.strip()
+
+
+def test_where_it_was_answered_is_said_once() -> None:
+    said = "".join(text for text, _ in verdict(FlowView(flow=1), row(generated=True, reason="responded")))
+    assert said == "200 · answered here, not by the upstream"
+    cut = "".join(text for text, _ in verdict(FlowView(flow=1), row(generated=True, reason="limit_reached")))
+    assert cut.startswith("200 · answered here, not by the upstream · ")

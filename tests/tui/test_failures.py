@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from textual import events
 
+import soth_mitm
 from soth_mitm.model import events as e
 from soth_mitm_tui.app import SothApp
 from soth_mitm_tui.clipboard import OSC52_LIMIT, copy, osc52
+from soth_mitm_tui.status import USED_UP
 from soth_mitm_tui.widgets.flow_list import FlowList
 from tests.tui.script import Script
 from tests.tui.stage import stage
@@ -122,7 +126,16 @@ async def test_capture_gaps_and_limits_are_never_silent() -> None:
 
     async with stage(scene, size=(140, 30)) as staged:
         assert "1 capture gap" in staged.shown()
-        assert "max_connections reached" in staged.shown()
+        assert "▲ clients turned away" in staged.shown()
+
+
+def test_what_is_told_of_a_budget_has_words_in_the_status_bar() -> None:
+    told = re.compile(r"(?:limit_reached|LimitReached)\(\s*\"(\w+)\"")
+    sources = Path(soth_mitm.__file__).parent.rglob("*.py")
+    names = {name for source in sources for name in told.findall(source.read_text("utf-8"))}
+    assert "breaker_failures" in names
+    assert names <= set(USED_UP)
+    assert max(map(len, USED_UP.values())) <= 30
 
 
 async def test_copying_says_which_ways_it_went() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from soth_mitm.errors import in_words
 from soth_mitm.policy.breakpoints import Breakpoint
 from soth_mitm.policy.breakpoints.breakpoint import BreakpointError, check
 
@@ -37,7 +38,7 @@ def sorted_out(kept: Sequence[object]) -> tuple[list[Breakpoint], list[Broken]]:
         try:
             read = msgspec.convert(each, Breakpoint)
         except msgspec.ValidationError as error:
-            broken.append(Broken(each, f"it cannot be read: {error}"))
+            broken.append(Broken(each, f"it cannot be read: {in_words(str(error), Breakpoint)}"))
             continue
         made = msgspec.structs.replace(read, id=0, given=False)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.reasons import WORDS
+from soth_mitm.model.reasons import WORDS, CloseReason
 from soth_mitm.text import human_size, printable
 from soth_mitm_tui import columns
 from soth_mitm_tui.calls import call_lines
@@ -67,6 +67,8 @@ def verdict(view: FlowView, row: Row) -> tuple[Span, ...]:
         spans.append((row.outcome, "bad" if row.error else "warn"))
     if row.generated:
         spans += [DOT, ("answered here, not by the upstream", "accent")]
+    if row.generated and row.reason == CloseReason.RESPONDED:
+        return tuple(spans)
     spans += [DOT] if spans else []
     if row.state == "streaming":
         spans.append(("⇣ streaming", "accent"))

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import inspect
 
+from soth_mitm.errors import in_words
 from soth_mitm.policy.filters import FilterError, compile_filter
 from soth_mitm.policy.rules import Action, Rule, RuleError, check, name_of, to_table
 from soth_mitm.policy.rules.actions import KINDS
@@ -145,7 +146,7 @@ def judge(name: str, texts: Mapping[str, str], base: Rule | None = None) -> Judg
     try:
         action: Action = msgspec.convert(given, ACTIONS[name])
     except msgspec.ValidationError as error:
-        return Judged(None, {fields[0].key if fields else "when": str(error)})
+        return Judged(None, {fields[0].key if fields else "when": in_words(str(error), ACTIONS[name])})
     fault = fault_of(action)
     if fault:
         key, words = _place(fault, [field.key for field in fields])

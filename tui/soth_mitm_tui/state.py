@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from soth_mitm.errors import in_words
 from soth_mitm.text import printable
 from soth_mitm_tui.toml_text import to_toml
 
@@ -77,7 +78,7 @@ class State:
             value: T = msgspec.convert(table[key], cast("Any", kind))
         except (msgspec.ValidationError, TypeError) as error:
             self._say(
-                f"{self._where}: {section}.{key} is not usable ({error}); "
+                f"{self._where}: {section}.{key} is not usable ({in_words(str(error), cast('type', kind))}); "
                 "the app goes on as if it were not there"
             )
             del table[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from soth_mitm_tui.setup import address_text, listening
 from soth_mitm_tui.widgets.bars import Part
@@ -14,6 +14,35 @@ if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
 
 WINDOW_NS = 3_000_000_000
+
+USED_UP: Final = {
+    "max_connections": "clients turned away",
+    "in_flight_bytes": "clients turned away",
+    "upstream_per_host": "dials wait in line",
+    "upstream_queue_time": "requests waited too long",
+    "breaker_failures": "failing upstream left alone",
+    "breaker_hosts": "failing upstreams forgotten",
+    "learned_hosts": "refusing hosts forgotten",
+    "capture_body_bytes": "bodies cut in the record",
+    "recorder_queue_bytes": "bodies left out of the record",
+    "recorder_disk": "recording paused, disk full",
+    "spill_bytes": "oldest bodies dropped",
+    "memory_spill_bytes": "oldest bodies dropped",
+    "message_bytes": "long messages cut",
+    "message_backlog_bytes": "messages untold",
+    "paused_messages": "too many paused, rest went on",
+    "paused_bytes": "too much paused, rest went on",
+    "h2_max_streams": "HTTP/2 streams refused",
+    "h2_header_block_bytes": "HTTP/2 client cut off",
+    "h2_continuations": "HTTP/2 client cut off",
+    "h2_resets": "HTTP/2 client cut off",
+    "h2_errors": "HTTP/2 client cut off",
+    "h2_pings": "HTTP/2 client cut off",
+    "h2_settings": "HTTP/2 client cut off",
+    "h2_empty_frames": "HTTP/2 client cut off",
+    "h2_other_frames": "HTTP/2 client cut off",
+}
+"""What has happened where a budget was used up, in the few cells of a bar; `L` has its name and more."""
 
 
 class Rate:
@@ -84,7 +113,7 @@ def _troubles(facts: SessionFacts, dropped: int) -> list[Part]:
     if facts.limits:
         first = max(facts.limits, key=lambda name: facts.limits[name])
         more = f" and {len(facts.limits) - 1} more" if len(facts.limits) > 1 else ""
-        troubles.append((f"{first} reached{more}", "warn", "app.limits"))
+        troubles.append((f"{USED_UP.get(first, f'{first} used up')}{more}", "warn", "app.limits"))
     if dropped:
         troubles.append((f"{dropped:,} oldest dropped", "warn", "app.limits"))
     return [Part((("▲ ", tone), (text, tone)), action) for text, tone, action in troubles]

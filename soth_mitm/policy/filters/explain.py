@@ -41,7 +41,8 @@ def _words(node: Node, *, top: bool = False) -> str:
         case Pattern(source, _):
             return f"the line matches /{source}/"
         case Text(field, how, value):
-            return f"{_field(field)} {_HOW[how]} {_quoted(how, value)}"
+            shown = value.upper() if field == "method" else value
+            return f"{_field(field)} {_HOW[how]} {_quoted(how, shown)}"
         case Range():
             return _range(node)
         case State(name):

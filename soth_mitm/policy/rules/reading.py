@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from soth_mitm.errors import in_words
 from soth_mitm.policy.rules import actions as a
 from soth_mitm.policy.rules.rule import Rule, RuleError, check
 
@@ -39,9 +40,12 @@ def from_table(table: Mapping[str, Any], where: str) -> Rule:
             raise RuleError(f"{where}: {do} has no key {key}; {_near(spelled, [*_OWN, *sorted(known)])}")
     try:
         action = msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise RuleError(f"{where}: {in_words(str(error), kind)}") from error
+    try:
         return msgspec.convert({**own, "action": action}, Rule)
     except msgspec.ValidationError as error:
-        raise RuleError(f"{where}: {error}") from error
+        raise RuleError(f"{where}: {in_words(str(error), Rule)}") from error
 
 
 def from_tables(tables: Iterable[Mapping[str, Any]], source: str = "message_rules") -> tuple[Rule, ...]:

@@ -137,6 +137,7 @@ def test_an_error_names_the_column_and_what_to_do(text: str, column: int, words:
         ("reqheader:cookie", "a header field of the request has “cookie”"),
         ("is:replay replay:7", "is a replay and flow whose request it sends again is 7"),
         ("dur:>=2s", "duration is at least 2.0s"),
+        ("method:=get method:P", "method is “GET” and method has “P”"),
     ],
 )
 def test_an_expression_is_explained_in_words(text: str, words: str) -> None:

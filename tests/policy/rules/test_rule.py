@@ -107,9 +107,12 @@ def test_a_rule_is_read_as_it_was_written(action: a.Action, name: str, folder: s
         ({"do": "set-feild"}, "here: do = 'set-feild' is no action; did you mean set-field?"),
         ({}, "here: do = None is no action; known: map-remote, "),
         ({"do": "block", "statsu": 1}, "here: block has no key statsu; did you mean status?"),
-        ({"do": "block", "status": "x"}, "here: Expected `int`, got `str`"),
-        ({"do": "set-field", "field": "a"}, "missing required field `value`"),
-        ({"do": "delay", "seconds": 1, "enabled": 3}, "here: Expected `bool`, got `int`"),
+        ({"do": "block", "status": "x"}, "here: status must be a whole number, not text"),
+        ({"do": "set-field", "field": "a"}, "here: value is missing"),
+        (
+            {"do": "delay", "seconds": 1, "enabled": 3},
+            "enabled must be true or false, not a whole number",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_says_what_and_what_may_be_meant(
