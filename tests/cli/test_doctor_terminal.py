@@ -20,8 +20,12 @@ def copy_xclip(_: str) -> None:
 
 
 def looked_at(environ: dict[str, str], *, features: str = "", passing: str = "") -> tuple[Check, Check]:
-    answers = {"display-message": features, "show-options": passing}
-    colour, clipboard = terminal(environ, lambda *arguments: answers[arguments[0]])
+    """Check surroundings; `features` and `passing` are what tmux says of colours, and of copies."""
+
+    def tmux(*arguments: str, data: bytes = b"") -> str:
+        return passing if "show-messages" in arguments else features
+
+    colour, clipboard = terminal(environ, tmux)
     assert (colour.name, clipboard.name) == ("colour", "clipboard")
     return colour, clipboard
 
@@ -75,22 +79,43 @@ def test_a_copy_goes_through_the_terminal_and_by_the_program_that_is_there(
     assert looked_at(here | {"WAYLAND_DISPLAY": "wayland-0"})[1].advice == "install wl-clipboard"
 
 
+PASSING = "/dev/pts/1\nTerminal 0: xterm for /dev/pts/1, flags=0x20:\n 192: Ms: (string) x\n"
+
+
 def test_what_swallows_a_copy_is_named_with_the_way_out() -> None:
-    kept = looked_at(IN_TMUX, passing="off")[1]
+    passed = looked_at(IN_TMUX, passing=PASSING)[1]
+    assert passed.health == Health.OK
+    assert "through tmux and on to its terminal" in passed.found
+    kept = looked_at(IN_TMUX, passing=PASSING.replace("(string) x", "[missing]"))[1]
     assert kept.health == Health.WARNING
-    assert "allow-passthrough on" in kept.advice
-    assert "through tmux" in looked_at(IN_TMUX, passing="on")[1].found
+    assert "prefix ] pastes" in kept.found
+    assert "terminal-features ',*:clipboard'" in kept.advice
+    assert "allow-passthrough on" in looked_at(IN_TMUX)[1].advice
     assert "through screen" in looked_at(TRUE | {"STY": "1.screen"})[1].found
-    assert "linux takes no copies" in looked_at({"TERM": "linux"})[1].found
+    login = looked_at({"TERM": "tmux-256color", "SSH_CONNECTION": "1"})[1]
+    assert "the tmux around this login" in login.found
+    assert "set-clipboard on" in login.advice
+    for term, called in (("linux", "linux"), ("", "no TERM")):
+        nothing = looked_at({"TERM": term})[1]
+        assert nothing.health == Health.WARNING
+        assert f"{called} takes no copies" in nothing.found
+
+
+def test_a_program_of_this_machine_makes_up_for_a_terminal_that_takes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pyperclip, "determine_clipboard", lambda: (copy_xclip, None))
+    assert looked_at({"TERM": "linux", "DISPLAY": ":0"})[1].health == Health.OK
 
 
 def test_a_program_that_is_asked_is_heard_without_its_line_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = tmp_path / "tmux"
-    program.write_text('#!/bin/sh\n[ "$1" = show-options ] && echo off || exit 1\n')
+    answer = PASSING.replace("(string) x", "[missing]")
+    program.write_text(f'#!/bin/sh\n[ "$3" = "#{{client_tty}}" ] || exit 1\ncat <<END\n{answer}END\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
     colour, clipboard = terminal(IN_TMUX)
     assert "does not say" in colour.found
-    assert "keeps back" in clipboard.found
+    assert "tmux keeps copies" in clipboard.found

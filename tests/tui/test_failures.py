@@ -12,7 +12,6 @@ from textual import events
 import soth_mitm
 from soth_mitm.model import events as e
 from soth_mitm_tui.app import SothApp
-from soth_mitm_tui.clipboard import OSC52_LIMIT, copy, osc52
 from soth_mitm_tui.status import USED_UP
 from soth_mitm_tui.widgets.flow_list import FlowList
 from tests.tui.script import Script
@@ -136,27 +135,3 @@ def test_what_is_told_of_a_budget_has_words_in_the_status_bar() -> None:
     assert "breaker_failures" in names
     assert names <= set(USED_UP)
     assert max(map(len, USED_UP.values())) <= 30
-
-
-async def test_copying_says_which_ways_it_went() -> None:
-    written: list[str] = []
-    done = await copy("URL", "https://a.test/", write=written.append, local=False)
-    assert done == ("Copied URL, 15 bytes, to the terminal (OSC 52)", True, False)
-    assert written == [osc52("https://a.test/", "")]
-    large = await copy("URL", "x" * (OSC52_LIMIT + 1), write=written.append, local=False)
-    assert large == ("URL: 75k bytes is more than a terminal takes (75k); save it to a file", False, True)
-    nowhere = await copy("URL", "x", write=None, local=False)
-    assert nowhere == ("URL not copied: there is no terminal and no clipboard", False, False)
-
-
-async def test_a_multiplexer_gets_the_sequence_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert osc52("a", "tmux") == "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\"
-    long = osc52("a" * 300, "screen")
-    pieces = long.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
-    assert "".join(pieces) == osc52("a" * 300, "")
-    assert max(map(len, pieces)) <= 240
-    for name in ("TMUX", "STY"):
-        monkeypatch.delenv("TMUX", raising=False)
-        monkeypatch.setenv(name, "1")
-        done = await copy("URL", "x", write=lambda text: None, local=False)
-        assert ("through tmux" if name == "TMUX" else "through screen") in done.said

@@ -400,6 +400,11 @@ class SothApp(App[None]):
         """Copy a text, and say what went where."""
         self.run_worker(self.copying.put(what, text), exit_on_error=False)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy what is selected in a field, as Textual's own keys for it do, the way all copies go."""
+        self._clipboard = text
+        self.copy("the selection", text)
+
     @property
     def write_to_terminal(self) -> Callable[[str], None] | None:
         """Write raw characters to the terminal; None where there is none."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from soth_mitm.cli.checkup.surroundings import guarded
 from soth_mitm.model.checks import Check, Health
 from soth_mitm.text import printable
-
-PATIENCE: Final = 1.0
-"""Seconds for an answer of tmux."""
 
 Surroundings = Mapping[str, str]
 """Environment variables."""
@@ -26,21 +20,11 @@ _COLOURS: Final = {"truecolor": "16 million colours", "256": "256 colours", "sta
 
 def terminal(environ: Surroundings, tmux: Tmux | None = None) -> Iterator[Check]:
     """Yield what the app will draw with, and how it can copy."""
-    ask = tmux or _ask_tmux
+    from soth_mitm_tui.clipboard import run_tmux
+
+    ask = tmux or run_tmux
     yield guarded("colour", lambda: colour(environ, ask))
     yield guarded("clipboard", lambda: clipboard(environ, ask))
-
-
-def _ask_tmux(*arguments: str) -> str:
-    program = shutil.which("tmux")
-    if program is None:
-        return ""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(  # noqa: S603 - our own arguments, no shell
-            [program, *arguments], capture_output=True, timeout=PATIENCE, check=False
-        )
-        return printable(done.stdout.strip(), 400) if done.returncode == 0 else ""
-    return ""
 
 
 def colour(environ: Surroundings, tmux: Tmux) -> Check:
@@ -82,7 +66,7 @@ def _in_tmux(text: str, found: str, tmux: Tmux) -> Check:
     """What tmux tells of the terminal around it is what is seen."""
     if found != "truecolor":
         return Check("colour", Health.OK, f"{text}, inside tmux")
-    features = tmux("display-message", "-p", "#{client_termfeatures}")
+    features = printable(tmux("display-message", "-p", "#{client_termfeatures}").strip(), 400)
     if not features:
         return Check("colour", Health.OK, f"{text}; tmux does not say how many it passes on")
     if "RGB" in features.split(","):
@@ -93,31 +77,46 @@ def _in_tmux(text: str, found: str, tmux: Tmux) -> Check:
 
 def clipboard(environ: Surroundings, tmux: Tmux) -> Check:
     """Say which ways a copy takes: through the terminal, by a program of this machine, or both."""
-    local, advice = _local(environ)
-    if environ.get("TERM", "") in ("", "dumb", "linux"):
-        term = printable(environ.get("TERM", "") or "no TERM", 60)
-        text = f"a terminal that says {term} takes no copies (OSC 52); {local}"
-        return Check("clipboard", Health.OK if not advice else Health.WARNING, text, advice)
-    inside = "tmux" if environ.get("TMUX") else "screen" if environ.get("STY") else ""
-    if inside == "tmux" and tmux("show-options", "-gwv", "allow-passthrough") == "off":
-        text = f"tmux keeps back what is copied through the terminal (OSC 52); {local}"
-        return Check("clipboard", Health.WARNING, text, "set -g allow-passthrough on in tmux.conf")
-    through = f"through {inside} to the terminal" if inside else "through the terminal"
-    return Check("clipboard", Health.OK, f"{through} (OSC 52), if it allows; {local}", advice)
+    from soth_mitm_tui import clipboard as ways
+
+    local, advice, reached = _local(environ)
+
+    def check(text: str, way_out: str = "") -> Check:
+        """Where there is a way out of something, a copy may get nowhere but to a program of this machine."""
+        health = Health.WARNING if way_out and not reached else Health.OK
+        return Check("clipboard", health, f"{text}; {local}", way_out or advice)
+
+    if ways.multiplexer(environ) == "tmux":
+        passes = ways.passes_on(tmux(*ways.WHAT_TMUX_PASSES))
+        if passes:
+            return check("through tmux and on to its terminal (OSC 52), if that allows")
+        if passes is None:
+            text = "tmux does not say whether it passes copies on to the terminal (OSC 52)"
+            return check(text, "set -g allow-passthrough on in tmux.conf")
+        text = "tmux keeps copies (prefix ] pastes them): its terminal does not say that it takes them"
+        return check(text, "if it does: set -as terminal-features ',*:clipboard' in tmux.conf")
+    if term := ways.deaf(environ):
+        text = f"a terminal that says {term} takes no copies (OSC 52)"
+        return check(text, "use another terminal, or save to files (w)")
+    if around := ways.around_login(environ):
+        text = f"to the {around} around this login (OSC 52), which tmux passes on only with set-clipboard on"
+        return check(text, "set -s set-clipboard on in the tmux.conf of that machine")
+    through = "through screen to the terminal" if ways.multiplexer(environ) else "through the terminal"
+    return check(f"{through} (OSC 52), if it allows")
 
 
-def _local(environ: Surroundings) -> tuple[str, str]:
-    """Return what is there of a clipboard of this machine, and what to do where none is but could be."""
+def _local(environ: Surroundings) -> tuple[str, str, bool]:
+    """Return what is there of a clipboard of this machine, what would help, and whether one is."""
     if environ.get("SSH_CONNECTION"):
-        return "the clipboard of this machine is not used over SSH", ""
+        return "the clipboard of this machine is not used over SSH", "", False
     program = _program()
     if program:
-        return f"and by {program} of this machine", ""
+        return f"and by {program} of this machine", "", True
     if environ.get("WAYLAND_DISPLAY"):
-        return "no program for the clipboard of this machine was found", "install wl-clipboard"
+        return "no program for the clipboard of this machine was found", "install wl-clipboard", False
     if environ.get("DISPLAY"):
-        return "no program for the clipboard of this machine was found", "install xclip or xsel"
-    return "this machine has no screen, so no clipboard of its own", ""
+        return "no program for the clipboard of this machine was found", "install xclip or xsel", False
+    return "this machine has no screen, so no clipboard of its own", "", False
 
 
 def _program() -> str:

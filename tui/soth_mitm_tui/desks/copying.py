@@ -139,12 +139,12 @@ class Copying(Desk):
         return bytes(body[: COPIED_BODY + 1])
 
     async def put(self, what: str, text: str) -> None:
-        """Copy a text, and say what went where; what is too large for that is offered to be saved."""
+        """Copy a text, and say what went where; what cannot be copied is offered to be saved."""
         outcome = await clipboard.copy(
             what, text, write=self.app.write_to_terminal, local=self.app.local_clipboard
         )
         self._say(outcome.said, failed=not outcome.copied)
-        if outcome.too_large:
+        if outcome.to_file:
             self.app.saving.offer_text(what, text)
 
     def _say(self, text: str, *, failed: bool) -> None:
