@@ -16,7 +16,7 @@ from soth_mitm.hooks.decisions import Abort, Block, Continue, Decision, Modify, 
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, MessageChanged, Noted, OriginalChunk
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import amend, replies
+from soth_mitm.net import amend, messages, replies
 from soth_mitm.net.chain import Turn
 from soth_mitm.net.hold import BodyCutOff
 from soth_mitm.net.shaping import ShapedBody
@@ -25,7 +25,7 @@ from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from soth_mitm.hooks.messages import BodySource, Request, Response
     from soth_mitm.net.bodytap import BodyTap
@@ -47,6 +47,7 @@ class Asked(Protocol):
     place: Place
     finished: bool
     capture: bool
+    as_typed: bool
 
     @property
     def method(self) -> bytes:
@@ -90,6 +91,8 @@ class Asking(ABC):
         self._originals = {Direction.REQUEST: 0, Direction.RESPONSE: 0}
         self._bodies: dict[Direction, bytes] = {}
         """What goes on in place of a body that came."""
+        self._ends: dict[Direction, int] = {}
+        """How many ends a message still waits for, where one body goes in place of another."""
         self._joining: set[Direction] = set()
         """Whose messages are to be decided about from where one has ended."""
         self._handshake: Handshake | None = None
@@ -212,14 +215,14 @@ class Asking(ABC):
 
     async def _body(self, direction: Direction) -> bytes:
         """Return the body as a part finds it: what those before have made of it, or what came."""
-        if direction in self._bodies:
-            return self._bodies[direction]
         request = direction is Direction.REQUEST
-        hold = self._holds.get(direction)
-        if hold is None:
-            name = "request" if request else "response"
-            raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")
-        body = await (self._whole_request(hold) if request else hold.collect())
+        body = self._bodies.get(direction)
+        if body is None:
+            hold = self._holds.get(direction)
+            if hold is None:
+                name = "request" if request else "response"
+                raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")
+            body = await (self._whole_request(hold) if request else hold.collect())
         shaped = self._taps[direction].shaped
         if shaped is not None and shaped.rewrites:
             return await self._rewritten(direction, shaped, body)
@@ -284,7 +287,43 @@ class Asking(ABC):
                 goes_on = self._apply(part, turn, part.instead(turn, error))
             if not goes_on:
                 return False
-        return True
+        if direction in self._bodies:
+            await self._finish_own(direction)
+        return not asked.finished
+
+    async def _finish_own(self, direction: Direction) -> None:
+        """Have a body that goes in place of another rewritten by the rules that came after that one."""
+        try:
+            await self._body(direction)
+        except BodyTooLarge as error:
+            self._asked.flow.emit(Noted("rule_undecided", f"the body is not rewritten: {error}"))
+
+    def _replaced(self, direction: Direction, head: bytes) -> None:
+        """Another body goes: what was to be done to the one before is not, and it may be no stream now."""
+        tap = self._taps[direction]
+        kind = messages.kind_of(head)
+        if tap.held is not None and tap.held.kind != kind:
+            tap.held = None
+        elif tap.held is None and tap.messages is None and direction not in self._bodies:
+            resizable = self._resizable(direction)
+            messages.attach_replaced(tap, head, path=self._asked.place.path, resizable=resizable)
+        if tap.shaped is not None:
+            tap.shaped.replaced(inner=tap.held)
+
+    def _one_ended(self, direction: Direction, end: Callable[[], None]) -> None:
+        """Take note that a body has ended, the one that came or the one in its place."""
+        left = self._ends[direction] = self._ends.get(direction, 1) - 1
+        if not left:
+            end()
+
+    def _own_goes_through(self, direction: Direction) -> bool:
+        """Whether a body that goes in place of another is slowed down, cut, or asked about by message."""
+        tap, asked = self._taps[direction], self._asked
+        if asked.as_typed:
+            tap.held = None
+        if tap.shaped is not None:
+            tap.shaped.replaced(inner=tap.held)
+        return tap.shaped.acts if tap.shaped is not None else tap.held is not None
 
     def _apply(self, part: Part, turn: Turn, decision: Decision | None) -> bool:
         match decision:
@@ -318,6 +357,7 @@ class Asking(ABC):
             head, body = self._change_response(change)
             self._tell_subject()
         if body is not None:
+            self._replaced(turn.direction, head)
             self._bodies[turn.direction] = body
         flow, to = self._asked.flow, self._asked.place
         if part.name == "handler":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soth_mitm.hooks.decisions import Change, Continue, MessageDecision
+from soth_mitm.hooks.decisions import Change, Continue, Drop, MessageDecision
 from soth_mitm.hooks.messages import Message
 from soth_mitm.net.chain import MESSAGE_HOOK as HOOK
+from soth_mitm.net.chain import CutBehind
 from soth_mitm.net.chain import MessageRefused as MessageRefused
 
 if TYPE_CHECKING:
@@ -21,13 +22,16 @@ __all__ = ["HOOK", "MessageRefused", "ask"]
 
 async def ask(
     shared: Shared, flow: FlowLife, message: Message, asked: Callable[[], Subject]
-) -> MessageDecision:
-    """Return what becomes of a message. A part sees the changes of those before; a drop ends it.
+) -> tuple[MessageDecision, str]:
+    """Return what becomes of a message, and why its exchange is cut behind it, where it is.
+
+    A part sees the changes of those before; a drop ends it.
 
     Raises:
         MessageRefused: the handler failed, and is set to fail closed.
     """
     made: Change | None = None
+    cut = ""
     for part in shared.chain.messages:
         decision = await part.message(flow, asked(), message)
         if flow.closed:
@@ -35,12 +39,16 @@ async def ask(
         match decision:
             case None | Continue():
                 continue
+            case CutBehind(why=why, dropped=dropped):
+                cut = cut or why
+                if dropped:
+                    return Drop(), cut
             case Change():
                 made = _merged(made, decision)
                 message = _changed(message, decision)
             case _:
-                return decision
-    return made or Continue()
+                return decision, cut
+    return made or Continue(), cut
 
 
 def _merged(before: Change | None, change: Change) -> Change:

@@ -36,6 +36,14 @@ MESSAGE_HOOK = "on_message"
 _ACTIONS = {Change: "change", Drop: "drop", Inject: "inject"}
 
 
+class CutBehind:
+    """The message goes on, or not even that, and its exchange ends there."""
+
+    def __init__(self, why: str, *, dropped: bool) -> None:
+        self.why = why
+        self.dropped = dropped
+
+
 class MessageRefused(Exception):
     """The hook failed, and `handler_fails` is `closed`: the message must not go on."""
 
@@ -146,7 +154,9 @@ class Part:
         """Decide about a final response."""
         return None
 
-    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
+    async def message(
+        self, flow: FlowLife, subject: Subject, message: Message
+    ) -> MessageDecision | CutBehind | None:
         """Decide about one message of a stream."""
         return None
 

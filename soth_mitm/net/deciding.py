@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from soth_mitm.policy.editing import RequestDraft, ResponseDraft
 from soth_mitm.proto.http1 import Body, End, Framing, Item, ResponseHead, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.exchange import Exchange
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from soth_mitm.net.origin import Supply
     from soth_mitm.proto.websocket.handshake import Handshake
 
+Own = Callable[["Exchange", "BodyTap", bytes, Callable[[], None]], "HeldItems | None"]
+"""Sends a head, and returns what a body of our own goes through."""
 CONTINUE_100 = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -61,18 +64,24 @@ class Deciding(Asking):
         taken = self._takes(Direction.RESPONSE, items, self._exchange.end_response)
         return taken or (self._held_response is not None and self._held_response.takes(items))
 
+    def replaces(self, direction: Direction) -> bool:
+        """Whether another body goes in place of the one that comes."""
+        return direction in self._discarding
+
     def _takes(self, direction: Direction, items: Sequence[Item], end: Callable[[], None]) -> bool:
         hold = self._holds.get(direction)
         if hold is not None:
             hold.add(items)
             return True
-        if direction not in self._discarding:
+        request = direction is Direction.REQUEST
+        own = self._held_request if request else self._held_response
+        if direction not in self._discarding or (own is not None and own.relaying):
             return False
         for item in items:
             if isinstance(item, Body):
                 self._original(direction, item.data)
             elif isinstance(item, End):
-                end()
+                self._one_ended(direction, end)
         return True
 
     def _before_joined(
@@ -165,9 +174,25 @@ class Deciding(Asking):
             self._pass_request(items)
             return
         self._discarding.add(Direction.REQUEST)
-        exchange.put_request(exchange.place.raw, body)
+        if body and self._own_goes_through(Direction.REQUEST):
+            self._pass_own(Direction.REQUEST, held_items.own_request, exchange.place.raw, body)
+        else:
+            exchange.put_request(exchange.place.raw, body)
         exchange.flush()
         self.takes_request(items)
+
+    def _pass_own(self, direction: Direction, own: Own, raw: bytes, body: bytes) -> None:
+        """Send a head, and let the body that goes in place of another go through what there is for it."""
+        exchange, request = self._exchange, direction is Direction.REQUEST
+        end = exchange.end_request if request else exchange.end_response
+        self._ends[direction] = 2
+        held = own(exchange, self._taps[direction], raw, partial(self._one_ended, direction, end))
+        assert held is not None, "there is something for it"
+        if request:
+            self._held_request = held
+        else:
+            self._held_response = held
+        held.takes((Body(b"", body), End(b"", b"")))
 
     def _ended_before(self) -> None:
         hold = self._holds.get(Direction.REQUEST)
@@ -221,7 +246,12 @@ class Deciding(Asking):
             self._pass_response(head, items)
             return
         self._discarding.add(Direction.RESPONSE)
-        exchange.put_response(self._response_raw, b"" if exchange.head.method == b"HEAD" else body)
+        if exchange.head.method == b"HEAD":
+            body = b""
+        if body and self._own_goes_through(Direction.RESPONSE):
+            self._pass_own(Direction.RESPONSE, held_items.own_response, self._response_raw, body)
+        else:
+            exchange.put_response(self._response_raw, body)
         exchange.response_items(items)
 
     def _pass_response(self, head: ResponseHead, items: Sequence[Item]) -> None:

@@ -77,6 +77,7 @@ class HeldBody:
         tap: BodyTap,
         stream: Stream,
         *,
+        kind: tuple[bytes, bytes],
         how: str,
         teller: MessageTeller,
         splitter: Splitter,
@@ -86,6 +87,8 @@ class HeldBody:
         late: bool = False,
     ) -> None:
         self._tap = tap
+        self.kind = kind
+        """Content type and coding of the body."""
         self._shared = tap.shared
         self._flow = tap.flow
         self._stream = stream
@@ -307,9 +310,10 @@ class HeldBody:
             note=item.note,
             url=self._url,
         )
+        cut = ""
         try:
             assert self._tap.asked is not None, "what is held belongs to an exchange"
-            decision = await ask(self._shared, self._flow, message, self._tap.asked)
+            decision, cut = await ask(self._shared, self._flow, message, self._tap.asked)
             if self._flow.closed:
                 return
             self._apply(item, data, decision, number)
@@ -318,6 +322,8 @@ class HeldBody:
         except ValueError as error:
             self._shared.handler_failed(HOOK, error, self._flow)
             self._undecided(item, data, number)
+        if cut and self._way is not None and not self._flow.closed:
+            self._way.cut(cut)
 
     def _undecided(self, item: Found, data: bytes, number: int) -> None:
         if self._shared.config.handler_fails == "closed":

@@ -24,6 +24,7 @@ def of_request(exchange: Exchange, tap: BodyTap, raw: bytes) -> tuple[bytes, Hel
     """Return the head to send, and what the body goes through where its messages are decided about."""
 
     def relay(items: Sequence[Item]) -> None:
+        exchange.session.touched = True
         exchange.request_items(items)
         exchange.flush()
 
@@ -40,6 +41,37 @@ def of_response(
     return _joined(
         exchange, tap, head.framing, raw, relay=relay, hold=lambda hold: gate.set(Why.HOLDING, hold)
     )
+
+
+def own_request(exchange: Exchange, tap: BodyTap, raw: bytes, ended: Callable[[], None]) -> HeldItems | None:
+    """Send the head of a request whose body goes in place of another's, and return what that goes through.
+
+    `ended` is called when the body has gone.
+    """
+
+    def relay(items: Sequence[Item]) -> None:
+        exchange.session.touched = True
+        exchange.request_items(_bodies(items))
+        exchange.flush()
+        if isinstance(items[-1], End):
+            ended()
+
+    raw, held = _joined(exchange, tap, Framing.LENGTH, raw, relay=relay, hold=_no_sender)
+    exchange.put_request(raw, b"")
+    return held
+
+
+def own_response(exchange: Exchange, tap: BodyTap, raw: bytes, ended: Callable[[], None]) -> HeldItems | None:
+    """Do so for a response."""
+
+    def relay(items: Sequence[Item]) -> None:
+        exchange.response_items(_bodies(items))
+        if isinstance(items[-1], End):
+            ended()
+
+    raw, held = _joined(exchange, tap, Framing.LENGTH, raw, relay=relay, hold=_no_sender)
+    exchange.put_response(raw, None)
+    return held
 
 
 def _joined(
@@ -78,6 +110,15 @@ def _joined(
     return raw, way
 
 
+def _no_sender(hold: bool) -> None:
+    """Hold nobody back: all of the body is here."""
+
+
+def _bodies(items: Sequence[Item]) -> Sequence[Item]:
+    """Return items; the end of a body of our own is not that of the message it goes in place of."""
+    return [Body(item.wire, b"") if isinstance(item, End) else item for item in items]
+
+
 class HeldItems:
     """One direction. What it is given back it hands to `relay`, which it does not take a second time."""
 
@@ -98,7 +139,8 @@ class HeldItems:
         """Payload goes as it is, not in chunks."""
         self._chunked_now = framing is Framing.LENGTH and not keeps
         self._relay = relay
-        self._relaying = False
+        self.relaying = False
+        """What is relayed now comes from here."""
         self._end = End(b"", b"")
         self.hold = hold
         self.broken = broken
@@ -107,7 +149,7 @@ class HeldItems:
 
     def takes(self, items: Sequence[Item]) -> bool:
         """Take items of the body; False leaves them to the exchange."""
-        if self._relaying:
+        if self.relaying:
             return False
         for item in items:
             if isinstance(item, Body):
@@ -128,8 +170,8 @@ class HeldItems:
         self._pass(End(LAST_CHUNK, b"") if self._chunked_now else self._end)
 
     def _pass(self, item: Item) -> None:
-        self._relaying = True
+        self.relaying = True
         try:
             self._relay((item,))
         finally:
-            self._relaying = False
+            self.relaying = False

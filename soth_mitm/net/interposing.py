@@ -166,7 +166,7 @@ class Interposed(Conversation):
 
     async def _decided(self, direction: Direction, held: Held, message: Message) -> None:
         try:
-            decision = await ask(self._shared, self._flow, message, self._asked)
+            decision, cut = await ask(self._shared, self._flow, message, self._asked)
             if self._flow.closed:
                 return
             check_decision(decision, held)
@@ -179,6 +179,9 @@ class Interposed(Conversation):
             return
         self._tell_all(direction, held.odd)
         self._apply(direction, held, decision, message.number)
+        exchange = self._shared.flows.get(self._flow.number)
+        if cut and exchange is not None:
+            exchange.cut(cut)
 
     def _pass_undecided(self, direction: Direction, held: Held, number: int) -> None:
         if self._shared.config.handler_fails == "closed":

@@ -103,6 +103,7 @@ def _follow(
         return HeldBody(
             tap,
             stream,
+            kind=(content_type, coding),
             how=how,
             teller=teller,
             splitter=splitter_of(stream, content_type, keep=True, decompressor=decompressor, text=False),
@@ -158,6 +159,20 @@ def attach_http1(tap: BodyTap, head: RequestHead | ResponseHead, *, path: bytes,
         _follow(
             tap, stream, head.content_type, coding=coding, raw=raw, streamed=streamed, resizable=resizable
         )
+
+
+def attach_replaced(tap: BodyTap, head: bytes, *, path: bytes, resizable: bool) -> None:
+    """Do so for a body that goes in place of one that was no stream of messages."""
+    content_type, coding = kind_of(head)
+    stream = stream_of(content_type, path=path, streamed=False)
+    if stream is not None:
+        _follow(tap, stream, content_type, coding=coding, raw=head, streamed=False, resizable=resizable)
+
+
+def kind_of(head: bytes) -> tuple[bytes, bytes]:
+    """Return the content type and the coding that a head gives."""
+    fields = Fields.of_head(head)
+    return fields.get(b"content-type"), fields.get(b"content-encoding")
 
 
 def _compression(stream: Stream, raw: bytes) -> tuple[bytes, Callable[[], Decompressor] | None]:

@@ -86,6 +86,10 @@ class Rewriting:
         undoing(coding)
         self._state: tuple[Editor, Undoing | None, Redoing | None] | None = None
 
+    def reset(self) -> None:
+        """Begin again, with another body."""
+        self._state = None
+
     def start(self) -> tuple[Editor, Undoing | None, Redoing | None]:
         """Return what rewrites one body, from its beginning."""
         return self._editor(), undoing(self._coding), redoing(self._coding)
@@ -181,9 +185,25 @@ class ShapedBody:
             CodingError: its coding is damaged.
         """
         rewritings, self._rewritings = self._rewritings, []
-        for rewriting in rewritings:
-            data = await rewritten(data, rewriting, limit=limit)
+        try:
+            for rewriting in rewritings:
+                data = await rewritten(data, rewriting, limit=limit)
+        except BodyTooLarge:  # it may still go through them as it streams
+            for rewriting in rewritings:
+                rewriting.reset()
+            self._rewritings = rewritings
+            raise
         return data
+
+    def replaced(self, *, inner: HeldBody | None) -> None:
+        """Another body goes in place of what would have been rewritten; `inner` is for its messages."""
+        self._rewritings = []
+        self._inner = inner
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does anything at all to what goes through it."""
+        return bool(self._rewritings or self._rate or self._cut or self._inner)
 
     @property
     def rewrites(self) -> bool:

@@ -20,11 +20,16 @@ from soth_mitm.proto.http2 import VERSION, ErrorCode, heads
 from soth_mitm.proto.http2.heads import lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.net.bodytap import BodyTap
+    from soth_mitm.net.held import HeldBody
     from soth_mitm.net.hold import Hold
     from soth_mitm.net.http2.exchange import StreamExchange
+    from soth_mitm.net.http2.held import Section
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.net.origin import Supply
+    from soth_mitm.net.shaping import ShapedBody
     from soth_mitm.proto.http2.hpack import Fields as FieldList
     from soth_mitm.proto.websocket.handshake import Handshake
 
@@ -46,7 +51,7 @@ class StreamDeciding(Asking):
             relay=lambda data, end: exchange.request_data(data, overhead=0, end=end),
             trailers=lambda own: exchange.request_trailers(own[0], never=own[1], raw=own[2]),
             dropped=partial(self._original, Direction.REQUEST),
-            ended=exchange.end_request,
+            ended=partial(self._one_ended, Direction.REQUEST, exchange.end_request),
         )
         self._down = Side(
             Direction.RESPONSE,
@@ -55,7 +60,7 @@ class StreamDeciding(Asking):
             relay=lambda data, end: exchange.response_data(data, overhead=0, end=end),
             trailers=lambda own: exchange.response_trailers(own[0], never=own[1], raw=own[2]),
             dropped=partial(self._original, Direction.RESPONSE),
-            ended=exchange.end_response,
+            ended=lambda: None,  # the one in its place ends the exchange
         )
         self._answered_100 = False
         self._answer: Answer | None = None
@@ -132,17 +137,34 @@ class StreamDeciding(Asking):
         request = direction is Direction.REQUEST
         relay = exchange.relay_request if request else exchange.relay_response
         trailers = exchange.request_trailers if request else exchange.response_trailers
-        way = HeldStream(
+        (self._up if request else self._down).way = self._way(
             held,
-            relay=lambda data, end: relay(data, overhead=0, end=end),
+            lambda data, end: relay(data, overhead=0, end=end),
             trailers=lambda own: trailers(own[0], never=own[1], raw=own[2]),
             credit=self._grant_client if request else self._grant_upstream,
+        )
+
+    def _way(
+        self,
+        held: HeldBody | ShapedBody,
+        relay: Callable[[bytes, bool], None],
+        *,
+        trailers: Callable[[Section], None] = lambda section: None,
+        credit: Callable[[int], None] = lambda count: None,
+    ) -> HeldStream:
+        """Connect what a body goes through; one of our own has no trailers, and no sender."""
+        exchange = self._exchange
+        way = HeldStream(
+            held,
+            relay=relay,
+            trailers=trailers,
+            credit=credit,
             broken=self._broken,
             failed=exchange.internal_error,
             cut=exchange.cut,
         )
-        (self._up if request else self._down).way = way
         held.connect(way, url=self._url())
+        return way
 
     def _url(self) -> str:
         place = self._exchange.place
@@ -185,9 +207,30 @@ class StreamDeciding(Asking):
                 self._up.replay(items)
             return
         whole = self._up.discard(items)
-        exchange.put_request(head, body)
+        if body and self._own_goes_through(Direction.REQUEST):
+            self._pass_own_request(head, body)
+        else:
+            exchange.put_request(head, body)
         if whole and not exchange.request_done:
-            exchange.end_request()
+            self._one_ended(Direction.REQUEST, exchange.end_request)
+
+    def _pass_own_request(self, head: heads.RequestHead, body: bytes) -> None:
+        """Send a head, and let the body that goes in place of another go through what there is for it."""
+        exchange = self._exchange
+        held = self._taps[Direction.REQUEST].through
+        assert held is not None, "there is something for it"
+        if head.length is not None and held.resizes:
+            head = amend.request_without_length(head)
+            exchange.flow.emit(held.resized(head.raw, _NO_LENGTH))
+        self._ends[Direction.REQUEST] = 1 if exchange.request_done else 2
+
+        def relay(data: bytes, end: bool) -> None:
+            exchange.own_request(data, end=end)
+            if end and not exchange.request_done:
+                self._one_ended(Direction.REQUEST, exchange.end_request)
+
+        exchange.put_request(head, b"", whole=False)
+        self._way(held, relay).takes_data(body, overhead=0, end=True)
 
     def _ended_before(self) -> None:
         hold = self._holds.get(Direction.REQUEST)
@@ -232,14 +275,28 @@ class StreamDeciding(Asking):
         body = self._bodies.get(Direction.RESPONSE)
         if body is not None:
             self._down.discard(items)
-            own = b"" if exchange.head.method == b"HEAD" else body
-            exchange.replace_response(answer.fields, answer.never, own)
+            if exchange.head.method == b"HEAD" or not self._own_goes_through(Direction.RESPONSE):
+                exchange.replace_response(answer, b"" if exchange.head.method == b"HEAD" else body)
+            else:
+                self._pass_own_response(answer, body)
             return
         self._put_response(answer, end=end)
         if self._handshake is not None:
             exchange.switch(self._handshake)
         if not end:
             self._down.replay(items)
+
+    def _pass_own_response(self, answer: Answer, body: bytes) -> None:
+        """Do so for a response."""
+        exchange, held = self._exchange, self._taps[Direction.RESPONSE].through
+        assert held is not None, "there is something for it"
+        if held.resizes:
+            fields, never = amend.without_length(answer.fields, answer.never)
+            answer = answer._replace(fields=fields, never=never)
+            exchange.flow.emit(held.resized(lines(fields) + b"\r\n", _NO_LENGTH))
+        exchange.replace_response(answer, None)
+        way = self._way(held, lambda data, end: exchange.own_response(data, end=end))
+        way.takes_data(body, overhead=0, end=True)
 
     # --- what the chain asks ------------------------------------------------------------------------
 

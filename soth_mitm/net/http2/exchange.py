@@ -28,8 +28,7 @@ from soth_mitm.net.dial import DialError
 from soth_mitm.net.heads import bound, opened
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.reach import Group
-from soth_mitm.net.http2.relaying import Relaying
-from soth_mitm.net.origin import elsewhere
+from soth_mitm.net.http2.replacing import Replacing
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
 from soth_mitm.proto import grpc_status
@@ -41,15 +40,14 @@ from soth_mitm.proto.http2.upgrade import SWITCHING
 if TYPE_CHECKING:
     from soth_mitm.net.http2.leg import Answer, Leg
     from soth_mitm.net.http2.session import StreamSession
-    from soth_mitm.net.origin import Place, Site, Supply
+    from soth_mitm.net.origin import Place, Supply
     from soth_mitm.proto.http2 import Stream
-    from soth_mitm.proto.http2.hpack import Fields
     from soth_mitm.proto.websocket.handshake import Handshake
 
 _SAFE_TO_REPEAT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
-class StreamExchange(Relaying):
+class StreamExchange(Replacing):
     """A flow of kind `http` that is one stream of an HTTP/2 connection."""
 
     def __init__(
@@ -65,12 +63,8 @@ class StreamExchange(Relaying):
         self.came = b""
         """The head as it came, where that was a request of HTTP/1.1 that asked for HTTP/2."""
         self._reset_when_sent = -1
-        self._origin: Supply | None = None
-        """Where its connection comes from, where the request is sent elsewhere."""
         self._served: Supply | None = None
         """What answers in its upstream's place."""
-        self._replaced = False
-        """A handler has given the request another body."""
         self._began = 0
         """The flow's first moment, in nanoseconds of the monotonic clock."""
 
@@ -150,36 +144,14 @@ class StreamExchange(Relaying):
         if self.head.protocol and not leg.stream:
             self.flow.emit(Noted("upgrade_translated", "extended CONNECT went on as an upgrade of HTTP/1.1"))
         early, self._early = self._early, []
-        done, trailers = self.request_done or self._replaced, self._early_trailers
+        done = (self.request_done or self._replaced) and not self._own_open
+        trailers = self._early_trailers
         leg.send_head(self.sent_head, end=done and not early and trailers is None)
         for position, data in enumerate(early):
             last = done and trailers is None and position == len(early) - 1
             self.went(leg.send(data, end=last))
         if trailers is not None:
             leg.send_trailers(*trailers)
-
-    def put_request(self, head: heads.RequestHead, body: bytes | None) -> None:
-        """Send this head, and where `body` is given that body instead of the client's."""
-        self.sent_head = head
-        if body is not None:
-            self._replaced = True
-            self._early = [body] if body else []
-            self._early_trailers = None
-            if body:
-                self._request.passed(body)
-        self.begin()
-
-    def changed(self, head: heads.RequestHead, site: Site) -> None:
-        """Send this head instead, and where that is another site to that.
-
-        Raises:
-            ValueError: that would be this proxy itself.
-        """
-        place = self.place._replace(path=head.path)
-        if site != place[:3]:
-            self._origin, place = elsewhere(self.shared, place, site, h2=True)
-        self.place, self.sent_head, self.request_changed = place, head, True
-        self._subject = None
 
     def served(self, supply: Supply) -> None:
         """Have another supply answer, in place of what the client asked for."""
@@ -189,22 +161,6 @@ class StreamExchange(Relaying):
         if self._served is not None:
             return Group(self.session, self.place, self._served, keeps=False)
         return self.session.reach.group(self.place, self._origin)
-
-    # --- a handler's response ------------------------------------------------------------------
-
-    def replace_response(self, fields: Fields, never: tuple[int, ...], body: bytes) -> None:
-        """Send a head with a body of a handler's; the upstream's own is not wanted any more."""
-        self._answered = self.response_done = True
-        self._engine.send_head(self.stream, fields, never=never, end=not body)
-        if body:
-            self._response.passed(body)
-            self._response.wire += len(body)
-            self._engine.send(self.stream, body, end=True)
-        self.flow.emit(ResponseEnd(self._response.data, self._response.wire))
-        if not self.request_done:
-            self._reset_client(ErrorCode.NO_ERROR)
-        self.session.pump.soon()
-        self.finish(CloseReason.COMPLETED)
 
     # --- resets and losses ------------------------------------------------------------------------
 
@@ -244,13 +200,19 @@ class StreamExchange(Relaying):
 
     def upstream_reset(self, code: int) -> None:
         """Pass the upstream's reset on. After a whole response it only means that the rest is not wanted."""
-        if self.finished:
+        if self.finished or self._not_wanted():
             return
         self.flow.emit(StreamReset(Side.UPSTREAM, error_name(code)))
         if self.follower is not None:
             self.follower.gone(Direction.RESPONSE, lambda: self._pass_reset(code))
         else:
             self._pass_reset(code)
+
+    def _not_wanted(self) -> bool:
+        """Whether nobody waits for the upstream, which is lost; it is let go of then."""
+        if self._replacing:
+            self.leg = None
+        return self._replacing
 
     def _pass_reset(self, code: int) -> None:
         if self.response_done and code == ErrorCode.NO_ERROR:
@@ -265,12 +227,12 @@ class StreamExchange(Relaying):
 
     def upstream_broke(self, code: str, detail: str) -> None:
         """The response breaks the rules."""
-        if not self.finished:
+        if not (self.finished or self._not_wanted()):
             answers.response_refused(self, Http1Error(code, detail, status=502))
 
     def upstream_lost(self, code: str, detail: str, *, unseen: bool = False) -> None:
         """The upstream connection ended before the response did."""
-        if self.finished:
+        if self.finished or self._not_wanted():
             return
         if self.response_done:
             self.flow.emit(Noted("early_response", "answered before the request was complete"))
@@ -359,7 +321,9 @@ class StreamExchange(Relaying):
         """End the flow where both messages are complete, and the client has got all of its own."""
         if not (self.request_done and self.response_done) or self.finished:
             return
-        if not self.stream.local_done or self._queued:  # the driver still tells what has just gone out
+        if (
+            self._own_open or not self.stream.local_done or self._queued
+        ):  # the driver still tells what has just gone out
             return
         self.finished = True
         self.shared.flows.pop(self.flow.number, None)

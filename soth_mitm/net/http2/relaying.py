@@ -147,6 +147,7 @@ class Relaying:
 
     def relay_request(self, data: bytes, *, overhead: int, end: bool) -> None:
         """Send a piece of the body on, or keep it until there is an upstream, without granting more."""
+        self.touched = True
         if data:
             self.flow.from_client += len(data)
             self._request.passed(data)

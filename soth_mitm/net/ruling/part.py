@@ -7,10 +7,10 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from soth_mitm.hooks.decisions import Abort, Block, Decision, Drop, MessageDecision, Replace
+from soth_mitm.hooks.decisions import Abort, Block, Decision, Replace
 from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Direction, Noted
-from soth_mitm.net.chain import Asks, Part
+from soth_mitm.net.chain import Asks, CutBehind, Part
 from soth_mitm.net.decoded import decoded
 from soth_mitm.net.ruling import bodies
 from soth_mitm.net.serving.canned import Canned
@@ -159,7 +159,7 @@ class RulePart(Part):
         assert isinstance(draft, ResponseDraft)
         return self._if_changed(turn, draft, fields_changed(draft, self.rule.action))
 
-    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> MessageDecision | None:
+    async def message(self, flow: FlowLife, subject: Subject, message: Message) -> CutBehind | None:
         """See `chain.Part`."""
         action = self.rule.action
         if not isinstance(action, a.Fail) or action.after_messages is None:
@@ -172,8 +172,9 @@ class RulePart(Part):
         last = max(action.after_messages, 1)
         if count == last:
             self._ruling.applied(self.rule, flow, described(action))
-            self._shared.loop.call_soon(self._cut, flow)  # once this message has gone on
-        return Drop() if count > action.after_messages else None
+            self._seen.pop(flow.number, None)
+            return CutBehind(f"cut by {self.name}", dropped=count > action.after_messages)
+        return None
 
     def instead(self, turn: Turn, error: Exception) -> None:
         """See `chain.Part`: what cannot be sent does not go, what came does."""
@@ -269,9 +270,3 @@ class RulePart(Part):
             case _:
                 return False, None
         return True, None
-
-    def _cut(self, flow: FlowLife) -> None:
-        self._seen.pop(flow.number, None)
-        open_in = self._shared.flows.get(flow.number)
-        if open_in is not None:
-            open_in.cut(f"cut by {self.name}")
