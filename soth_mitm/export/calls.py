@@ -23,6 +23,8 @@ class Sum(Protocol):
 def call_words(call: Call, *, long: bool = False) -> list[str]:
     """Return what is known of a call, in parts for a line; more of it where that is `long`."""
     parts = [call.model or call.dialect]
+    if call.turns > 1:
+        parts.append(f"{call.turns:,} answers")
     if call.input >= 0:
         cached = f" ({call.cached:,} cached)" if call.cached > 0 else ""
         parts.append(f"{call.input:,} in{cached}")

@@ -1,4 +1,4 @@
-"""Heads and bodies below the line of a flow, indented: `>` is what went up, `<` what came down."""
+"""Heads and bodies below the line of a flow, indented: `>` is what went up, `<` what came down, `=` both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.decode import render
 from soth_mitm.decode.about import ASKED_MOST, About
+from soth_mitm.decode.llm.recognise import MESSAGES
 from soth_mitm.export import redact
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
 from soth_mitm.model.fields import Fields, start_line
@@ -43,6 +44,18 @@ class Details:
             self._body(message, mark, exchange) + self._fields(Fields.parse(message.trailers), mark)
             for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
         )
+
+    def talk(self, exchange: Exchange, said: bytes, whole: bool) -> str:
+        """Return what both sides of a WebSocket have said in a conversation with a model."""
+        if not said:
+            return ""
+        about = About(MESSAGES, path=exchange.path, response=True)
+        shown = render(said, about=about, complete=whole, max_output=RENDERED)
+        texts: list[str] = list(shown.lines)
+        if self._redact:
+            texts = redact.lines(texts, shown.kind)
+        notes = [] if whole else ["not all that was said was kept"]
+        return self._block(texts, notes, "=")
 
     def _head(self, raw: bytes, mark: str) -> str:
         if not raw:
@@ -91,6 +104,9 @@ class Details:
             notes.append(f"{human_size(message.body_bytes)} bytes, not kept")
         elif shown.truncated or len(body) < message.body_bytes:
             notes.append(f"only the beginning of {human_size(message.body_bytes)} bytes")
+        return self._block(texts, notes, mark)
+
+    def _block(self, texts: list[str], notes: list[str], mark: str) -> str:
         quiet = self._tones.quiet
         lead = f"{INDENT}{quiet(mark)} "
         empty = f"{INDENT}{quiet(mark)}\n"

@@ -82,6 +82,7 @@ class CallRecord(msgspec.Struct):
     stalls: int
     stop: str
     error: str
+    turns: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class FlowRecord(msgspec.Struct):
@@ -310,6 +311,7 @@ def _call(call: Call) -> CallRecord:
         call.stalls,
         call.stop,
         call.error,
+        call.turns if call.turns >= 0 else msgspec.UNSET,
     )
 
 

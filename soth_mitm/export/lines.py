@@ -19,6 +19,7 @@ from soth_mitm.export.details import Details
 from soth_mitm.export.live import LiveMessages, count_words
 from soth_mitm.export.rows import URL_LIMIT, FlowRow, Fold, begins, site, url
 from soth_mitm.export.style import palette
+from soth_mitm.export.talks import Talks
 from soth_mitm.model.events import (
     BodyChunk,
     Direction,
@@ -95,6 +96,7 @@ class TextPrinter:
             Collector(body_bytes=self._chooser.body_bytes(printed=detail > 1)) if keeps else None
         )
         self._live = LiveMessages(self._palette, redact=redact) if detail else None
+        self._talks = Talks() if detail > 1 else None
         self._waiting: dict[int, list[str]] = {}
         """Lines of messages that came before the response, by flow."""
         self._begun: set[int] = set()
@@ -115,6 +117,8 @@ class TextPrinter:
             return
         if self._collector is not None:
             self._collector.apply(event)
+        if self._talks is not None and row.form:
+            self._talks.apply(event, self._path(row))
         if row.state == "closed":
             self._ended(row)
             return
@@ -125,6 +129,9 @@ class TextPrinter:
             line = self._live.apply(row, event)
             if line:
                 self._message_line(row, line)
+
+    def _path(self, row: FlowRow) -> bytes:
+        return self._collector.look(row.flow).path if self._collector is not None else row.path.encode()
 
     def finish(self) -> None:
         """Print the flows that are still open: those that the end of a file cuts off."""
@@ -205,7 +212,11 @@ class TextPrinter:
                 if flow not in self._begun:
                     text += self._details.heads(exchange) + "".join(self._waiting.pop(flow, ()))
                 text += self._details.rest(exchange)
+                if self._talks is not None:
+                    text += self._details.talk(exchange, *self._talks.take(flow))
             self._write(text)
+        if self._talks is not None:
+            self._talks.take(flow)
         self._begun.discard(flow)
         self._answered.discard(flow)
         if self._live is not None:

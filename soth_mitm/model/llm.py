@@ -32,7 +32,10 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     written: int
     thinking: int
     first_token_ns: int
-    """From the start of the flow to the first text, where the answer was streamed."""
+    """From the start of the flow to the first text, where the answer was streamed.
+
+    On a WebSocket, from when the latest answer was asked for.
+    """
     text_ns: int
     """From the first text to the last."""
     longest_gap_ns: int
@@ -42,6 +45,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     cost: int
     """In billionths of a US dollar."""
     priced: str
+    turns: int = -1
+    """Answers of a WebSocket, whose numbers are added; -1 of a call over HTTP."""
 
     @classmethod
     def of(cls, facts: LlmFacts, ttfb_ns: int) -> Call:
@@ -56,7 +61,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
             facts.cached_tokens,
             facts.written_tokens,
             facts.thinking_tokens,
-            ttfb_ns + facts.first_ns if facts.first_ns >= 0 else -1,
+            facts.first_ns + (ttfb_ns if facts.turns < 0 else 0) if facts.first_ns >= 0 else -1,
             facts.text_ns,
             facts.longest_gap_ns,
             facts.stalls,
@@ -64,6 +69,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
             printable(facts.error, _WORDS),
             facts.cost,
             printable(facts.priced, 10),
+            facts.turns,
         )
 
     @property

@@ -9,6 +9,7 @@ from soth_mitm.hooks.messages import StreamChunk
 from soth_mitm.model.events import Anomaly, Direction, MessageForm
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.model.websocket import ABNORMAL
+from soth_mitm.net.talks import TalkTap
 from soth_mitm.net.telling import MessageTeller, Numbers
 from soth_mitm.proto.websocket.observer import Observer
 from soth_mitm.proto.websocket.opcodes import OPCODES
@@ -84,6 +85,7 @@ class Conversation:
         *,
         handshake: Handshake,
         capture: bool,
+        path: bytes,
         keep_raw: bool = False,
     ) -> None:
         self._carrier = carrier
@@ -101,6 +103,10 @@ class Conversation:
             direction: MessageTeller(shared, flow, numbers, direction=direction, capture=capture)
             for direction in Direction
         }
+        if capture and flow.told:
+            talk = TalkTap(shared, flow, path)
+            for teller in self._tellers.values():
+                teller.talk = talk
 
     def start(self) -> None:
         """Say what was agreed on."""
@@ -255,7 +261,7 @@ class Conversation:
 
 
 def conversation_of(
-    carrier: Carrier, exchange: Exchange | Relaying, *, handshake: Handshake, url: str
+    carrier: Carrier, exchange: Exchange | Relaying, *, handshake: Handshake, url: str, path: bytes
 ) -> Conversation:
     """Return what relays a WebSocket's messages: past those who decide, where somebody may want to.
 
@@ -266,7 +272,9 @@ def conversation_of(
         shared.chain.wants_messages(asked, direction) for direction in Direction
     )
     if not wanted:
-        return Conversation(carrier, shared, flow, handshake=handshake, capture=capture)
+        return Conversation(carrier, shared, flow, handshake=handshake, capture=capture, path=path)
     from soth_mitm.net.interposing import Interposed
 
-    return Interposed(carrier, shared, flow, handshake=handshake, capture=capture, url=url, asked=asked)
+    return Interposed(
+        carrier, shared, flow, handshake=handshake, capture=capture, url=url, path=path, asked=asked
+    )

@@ -41,9 +41,12 @@ class Interposed(Conversation):
         handshake: Handshake,
         capture: bool,
         url: str,
+        path: bytes,
         asked: Callable[[], Subject],
     ) -> None:
-        super().__init__(carrier, shared, flow, handshake=handshake, capture=capture, keep_raw=True)
+        super().__init__(
+            carrier, shared, flow, handshake=handshake, capture=capture, path=path, keep_raw=True
+        )
         self._url = url
         self._asked = asked
         self._holders = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from soth_mitm.net.admission import Admitted
     from soth_mitm.net.calls import CallTap
     from soth_mitm.net.slices import Backlog, Slices
+    from soth_mitm.net.talks import TalkTap
     from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
 
@@ -122,7 +123,7 @@ class FlowLife:
         """How many of its messages are paused."""
         self.on_closing: Callable[[FlowLife, str], None] | None = None
         """Told before the terminal event, while something is paused."""
-        self.call: CallTap | None = None
+        self.call: CallTap | TalkTap | None = None
         """Follows the call to a language model that it is; told before the terminal event."""
         self.late: Backlog | None = None
         """What the flow has still to tell, where finding its messages takes longer than forwarding it."""

@@ -25,9 +25,12 @@ from soth_mitm.text import printable
 if TYPE_CHECKING:
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
+    from soth_mitm.net.talks import TalkTap
 
 LABEL_LIMIT = 80
 NOTE_LIMIT = 200
+FOLLOWED = 1024 * 1024
+"""Bytes of a message that are kept for what follows the conversation, which reads no longer one."""
 
 
 class Numbers:
@@ -62,7 +65,7 @@ class MessageTeller:
 
     __slots__ = (
         "_budget", "_direction", "_flow", "_held", "_label", "_limit", "_number", "_numbers", "_offset",
-        "_originals", "_shared", "_shown", "_size", "capture", "stopped",
+        "_originals", "_shared", "_shown", "_size", "_text", "capture", "stopped", "talk",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +82,10 @@ class MessageTeller:
         self._originals = limits.capture_body_bytes
         """Bytes that may still be told of messages in whose place others went on."""
         self.capture = capture
+        self.talk: TalkTap | None = None
+        """What follows the conversation with a language model that these may be the messages of."""
+        self._text: list[bytes] = []
+        """For that, the message that is arriving."""
         self.stopped = False
         self._label, self._shown = "", printable("")
         """The last label, and what is told of it: most streams have few."""
@@ -105,6 +112,8 @@ class MessageTeller:
 
     def part(self, data: bytes) -> None:
         """Take the next payload bytes of the message that is arriving."""
+        if self.talk is not None and self._size <= FOLLOWED:
+            self._text.append(data)
         before = self._size
         self._size = before + len(data)
         if not self.capture or before >= self._limit or not self._budget:
@@ -147,6 +156,18 @@ class MessageTeller:
             origin=origin,
             cut=told < size,
         )
+        if self.talk is not None:
+            text = b"".join(self._text)
+            self._text.clear()
+            self._follow(label, text, origin)
+
+    def _follow(self, label: str, text: bytes, origin: str) -> None:
+        """Show a message to what follows the conversation, once it is told."""
+        talk = self.talk
+        if talk is not None and talk.over:
+            self.talk = None
+        elif talk is not None and label == "text" and origin != "dropped":
+            talk.said(text, sent=self._direction == Direction.REQUEST)
 
     def reserve(self) -> int:
         """Return the number of a message that is told later, by `whole`."""
@@ -179,12 +200,16 @@ class MessageTeller:
                 origin=origin,
                 cut=len(told) < len(data),
             )
-            return
-        arriving = self._number, self._held, self._size, self._offset
-        self._number, self._held, self._size, self._offset = number, [], 0, 0
-        self.part(data)
-        self.end(label, wire=wire, fragments=fragments, compressed=compressed, note=note, origin=origin)
-        self._number, self._held, self._size, self._offset = arriving
+        else:
+            arriving = self._number, self._held, self._size, self._offset
+            talk, self.talk = self.talk, None
+            self._number, self._held, self._size, self._offset = number, [], 0, 0
+            self.part(data)
+            self.end(label, wire=wire, fragments=fragments, compressed=compressed, note=note, origin=origin)
+            self._number, self._held, self._size, self._offset = arriving
+            self.talk = talk
+        if self.talk is not None:
+            self._follow(label, data, origin)
 
     def original(self, label: str, data: bytes, *, number: int, note: str = "") -> None:
         """Tell a message as it came, before `whole` tells the one that went on in its place."""

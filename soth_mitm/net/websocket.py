@@ -26,7 +26,8 @@ class WebSocket(Switched):
             tap.keep_from_handler()  # which the conversation shows all bytes to
         place = exchange.place
         url = url_of(place.scheme, place.host, place.port, target=exchange.head.target)
-        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url)
+        path = exchange.head.target
+        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url, path=path)
         self._late_ends: list[BaseException | None] = []
         """Ends of the upstream that wait for what is held of it."""
 

@@ -257,7 +257,7 @@ def _ruled(row: Row, event: e.Event, body: e.RuleApplied) -> None:
 def _llm(row: Row, event: e.Event, body: e.LlmFacts) -> None:
     call = Call.of(body, row.ttfb_ns)
     row.llm = msgspec.structs.replace(call, dialect=SHORTS[call.dialect], model=SHORTS[call.model])
-    if call.error and not row.outcome:
+    if call.error and call.final and not row.outcome:
         row.outcome = printable(call.error, WORD_LIMIT)
 
 

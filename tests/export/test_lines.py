@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 
 import msgspec
@@ -321,3 +322,39 @@ def test_secrets_in_messages_are_masked_unless_asked() -> None:
     stream.add(seen, conn=1, flow=flow)
     assert "abc" not in text_of(stream, detail=1)
     assert "abc" in text_of(stream, detail=1, redact=False)
+
+
+def test_detail_2_prints_what_a_websocket_says_as_the_conversation_that_it_is() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, path=b"/v1/realtime?model=m-1")
+    streams.response(pair, flow, status=101)
+    up, down = e.Direction.REQUEST, e.Direction.RESPONSE
+    stream.add(e.MessagesStarted(down, e.MessageForm.WEBSOCKET), conn=pair.conn, flow=flow)
+    item = {"type": "message", "role": "user", "content": "Hello?"}
+    where = {"output_index": 0, "content_index": 0}
+    said = [
+        (down, {"type": "session.created", "session": {"client_secret": {"value": "ek_12345678"}}}),
+        (up, {"type": "conversation.item.create", "item": item}),
+        (up, {"type": "response.create"}),
+        (down, {"type": "response.created", "response": {"id": "r1"}}),
+        (down, {"type": "response.output_audio.delta", "delta": "A" * 300_000}),
+        (down, {"type": "response.output_text.delta", **where, "delta": "Good "}),
+        (down, {"type": "response.output_text.delta", **where, "delta": "day."}),
+        (down, {"type": "response.done", "response": {"status": "completed", "usage": {"output_tokens": 3}}}),
+    ]
+    for number, (direction, value) in enumerate(said, 1):
+        data = json.dumps(value).encode()
+        long = len(data) > e.CHUNK_LIMIT
+        for at in range(0, len(data) if long else 0, e.CHUNK_LIMIT):
+            chunk = e.MessageChunk(direction, number, at, data[at : at + e.CHUNK_LIMIT])
+            stream.add(chunk, conn=pair.conn, flow=flow)
+        seen = e.MessageSeen(direction, number, "text", len(data), b"" if long else data)
+        stream.add(seen, conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    lines = text_of(stream, detail=2).splitlines()
+    assert [line for line in lines if line.startswith("    =")] == [
+        "    =", "    = # OpenAI Realtime · m-1", "    = ● user", "    =   Hello?", "    = ● assistant",
+        "    =   Good day.", "    = # stopped: completed · 3 tokens out",
+    ]  # fmt: skip
+    assert not any("    =" in line for line in text_of(stream, detail=1).splitlines())

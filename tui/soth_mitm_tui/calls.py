@@ -136,6 +136,10 @@ def call_lines(call: Call | None) -> list[Line]:
         heading("Model"),
         fact("model", (call.model or "not told", "strong"), DOT, (call.dialect, "text")),
     ]
+    if call.turns >= 0:
+        lines.append(
+            fact("answers", (f"{call.turns:,}", "strong"), DOT, ("numbers are those of all", "muted"))
+        )
     lines += _tokens(call)
     if call.cost >= 0:
         by = f"by the maker's list of {call.priced}"
@@ -143,7 +147,8 @@ def call_lines(call: Call | None) -> list[Line]:
     elif call.final:
         lines.append(fact("cost", ("not known", "muted")))
     if call.first_token_ns >= 0:
-        spans: list[Span] = [(human_duration(call.first_token_ns), "strong"), (" to the first token", "text")]
+        after = " to the first token" + (" of the latest" if call.turns > 1 else "")
+        spans: list[Span] = [(human_duration(call.first_token_ns), "strong"), (after, "text")]
         if call.rate > 0:
             spans += [DOT, (f"{call.rate:,.0f}", "strong"), (" tokens a second", "text")]
         lines.append(fact("pace", *spans))

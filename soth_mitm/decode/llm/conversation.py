@@ -31,6 +31,9 @@ class Role(StrEnum):
     TOOL = "tool"
 
 
+_ASKING: Final = frozenset({Role.SYSTEM, Role.USER})
+
+
 class Kind(StrEnum):
     """What a block is."""
 
@@ -120,6 +123,17 @@ class Usage:
             if number is not None:
                 setattr(self, name, number)
 
+    def plus(self, other: Usage) -> Usage:
+        """Return the numbers of both together, which are counted in the same way."""
+        both = Usage()
+        both.cached_inside, both.thinking_inside = other.cached_inside, other.thinking_inside
+        both.sound = self.sound or other.sound
+        for name in _SUMMED:
+            one, more = getattr(self, name), getattr(other, name)
+            if one is not None or more is not None:
+                setattr(both, name, (one or 0) + (more or 0))
+        return both
+
     @property
     def all_input(self) -> int | None:
         """Input tokens, cached ones included."""
@@ -133,6 +147,9 @@ class Usage:
         if self.thinking_inside or self.output is None:
             return self.output
         return self.output + (self.thinking or 0)
+
+
+_SUMMED: Final = ("input", "output", "cached", "written", "written_1h", "thinking")
 
 
 class Conversation:
@@ -155,6 +172,14 @@ class Conversation:
         """Names of the tools that the request offers, `MOST_UNKNOWN` at most."""
         self.tool_count = 0
         self.usage = Usage()
+        """Of all answers that have ended, where several follow each other."""
+        self.turns = 0
+        """Answers that have begun, where several follow each other."""
+        self.turns_ended = 0
+        self.turn: Usage | None = None
+        """The numbers of the one that ended last, alone."""
+        self.asked = 0
+        """How often an answer was asked for."""
         self.blocks: list[Block] = []
         self.dropped = 0
         """Blocks beyond `MOST_BLOCKS`."""
@@ -279,7 +304,7 @@ class Conversation:
         changes, self._changes = self._changes, []
         if now_ns >= 0:
             self.end_ns = now_ns
-            if any(change.text for change in changes):
+            if any(change.text and change.block.role not in _ASKING for change in changes):
                 if self.first_ns < 0:
                     self.first_ns = now_ns
                 else:

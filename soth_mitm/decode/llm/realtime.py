@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from soth_mitm.decode.llm import openai_responses
-from soth_mitm.decode.llm.conversation import Conversation, Kind, Role
+from soth_mitm.decode.llm.conversation import Conversation, Kind, Role, Usage
 from soth_mitm.decode.llm.loose import error_of, fields, inner, items, number, place, text
 
 _SPOKEN: Final = frozenset({
@@ -24,8 +24,6 @@ _SILENT: Final = (
 )  # fmt: skip
 """How the names begin of what holds sound, or says again what is known."""
 
-_NUMBERS: Final = ("input", "output", "cached", "written", "thinking")
-
 
 def read(talk: Conversation, label: str, value: object) -> None:
     """Take a message of either side."""
@@ -35,7 +33,16 @@ def read(talk: Conversation, label: str, value: object) -> None:
         _create(talk, body)
     elif kind == "response.created":
         talk.begin_again()
+        talk.turns += 1
+        talk.ended = False
+        talk.error = talk.stop_reason = ""
         openai_responses.read(talk, kind, value)
+    elif kind == "error":
+        said = error_of(body.get("error")) or error_of(body) or "error"
+        talk.put(error=said)
+        talk.whole(Role.SYSTEM, Kind.OTHER, said, name="error")
+    elif kind == "input_audio_buffer.committed":
+        talk.asked += 1
     elif kind in _SPOKEN:
         spoken = {**body, "type": "response.output_text.delta"}
         openai_responses.read(talk, "", spoken)
@@ -59,7 +66,7 @@ def ask(talk: Conversation, value: object) -> None:
 def _create(talk: Conversation, body: dict[str, object]) -> None:
     """Begin a turn: Responses says here what is asked, Realtime what is special about this answer."""
     talk.begin_again()
-    talk.ended = False
+    talk.asked += 1
     asked = fields(body.get("response")) or body
     if asked.get("tools"):
         talk.tools.clear()
@@ -68,20 +75,21 @@ def _create(talk: Conversation, body: dict[str, object]) -> None:
 
 
 def _end(talk: Conversation, kind: str, value: object) -> None:
-    before = {name: getattr(talk.usage, name) for name in _NUMBERS}
-    for name in _NUMBERS:
-        setattr(talk.usage, name, None)
+    """End a turn: its numbers are added to those before."""
+    before, talk.usage = talk.usage, Usage()
     openai_responses.read(talk, kind, value)
-    usage = inner(value, "response", "usage")
+    response = inner(value, "response")
+    usage, why = inner(response, "usage"), inner(response, "status_details")
+    talk.put(stop=text(why.get("reason")), error=error_of(why.get("error")))
     told, said = inner(usage, "input_token_details"), inner(usage, "output_token_details")
     talk.usage.put(
         cached=number(told.get("cached_tokens")),
         thinking=number(said.get("reasoning_tokens")),
     )
-    for name in _NUMBERS:
-        now = getattr(talk.usage, name)
-        if before[name] is not None or now is not None:
-            setattr(talk.usage, name, (before[name] or 0) + (now or 0))
+    talk.usage.sound = bool(number(told.get("audio_tokens")) or number(said.get("audio_tokens")))
+    talk.turn = talk.usage
+    talk.turns_ended += 1
+    talk.usage = before.plus(talk.turn)
 
 
 def _session(talk: Conversation, kind: str, session: dict[str, object]) -> None:

@@ -102,10 +102,18 @@ _SIGNS: Final = (
 MESSAGES: Final = b"application/x-websocket-messages"
 """Stands for the media type of what both sides of a WebSocket have said, one message behind the other."""
 
+FIRST: Final = 4
+"""Texts of a WebSocket within which a conversation must be recognised."""
+
+_SOUND: Final = re.compile(
+    rb'"type"\s*:\s*"(?:input_audio_buffer\.append|response\.(?:output_)?audio\.delta)"'
+)
+_SOUND_WITHIN: Final = 300
 _TURN: Final = re.compile(rb'"type"\s*:\s*"response\.create"')
 _SESSION: Final = re.compile(
     rb'"type"\s*:\s*"(?:session\.(?:created|updated?)|conversation\.item\.create|input_audio_buffer\.append)"'
 )
+_REALTIME: Final = re.compile(rb"/realtime/?\?(?:[^#]*&)?(?:model|deployment)=([^&#]+)")
 _MODELS: Final = re.compile(rb"/model/([^/]+(?:/[^/]+)?)/(?:converse|invoke)|/models/([^:/]+):[a-zA-Z]+$")
 _NOTHING_YET: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:[^\r\n]*(?:[\r\n]|$))*")
 """Comments of an event stream, which some send while they wait."""
@@ -155,10 +163,18 @@ def _of_messages(path: bytes, data: bytes) -> Known | None:
     return Known(dialect, f"{dialect}, by its {by}")
 
 
+def is_sound(message: bytes) -> bool:
+    """Say whether a message of a WebSocket holds nothing but sound."""
+    return _SOUND.search(message, 0, _SOUND_WITHIN) is not None
+
+
 def model_of(path: bytes) -> str:
-    """Return the model that a path names, as those of Bedrock and Gemini do; empty where none does."""
+    """Return the model that a path names, as those of Bedrock, Gemini and Realtime do; or nothing."""
     match = _MODELS.search(path.partition(b"?")[0])
-    return printable(unquote_to_bytes(match[1] or match[2]), 200) if match is not None else ""
+    if match is not None:
+        return printable(unquote_to_bytes(match[1] or match[2]), 200)
+    match = _REALTIME.search(path)
+    return printable(unquote_to_bytes(match[1]), 200) if match is not None else ""
 
 
 def _why(sign: _Sign, what: str) -> str:

@@ -8,7 +8,8 @@ from soth_mitm.model.events.base import Body
 class LlmFacts(Body, frozen=True):
     """What is known of a call to a language model: once when the first text is there, once at its end.
 
-    Numbers are the provider's own, from its latest record of usage; -1 where it gave none.
+    Numbers are the provider's own, from its latest record of usage; -1 where it gave none. Of a WebSocket
+    it is told when it is recognised, at the first text of each answer, at its end, and at the socket's.
     """
 
     KIND = 0x0330
@@ -31,7 +32,10 @@ class LlmFacts(Body, frozen=True):
     thinking_tokens: int = -1
     """Of the output, what was thought."""
     first_ns: int = -1
-    """From the head of the response to the first text; -1 without any, and of answers in one piece."""
+    """From the head of the response to the first text; -1 without any, and of answers in one piece.
+
+    Of a WebSocket, from when the latest answer was asked for.
+    """
     text_ns: int = -1
     """From the first text to the last; -1 likewise."""
     longest_gap_ns: int = 0
@@ -46,3 +50,5 @@ class LlmFacts(Body, frozen=True):
     """What the tokens cost by the maker's list, in billionths of a US dollar; -1 where that is not known."""
     priced: str = ""
     """The day of that list, as 2026-11-29."""
+    turns: int = -1
+    """Answers that have begun on a WebSocket, whose numbers are added; -1 of a call over HTTP."""

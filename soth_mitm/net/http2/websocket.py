@@ -54,7 +54,7 @@ class StreamWebSocket:
             tap.keep_from_handler()  # which the conversation shows all bytes to
         place = exchange.place
         url = url_of(place.scheme, place.host, place.port, target=place.path)
-        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url)
+        self._conversation = conversation_of(self, exchange, handshake=handshake, url=url, path=place.path)
 
     def start(self) -> None:
         """Say what was agreed on."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.about import About
-from soth_mitm.decode.llm.recognise import MESSAGES, recognise
+from soth_mitm.decode.llm.recognise import FIRST, MESSAGES, recognise
 from soth_mitm.model.events import MessageForm
 from soth_mitm.record.payloads import PayloadRefs, Slice
 from soth_mitm_tui.messages.page import PayloadBody
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from soth_mitm.record.rows import Row
 
 _LOOKED_AT: Final = 4096
-_FIRST: Final = 4
-"""Messages within which a conversation must be recognised."""
 _AT_ONCE: Final = 100
 _MOST: Final = 20_000
 """Messages that are taken into one body."""
@@ -59,13 +57,13 @@ class Talk:
 
     async def _recognise(self, log: MessageLog, path: bytes) -> None:
         table, flow = log.table, self._flow
-        for position in range(table.dropped, min(table.end, table.dropped + _FIRST)):
+        for position in range(table.dropped, min(table.end, table.dropped + FIRST)):
             if table.entry(position).label == "text":
                 beginning = await log.payload(position, _LOOKED_AT)
                 if flow == self._flow and recognise(path, beginning, MESSAGES, response=True) is not None:
                     self._known = True
                     return
-        if table.end - table.dropped >= _FIRST and flow == self._flow:
+        if table.end - table.dropped >= FIRST and flow == self._flow:
             self._known = False
 
     async def _take(self, log: MessageLog) -> None:
