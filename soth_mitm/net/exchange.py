@@ -241,7 +241,7 @@ class Exchange:
                 items: Sequence[http1.Item] = conn.reader.receive(data)
             except Http1Error as error:
                 self.response_items(error.items)
-                if not self.finished and not self._is_replaced():
+                if not self.finished and not reaching.without_rest(self):
                     answers.response_refused(self, error)
                 return
             self.response_items(items, whole)
@@ -398,16 +398,7 @@ class Exchange:
         try:
             self.response_items(conn.reader.eof())
         except Http1Error as broken:
-            if not self._is_replaced():
-                reaching.lost(self, broken, error)
-
-    def _is_replaced(self) -> bool:
-        """Return whether another response went in place of one that breaks off, which has ended then."""
-        if self.deciding is None or not self.deciding.replaces(_RESPONSE):
-            return False
-        self.as_typed = True
-        self.deciding.takes_response((http1.End(b"", b""),))
-        return True
+            reaching.lost(self, broken, error)
 
     def start_anew(self) -> None:
         """Give up the connection, and have the whole request wait for another."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from soth_mitm.model.events import Retried
+from soth_mitm.model.events import Direction, Retried
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.gate import Why
 from soth_mitm.net.tls import failure as tls_failure
 from soth_mitm.net.upstream import UpstreamTlsError
-from soth_mitm.proto.http1 import Framing
+from soth_mitm.proto.http1 import End, Framing
 
 if TYPE_CHECKING:
     from soth_mitm.net.exchange import Exchange
@@ -62,6 +62,8 @@ async def _reach(exchange: Exchange, fresh: bool) -> None:
 def lost(exchange: Exchange, broken: Http1Error, error: BaseException | None) -> None:
     """The upstream ended before its response did: ask it once more where that is harmless, or say so."""
     place = exchange.place
+    if without_rest(exchange):
+        return
     if isinstance(error, ssl.SSLError):
         why = tls_failure.classify_upstream(error, host=place.host, port=place.port)
         answers.upstream_tls_failed(exchange, why)
@@ -74,6 +76,15 @@ def lost(exchange: Exchange, broken: Http1Error, error: BaseException | None) ->
         exchange.reply(502, broken.code, text=text, hint=broken.detail, reason=CloseReason.UPSTREAM_CLOSED)
     else:
         answers.response_missing(exchange, broken.code, f"{error}" if error is not None else broken.detail)
+
+
+def without_rest(exchange: Exchange) -> bool:
+    """Return whether nobody waits for a response that breaks off, as another went in its place; it ends then."""
+    if exchange.deciding is None or not exchange.deciding.replaces(Direction.RESPONSE):
+        return False
+    exchange.as_typed = True  # of its connection nothing more can be read
+    exchange.deciding.takes_response((End(b"", b""),))
+    return True
 
 
 def _may_retry(exchange: Exchange) -> bool:
