@@ -79,7 +79,7 @@ def lost(exchange: Exchange, broken: Http1Error, error: BaseException | None) ->
 
 
 def without_rest(exchange: Exchange) -> bool:
-    """Return whether nobody waits for a response that breaks off, as another went in its place; it ends then."""
+    """Return whether another went in place of a response that breaks off, which has ended then."""
     if exchange.deciding is None or not exchange.deciding.replaces(Direction.RESPONSE):
         return False
     exchange.as_typed = True  # of its connection nothing more can be read
