@@ -15,6 +15,7 @@ from soth_mitm._version import __version__
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTES, finish_block
 from soth_mitm.record.frames import append_frame, with_safe_text
 from soth_mitm.record.layout import Layout
+from soth_mitm.record.rowindexer import RowIndexer
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
@@ -41,6 +42,8 @@ class EventFile:
             filter_text=filter_text,
             writer=f"soth-mitm {__version__}",
         )
+        self._indexer = RowIndexer()
+        self._events: list[Event] = []
         self._buffer = bytearray(_ROOM)
         self._first = 1
         self._begun = False
@@ -64,10 +67,11 @@ class EventFile:
                 self.unwritable += 1
                 return
         self.events += 1
+        self._events.append(event)
         if size >= _FULL:
             self._end_block()
             if self._layout.full:
-                self._put(self._layout.end_segment())
+                self._end_segment()
                 self._begin(event)
 
     def flush(self) -> None:
@@ -79,7 +83,7 @@ class EventFile:
         """Write the rest, and what ends the segment."""
         if self._begun:
             self._end_block()
-            self._put(self._layout.end_segment())
+            self._end_segment()
 
     def _begin(self, event: Event) -> None:
         self._begun = True
@@ -95,6 +99,18 @@ class EventFile:
         finish_block(buffer, flags=0, frames=last - first + 1, first_seq=first, last_seq=last)
         self._buffer, self._first = bytearray(_ROOM), last + 1
         self._put(buffer)
+        events, self._events = self._events, []
+        self._put_index(self._indexer.take(events))
+        self._layout.reserve = self._indexer.size
+
+    def _end_segment(self) -> None:
+        self._put_index(self._indexer.end_segment())
+        self._put(self._layout.end_segment())
+
+    def _put_index(self, blocks: list[bytes]) -> None:
+        for block in blocks:
+            self._layout.place_index(len(block))
+            self._put(block)
 
     def _put(self, data: Bytes) -> None:
         self._target.write(data)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -15,17 +17,20 @@ from soth_mitm.model.limits import DEFAULTS
 from soth_mitm.record.index import Index
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
+from soth_mitm.record.rowindex import EVENTS_AT_ONCE
 from soth_mitm.record.runs import Runs
 from soth_mitm.record.store import Store
 from soth_mitm.record.threads import in_thread
+from soth_mitm.record.walking import IndexedSegment
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
+    from soth_mitm.record.rowindex import IndexPart
 
 SLICE_SECONDS = 0.003
 """How long the loop is kept at a time."""
 
-_EVENTS_AT_ONCE = 64
+_ROWS_AT_ONCE = 64
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes have been read, and how many there are."""
@@ -87,22 +92,31 @@ class DumpStore(Store):
         return self.report.events - before
 
     async def _read(self, progress: Progress | None, *, growing: bool) -> None:
-        blocks = self._reader.blocks(growing=growing)
+        reader = self._reader
+        blocks: Iterator[Block | IndexedSegment]
+        # Who wants every event gets them all.
+        blocks = reader.blocks(growing=growing) if self._observe else reader.sections(growing=growing)
         total = self.size_bytes
+
+        def tell(length: int) -> None:
+            self._done_bytes += length
+            if progress is not None:
+                progress(min(self._done_bytes, total), total)
+
         while True:
             # One at a time: what the reader knows of its place holds for the block it gave last.
             block = await in_thread(lambda: next(blocks, None))
             if block is None:
                 break
-            await self._index_block(block)
-            self._done_bytes += block.length
-            if progress is not None:
-                progress(min(self._done_bytes, total), total)
+            if isinstance(block, IndexedSegment):
+                await self._adopt(block, tell)
+            else:
+                await self._index_block(block, self._place(block.path, block.offset, block.length))
+                tell(block.length)
         if progress is not None:
             progress(total, total)
 
-    async def _index_block(self, block: Block) -> None:
-        number = self._place(block)
+    async def _index_block(self, block: Block, number: int) -> None:
         shift = self._runs.current
         started = perf_counter()
         events: list[Event] = []
@@ -112,7 +126,7 @@ class DumpStore(Store):
             if self._observe is not None:
                 self._observe(event)
             events.append(event)
-            if len(events) >= _EVENTS_AT_ONCE:
+            if len(events) >= EVENTS_AT_ONCE:
                 self.index.apply(events, number)
                 events = []
                 if perf_counter() - started > SLICE_SECONDS:
@@ -121,15 +135,66 @@ class DumpStore(Store):
         self.index.apply(events, number)
         await asyncio.sleep(0)
 
-    def _place(self, block: Block) -> int:
+    async def _adopt(self, segment: IndexedSegment, tell: Callable[[int], None]) -> None:
+        """Take the rows of a segment from its index, while its checksums are compared."""
+        first = len(self._offsets) - segment.checkpoints
+        for place in segment.blocks:
+            self._place(segment.path, place.offset, place.length)
+        verifying = asyncio.get_running_loop().run_in_executor(None, self._reader.verify, segment)
+        told = at = first + segment.checkpoints
+        try:
+            for number in range(len(segment.parts)):
+                part = await in_thread(partial(segment.part, number))
+                if part is None:
+                    await self._index_rest(segment, at - first - segment.checkpoints, at)
+                    break
+                at = max(at, await self._adopt_part(part, first))
+                tell(sum(self._lengths[told:at]))
+                told = at
+        finally:
+            await asyncio.wait([verifying])
+        self._reader.note(verifying.result())
+        conn, flow = segment.highest
+        self._runs.note_numbers(conn=conn, flow=flow)
+        tell(sum(self._lengths[told:]))
+
+    async def _adopt_part(self, part: IndexPart, first: int) -> int:
+        """Take the rows of a part, whose blocks count from `first`; return the block that follows."""
+        shift, index, at, started = self._runs.current, self.index, first, perf_counter()
+        for digest in part.digests:
+            digest.shift(shift)
+            at = first + digest.block + 1
+            index.adopt(digest, digest.events(shift), at - 1)
+            if perf_counter() - started > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                started = perf_counter()
+        if part.end is not None:
+            part.end.shift(shift)
+            rows = part.end.open
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                index.adopt_open(rows[start : start + _ROWS_AT_ONCE])
+                await asyncio.sleep(0)
+        return at
+
+    async def _index_rest(self, segment: IndexedSegment, start: int, number: int) -> None:
+        """Go through the blocks from `start` on, whose index cannot be understood."""
+        events = self.report.events  # which `verify` counts
+        for place in segment.blocks[start:]:
+            with suppress(DumpError):  # what is damaged is counted where checksums are compared
+                payload = await in_thread(partial(self.read_block, number))
+                await self._index_block(Block(segment.path, place.offset, place.header, payload), number)
+            number += 1
+        self.report.events = events
+
+    def _place(self, path: Path | None, offset: int, length: int) -> int:
         """Note where a block stands; return its number."""
         number = len(self._offsets)
-        assert block.path is not None, "a dump is a file or a directory"
-        if not self._paths or self._paths[-1] != block.path:
-            self._paths.append(block.path)
+        assert path is not None, "a dump is a file or a directory"
+        if not self._paths or self._paths[-1] != path:
+            self._paths.append(path)
         self._files.append(len(self._paths) - 1)
-        self._offsets.append(block.offset)
-        self._lengths.append(block.length)
+        self._offsets.append(offset)
+        self._lengths.append(length)
         run_id = self._reader.segments[-1].run_id if self._reader.segments else ""
         if not self._block_runs or self._block_runs[-1][1] != run_id:
             self._block_runs.append((number, run_id))

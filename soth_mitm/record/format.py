@@ -44,6 +44,8 @@ BLOCK_FOOTER = 1
 """Block flag: the payload is the footer of the segment, not frames."""
 BLOCK_CHECKPOINT = 2
 """Block flag: every frame repeats an event of an earlier segment."""
+BLOCK_INDEX = BLOCK_FOOTER | 4
+"""Block flags: the payload is a part of the row index. Who does not know it sees a footer, and no frames."""
 
 _SEGMENT = struct.Struct("<8sHHI")
 _BLOCK = struct.Struct("<8sBBHIIIQQI")
@@ -105,6 +107,16 @@ class BlockHeader(NamedTuple):
     last_seq: int
     crc: int
     """CRC-32 of the payload as stored."""
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether the payload is frames."""
+        return not self.flags & BLOCK_FOOTER
+
+    @property
+    def ends_segment(self) -> bool:
+        """Whether the payload is the footer."""
+        return self.flags & BLOCK_INDEX == BLOCK_FOOTER
 
 
 _info_encoder = msgspec.msgpack.Encoder()
@@ -226,11 +238,11 @@ def decode_block_header(data: bytes | bytearray, offset: int = 0) -> BlockHeader
     return BlockHeader(codec, flags, stored, plain, frames, first, last, crc)
 
 
-def block_payload(block: bytes | bytearray) -> bytes:
-    """Return the payload of one whole block, checked.
+def check_block(block: bytes | bytearray) -> tuple[BlockHeader, bytes]:
+    """Return header and payload, as stored, of one whole block.
 
     Raises:
-        LayoutError: the block is cut, damaged, or of a codec that is not known.
+        LayoutError: the block is cut or damaged.
     """
     header = decode_block_header(block)
     if header is None or len(block) < BLOCK_HEADER_SIZE + header.stored:
@@ -238,4 +250,13 @@ def block_payload(block: bytes | bytearray) -> bytes:
     payload = bytes(memoryview(block)[BLOCK_HEADER_SIZE : BLOCK_HEADER_SIZE + header.stored])
     if zlib.crc32(payload) != header.crc:
         raise LayoutError("block_crc")
-    return plain_payload(header, payload)
+    return header, payload
+
+
+def block_payload(block: bytes | bytearray) -> bytes:
+    """Return the payload of one whole block, checked.
+
+    Raises:
+        LayoutError: the block is cut, damaged, or of a codec that is not known.
+    """
+    return plain_payload(*check_block(block))

@@ -20,6 +20,7 @@ from soth_mitm.record.blockmap import ConnBlocks
 from soth_mitm.record.bodies import NO_BLOCK
 from soth_mitm.record.bycolumn import search_page
 from soth_mitm.record.changes import ChangeLog, Changes
+from soth_mitm.record.failures import Failures
 from soth_mitm.record.naming import Unnamed
 from soth_mitm.record.pages import NO_BLOCKS, PAGE_ROWS, Page
 from soth_mitm.record.remarks import Remarks
@@ -28,16 +29,10 @@ from soth_mitm.record.session import SessionFacts, SessionFold
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
-
-FOLD_WITHIN_NS = 60_000_000_000
-"""A failure equal to one that began within this time before it gets no row of its own."""
+    from soth_mitm.record.rowindex import Digest
 
 LOOK_UP = 64
 """Most flows whose rows are looked up to tell which changed; of more it is said that any may have."""
-
-_FAILURES = 1024
-
-_Failure = tuple[str, str, int, str, str, str]
 
 RowFilter = Callable[[Row], bool]
 
@@ -61,7 +56,7 @@ class Index:
         self._numbers: dict[int, int] = {}
         self._blocks: dict[int, array[int]] = {}
         self._conn_blocks = ConnBlocks()
-        self._failures: dict[_Failure, tuple[int, int]] = {}
+        self._failures = Failures()
         self._remarks = Remarks()
         self._unnamed = Unnamed()
         self._log = ChangeLog()
@@ -97,14 +92,74 @@ class Index:
                 session(event)
                 if type(body) is ProcessKnown or type(body) is ConnClosed:
                     of_conns.append((event.conn, body))
-            numbers = {self._settle(row, block) for row in touched.values()}
-            for conn, told in of_conns:
-                numbers |= self._name(conn, told)
-            numbers.update(self._annotate(flow, annotation, block) for flow, annotation in said)
-            numbers.discard(-1)
-            self._log.note(numbers)
-            if len(self) > self.max_rows:
-                self.drop_rows(len(self) - self.max_rows)
+            self._settle_all(touched.values(), block, of_conns, said)
+
+    def adopt(self, digest: Digest, told: Iterable[Event], block: int) -> None:
+        """Take what a row index says of the next events, all of which lie in `block`; `told` are its own.
+
+        It changes the rows as `apply` would with the events. A flow that began before what was taken
+        so far is passed over, as there.
+        """
+        fold = self._rows
+        said: list[tuple[int, Annotation]] = []
+        of_conns: list[tuple[int, ProcessKnown | ConnClosed]] = []
+        with self._lock:
+            for conn in digest.conns:
+                self._conn_blocks.note(conn, block)
+            for event in told:
+                body = event.body
+                if type(body) is Annotated:
+                    said.append((event.flow, Annotation.of(body)))
+                    continue
+                if not event.flow:
+                    fold.apply(event)
+                self._session.apply(event)
+                if type(body) is ProcessKnown or type(body) is ConnClosed:
+                    of_conns.append((event.conn, body))
+            rows = [row for each in digest.rows if (row := self._adopted(each, digest.carried)) is not None]
+            self._settle_all(rows, block, of_conns, said)
+
+    def _adopted(self, told: int | Row, carried: list[int]) -> Row | None:
+        """Return the row that is told of; None where nothing is known of its beginning."""
+        rows = self._rows.open_rows
+        if isinstance(told, int):
+            return rows.get(told)
+        known = rows.get(told.flow)
+        if known is None and told.flow in carried:
+            return None
+        told.number = -1
+        if known is not None:
+            told.number, known.state = known.number, CLOSED
+            del rows[told.flow]
+        if told.open:
+            self._rows.put(told)
+        return told
+
+    def adopt_open(self, rows: Iterable[Row]) -> None:
+        """Take how the rows of open flows stand at the end of what was adopted."""
+        with self._lock:
+            for row in rows:
+                known = self._rows.open_rows.get(row.flow)
+                if known is not None:
+                    row.number = known.number
+                    for name in Row.__struct_fields__:
+                        setattr(known, name, getattr(row, name))
+
+    def _settle_all(
+        self,
+        rows: Iterable[Row],
+        block: int,
+        of_conns: list[tuple[int, ProcessKnown | ConnClosed]],
+        said: list[tuple[int, Annotation]],
+    ) -> None:
+        numbers = {self._settle(row, block) for row in rows}
+        for conn, told in of_conns:
+            numbers |= self._name(conn, told)
+        numbers.update(self._annotate(flow, annotation, block) for flow, annotation in said)
+        numbers.discard(-1)
+        self._log.note(numbers)
+        if len(self) > self.max_rows:
+            self.drop_rows(len(self) - self.max_rows)
 
     def _name(self, conn: int, body: ProcessKnown | ConnClosed) -> set[int]:
         """Say on the rows of a conn, of those that are packed, which program it is; return their numbers."""
@@ -179,18 +234,10 @@ class Index:
 
     def _equal_failure(self, row: Row) -> int:
         """Count a failure with an equal one shortly before; return that one's number, -1 for none."""
-        failures = self._failures
-        client = row.client.rpartition(":")[0]
-        key = (client, row.host, row.port, row.reason, row.tls_reason, row.guard)
-        number, began = failures.get(key, (-1, 0))
-        if number >= self.dropped and row.started_mono_ns - began <= FOLD_WITHIN_NS:
+        number = self._failures.equal(row, self.end, first=self.dropped)
+        if number >= 0:
             self._page(number).repeat(number % PAGE_ROWS)
-            return number
-        if len(failures) >= _FAILURES:
-            del failures[next(iter(failures))]
-        failures.pop(key, None)
-        failures[key] = (self.end, row.started_mono_ns)
-        return -1
+        return number
 
     def note_checkpoint(self, events: Iterable[Event], block: int) -> None:
         """Take note that `block` repeats what is known of open flows and conns."""

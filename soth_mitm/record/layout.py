@@ -14,6 +14,7 @@ from soth_mitm.record.footer import ENTRY_BYTES, BlockEntry, encode_footer
 from soth_mitm.record.format import (
     BLOCK_BYTES,
     BLOCK_HEADER_SIZE,
+    BLOCK_INDEX,
     SegmentInfo,
     encode_segment_header,
 )
@@ -45,6 +46,8 @@ class Layout:
         """Number of the segment that is being written."""
         self.first_block = 0
         """Number of the oldest block that is still there."""
+        self.reserve = 0
+        """Bytes that are to follow before the segment ends, besides the footer."""
         self._run_id = run_id
         self._segment_bytes = segment_bytes
         self._filter = filter_text
@@ -77,7 +80,7 @@ class Layout:
     def full(self) -> bool:
         """Whether the segment has no sure room for another block and its footer."""
         entries = len(self._entries)
-        needed = BLOCK_HEADER_SIZE + BLOCK_BYTES + (entries + 4) * ENTRY_BYTES
+        needed = BLOCK_HEADER_SIZE + BLOCK_BYTES + (entries + 6) * ENTRY_BYTES + self.reserve
         return entries >= SEGMENT_BLOCKS or (entries > 0 and self._offset + needed > self._segment_bytes)
 
     def begin_segment(self, *, wall_ns: int, mono_ns: int) -> bytes:
@@ -109,6 +112,11 @@ class Layout:
             self._lengths.append(length)
         self._offset += length
         return info
+
+    def place_index(self, length: int) -> None:
+        """Give a block of the row index its place in the current segment; it has no number."""
+        self._entries.append(BlockEntry(self._offset, length, 0, 0, 0, BLOCK_INDEX))
+        self._offset += length
 
     def end_segment(self) -> bytearray:
         """Return the footer that ends the current segment."""

@@ -64,6 +64,7 @@ class LiveStore(Store):
             segment_bytes=spill.segment_bytes if spill else min(SEGMENT_BYTES, memory // MEMORY_SEGMENTS),
             keep_bytes=spill.keep_bytes if spill else memory,
             keep_name="spill_bytes" if spill else "memory_spill_bytes",
+            row_index=False,
             on_block=self._block_closed,
             on_drop=self._segment_dropped,
         )

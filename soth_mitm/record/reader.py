@@ -18,7 +18,6 @@ from soth_mitm.model.events import BODIES, Event
 from soth_mitm.record.footer import decode_footer
 from soth_mitm.record.format import (
     BLOCK_CHECKPOINT,
-    BLOCK_FOOTER,
     BLOCK_HEADER_SIZE,
     FRAME_BYTES,
     VERSION,
@@ -32,6 +31,7 @@ from soth_mitm.record.format import (
 from soth_mitm.record.frames import FRAME_CHECKPOINT, Frame, decode_frame, frames_in
 from soth_mitm.record.scan import Damage, Found, SegmentFound
 from soth_mitm.record.source import Source
+from soth_mitm.record.walking import IndexedSegment, Verified, indexed_segment, verify
 
 FOREIGN_BYTES = 2 * FRAME_BYTES
 """A source that shows nothing readable within so many bytes is no `.soth`."""
@@ -116,6 +116,7 @@ class DumpReader:
         self.name = name or (str(source) if isinstance(source, Path) else "standard input")
         self._seen = SeenEvents()
         self._closed_well = False
+        self._indexed: IndexedSegment | None = None
         self._torn_before = 0
         self._source = Source(source, self.name)
 
@@ -146,6 +147,30 @@ class DumpReader:
 
         With `growing`, the end of the source is taken as a pause, not as the end.
         """
+        for found in self._found(growing, indexed=False):
+            if isinstance(found, Block):
+                yield found
+
+    def sections(self, *, growing: bool = False) -> Iterator[Block | IndexedSegment]:
+        """Yield as `blocks` does, but a segment that has a row index as one, behind its checkpoint.
+
+        Its blocks count as read without being looked at; `verify` then looks at them.
+        """
+        return self._found(growing, indexed=True)
+
+    def verify(self, segment: IndexedSegment) -> Verified:
+        """Compare the checksums of the blocks of the segment that was yielded last; from any thread."""
+        return verify(self._source.fileno, segment.blocks)
+
+    def note(self, found: Verified) -> None:
+        """Report what `verify` has found."""
+        report = self.report
+        report.events += found.events
+        report.blocks -= found.damaged_blocks
+        report.damaged_blocks += found.damaged_blocks
+        report.skipped_bytes += found.damaged_bytes
+
+    def _found(self, growing: bool, *, indexed: bool) -> Iterator[Block | IndexedSegment]:
         source = self._source
         while True:
             found = self._take()
@@ -161,10 +186,26 @@ class DumpReader:
                 self._torn_before += source.scanner.rest
                 source.next_file()
                 continue
+            segment = self._indexed
+            if segment is not None and found.offset >= segment.start:
+                yield self._take_indexed(segment)
+                continue
             block = self._judge(found)
             if block is not None:
                 yield block
+            elif indexed and isinstance(found, SegmentFound) and source.path is not None:
+                self._indexed = indexed_segment(source.fileno, source.path, found.offset)
         self._settle(growing)
+
+    def _take_indexed(self, segment: IndexedSegment) -> IndexedSegment:
+        """Go on behind a segment."""
+        self._indexed = None
+        self._source.skip_to(segment.end)
+        self.report.blocks += len(segment.blocks)
+        for _, header in segment.blocks:
+            self._seen.block(header.first_seq, header.last_seq)
+        self._closed_well = True
+        return segment
 
     def events_in(self, block: Block) -> Iterator[tuple[Frame, Event]]:
         """Yield the events of a block with their frames; take the blocks in the order they came.
@@ -217,8 +258,8 @@ class DumpReader:
                 report.damaged_blocks += 1
                 report.skipped_bytes += header.stored
             return None
-        if header.flags & BLOCK_FOOTER:
-            self._closed_well = _is_footer(payload)
+        if not header.has_frames:
+            self._closed_well = header.ends_segment and _is_footer(payload)
             return None
         report.blocks += 1
         if not header.flags & BLOCK_CHECKPOINT:

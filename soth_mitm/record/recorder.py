@@ -34,6 +34,7 @@ from soth_mitm.record.layout import BlockInfo, Layout
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.pressure import Pressure
 from soth_mitm.record.rotation import Amounts, Wheel
+from soth_mitm.record.rowindexer import RowIndexer
 from soth_mitm.record.writing import Job, WriteQueue
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ _UNENCODABLE = (ValueError, TypeError, OverflowError, struct.error, msgspec.Msgs
 class Recorder:
     """Write the events of a bus to a target, from now until `close`. Make it on the running loop.
 
+    Without `row_index`, a reader has to go through the flows to list them, and writing costs less.
     `keep_bytes` above 0 bounds the whole recording: the oldest segments are then removed, which
     `keep_name` names in the event that says so. All methods but `read_block` belong to the loop.
     """
@@ -80,6 +82,7 @@ class Recorder:
         keep: Amounts | None = None,
         compress: bool = False,
         chosen: WriteFilter | None = None,
+        row_index: bool = True,
         on_block: OnBlock | None = None,
         on_drop: OnDrop | None = None,
     ) -> None:
@@ -101,6 +104,7 @@ class Recorder:
         self._on_block = on_block
         self._on_drop = on_drop
         self._open_state = OpenState()
+        self._indexer = RowIndexer() if row_index else None
         self._segment_bytes = segment_bytes
         self._layout = Layout(
             run_id=run_id,
@@ -189,7 +193,7 @@ class Recorder:
         self._open_state.note(events)
         self._wheel.count(events)
         if self._layout.full or self._wheel.due:
-            self._queue.put(Job(self._layout.segment, self._layout.end_segment()))
+            self._end_segment()
             self._drop_old()
             self._begin_segment()
         self.pending = []
@@ -198,6 +202,16 @@ class Recorder:
         self._open = (self.open_block, self._buffer)
         self._start_writing()
         self.pressure.rise()
+
+    def _end_segment(self) -> None:
+        if self._indexer is not None:
+            self._put_index(self._indexer.end_segment())
+        self._queue.put(Job(self._layout.segment, self._layout.end_segment()))
+
+    def _put_index(self, blocks: list[bytes]) -> None:
+        for block in blocks:
+            self._layout.place_index(len(block))
+            self._queue.put(Job(self._layout.segment, block))
 
     def _put_block(self, buffer: bytearray, events: list[Event], flags: int = 0) -> None:
         first, last, frames = events[0].seq, events[-1].seq, len(events)
@@ -208,6 +222,12 @@ class Recorder:
         self._queue.put(Job(info.segment, data, info))
         if self._on_block is not None:
             self._on_block(info, events)
+        if self._indexer is not None:
+            if flags & BLOCK_CHECKPOINT:
+                self._indexer.pass_by()
+            else:
+                self._put_index(self._indexer.take(events))
+            self._layout.reserve = self._indexer.size
 
     def _begin_segment(self) -> None:
         clock = self._bus.clock
@@ -307,7 +327,7 @@ class Recorder:
         self._record_last_gap()
         self._close_block()
         if not self.failed:
-            self._queue.put(Job(self._layout.segment, self._layout.end_segment()))
+            self._end_segment()
         complete = await self.flush(seconds=seconds)
         await self._let_go(complete)
 

@@ -33,7 +33,7 @@ STREAMING = "streaming"
 CLOSED = "closed"
 
 
-class Row(msgspec.Struct, gc=False):
+class Row(msgspec.Struct, gc=False, omit_defaults=True):
     """One flow as a list shows it. All text is printable; times and durations are nanoseconds."""
 
     flow: int
@@ -392,6 +392,10 @@ _STEPS: dict[type[e.Body], _Step] = {
 }
 
 
+CONN_KINDS: Final = frozenset({e.HelloReceived, e.ProcessKnown, e.ConnClosed})
+"""The events of a conn that say something of its flows."""
+
+
 def _annotated(row: Row, body: e.Annotated) -> None:
     said = Annotation.of(body)
     row.mark, row.comment, row.colour = said.mark, said.line, said.colour
@@ -460,10 +464,17 @@ class RowFold:
             replay_of=body.replay_of,
         )
         if not row.process:
-            self._wait_for_name(conn, row)
+            self._wait_for_name(row)
         return row
 
-    def _wait_for_name(self, conn: int, row: Row) -> None:
+    def put(self, row: Row) -> None:
+        """Take a row that was made elsewhere, and is open, as one of these."""
+        self._open[row.flow] = row
+        if not row.process:
+            self._wait_for_name(row)
+
+    def _wait_for_name(self, row: Row) -> None:
+        conn = row.conn
         rows = self._unnamed.get(conn)
         if rows is None:
             bounded(self._unnamed, conn, [row])

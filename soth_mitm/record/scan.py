@@ -52,9 +52,10 @@ Found = SegmentFound | BlockFound | Damage
 class Scanner:
     """Feed it bytes, take what they hold. It keeps no more than one block besides what was fed last."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: int = 0) -> None:
+        """`base` is where in the input it begins."""
         self._data = bytearray()
-        self._base = 0
+        self._base = base
         self._at = 0
         self._bad_from = -1
         self._held: Found | None = None

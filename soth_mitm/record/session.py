@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -217,3 +217,6 @@ _STEPS: dict[type[e.Body], Callable[[SessionFold, e.Event, Any], None]] = {
     e.ConnectReceived: SessionFold._connect,
     e.TlsEstablished: SessionFold._tls,
 }
+
+SESSION_KINDS: Final = frozenset(_STEPS)
+"""The events that change something."""

@@ -69,6 +69,20 @@ class Source:
             return True
         return False
 
+    def skip_to(self, offset: int) -> None:
+        """Go on at an offset of the current file, with a new scanner."""
+        assert self._file is not None, "a stream cannot be skipped in"
+        try:
+            self._file.seek(offset)
+        except OSError as error:
+            raise DumpError(f"cannot read {self.name} at offset {offset:,}: {error}") from error
+        self.scanner = Scanner(offset)
+
+    @property
+    def fileno(self) -> int:
+        """The descriptor of the current file; -1 for a stream."""
+        return self._file.fileno() if self._file is not None else -1
+
     def close(self) -> None:
         """Close the current file; a stream is left to its owner."""
         if self._file is not None:

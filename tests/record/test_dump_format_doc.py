@@ -14,7 +14,7 @@ import pytest
 
 from soth_mitm.config import Limits
 from soth_mitm.model.events import BodyChunk, Direction, SessionEnded, SessionStarted
-from soth_mitm.record import checkpoint, footer, layout, recorder
+from soth_mitm.record import checkpoint, footer, layout, recorder, rowindex
 from soth_mitm.record import format as dump_format
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.footer import BlockEntry
@@ -22,6 +22,7 @@ from soth_mitm.record.format import SegmentInfo
 from soth_mitm.record.frames import FRAME_CHECKPOINT, FRAME_SIZE
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
+from soth_mitm.record.rows import Row
 from soth_mitm.record.target import FileTarget
 from tests.record.streams import exchange
 
@@ -82,9 +83,23 @@ def test_the_map_and_the_table_are_those_of_the_code() -> None:
     assert f"The last {footer.TAIL.size} bytes" in section("Footer")
 
 
+def test_the_row_index_is_described_as_the_code_has_it() -> None:
+    page = section("Row index")
+    for struct_type in (rowindex.IndexPart, rowindex.Digest, rowindex.SegmentEnd):
+        assert f"`[{', '.join(struct_type.__struct_fields__)}]`" in page
+    keys = [
+        key
+        for line in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", line)
+    ]
+    assert sorted(keys) == sorted((*rowindex.Digest.__struct_fields__, *Row.__struct_fields__))
+    assert f"up to {rowindex.EVENTS_AT_ONCE} events" in page
+
+
 def test_the_limits_and_flags_are_those_of_the_code() -> None:
     assert dump_format.VERSION == 1
     assert (dump_format.BLOCK_FOOTER, dump_format.BLOCK_CHECKPOINT, FRAME_CHECKPOINT) == (1, 2, 1)
+    assert (dump_format.BLOCK_INDEX, rowindex.INDEX_VERSION) == (5, 1)
     mib = 1024 * 1024
     for value, text in [
         (dump_format.SEGMENT_BYTES / mib, "64 MiB. It ends"),
@@ -155,7 +170,7 @@ def test_the_reader_of_the_page_survives_damage_and_a_torn_tail(tmp_path: Path) 
     with DumpReader(path) as reader:
         spans = [(block.offset, block.length) for block in reader.blocks()]
     data[spans[2][0] + 100] ^= 1
-    data[spans[5][0] + 10] ^= 1
+    data[spans[3][0] + 10] ^= 1
     del data[spans[-1][0] + spans[-1][1] - 10 :]
     path.write_bytes(data)
     lines = run_reader(path)

@@ -1,0 +1,173 @@
+"""The row index of a segment: what a list shows of its flows, so that it can be shown without reading them.
+
+It stands in blocks of its own among those of the segment (docs/dump-format.md, "Row index"), and tells what
+a few events at a time do to a list: rows as they are then, and the small events that belong to no flow.
+Pure: `rowindexer` makes it, `Index.adopt` takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from soth_mitm.model.terms import FlowKind, MessageForm
+from soth_mitm.record.format import BLOCK_HEADER_SIZE, BLOCK_INDEX, LayoutError, compressed_block
+from soth_mitm.record.frames import decode_frame, frames_in
+from soth_mitm.record.rows import CLOSED, OPEN, PATH_LIMIT, STREAMING, Row
+from soth_mitm.record.runs import NO_SHIFT, Shift
+from soth_mitm.text import printable
+
+if TYPE_CHECKING:
+    from soth_mitm.model.events import Event
+
+INDEX_VERSION: Final = 1
+"""Raised when an older reader would misread a newer index; such a reader reads the flows themselves."""
+
+EVENTS_AT_ONCE: Final = 64
+"""How many events of a block are taken together. Where a failure stands among other rows depends on it."""
+
+
+class Digest(msgspec.Struct, array_like=True):
+    """What up to `EVENTS_AT_ONCE` events of one block do to an index."""
+
+    block: int
+    """Counts from the first block of frames in the segment, those of a checkpoint included."""
+    rows: list[int | Row]
+    """The flows that they change, in order. A row: it is told for the first time, or has ended. Only the
+    number: it goes on."""
+    conns: list[int]
+    """The conns that they tell something of."""
+    told: bytes = b""
+    """Frames of those that belong to no flow and that an index takes note of, without what it does not read,
+    and of annotations."""
+    carried: list[int] = []
+    """Those of the flows that have ended which began in an earlier segment."""
+
+    def events(self, shift: Shift = NO_SHIFT) -> list[Event]:
+        """Return the events of `told`."""
+        found = (decode_frame(self.told, frame) for frame in frames_in(self.told))
+        return [shift.apply(event) for event in found if event is not None]
+
+    def shift(self, by: Shift) -> None:
+        """Number conns and flows on, behind those of an earlier run."""
+        if by == NO_SHIFT:
+            return
+        self.conns = [conn + by.conn for conn in self.conns]
+        self.carried = [flow + by.flow for flow in self.carried]
+        self.rows = [row + by.flow if isinstance(row, int) else _shifted(row, by) for row in self.rows]
+
+
+class SegmentEnd(msgspec.Struct, array_like=True):
+    """How things stand at the end of the segment."""
+
+    open: list[Row]
+    """The rows of flows that are open."""
+    conn: int
+    """The highest conn of its events."""
+    flow: int
+
+    def shift(self, by: Shift) -> None:
+        """Number conns and flows of the rows on."""
+        if by != NO_SHIFT:
+            self.open = [_shifted(row, by) for row in self.open]
+
+
+class IndexPart(msgspec.Struct, array_like=True):
+    """The payload of one block of the index."""
+
+    version: int
+    digests: list[Digest]
+    end: SegmentEnd | None = None
+    """Only in the last part of a segment."""
+
+
+class _Raw(msgspec.Struct, array_like=True):
+    version: int
+    digests: list[msgspec.Raw]
+    end: SegmentEnd | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(IndexPart)
+_head_decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw])
+
+
+def encode_digest(digest: Digest) -> bytes:
+    """Return a digest as a part holds it.
+
+    Raises:
+        ValueError, TypeError, OverflowError: a row holds what cannot be encoded.
+    """
+    return _encoder.encode(digest)
+
+
+def encode_part(digests: list[bytes], end: SegmentEnd | None = None) -> bytes:
+    """Return a whole block of the index, compressed.
+
+    Raises:
+        ValueError, TypeError, OverflowError: a row holds what cannot be encoded.
+    """
+    buffer = bytearray(BLOCK_HEADER_SIZE)
+    part = _Raw(INDEX_VERSION, [msgspec.Raw(digest) for digest in digests], end)
+    _encoder.encode_into(part, buffer, BLOCK_HEADER_SIZE)
+    return compressed_block(buffer, flags=BLOCK_INDEX, frames=0, first_seq=0, last_seq=0)
+
+
+def decode_part(payload: bytes) -> IndexPart:
+    """Read the payload of one block of an index.
+
+    Raises:
+        LayoutError: it is none, is of another version, or holds what no list may be told.
+    """
+    try:
+        version, *_ = _head_decoder.decode(payload)
+        if version != INDEX_VERSION:
+            raise LayoutError("index_version")
+        part = _decoder.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise LayoutError("index_part") from error
+    if not all(map(_is_sound, _rows_of(part))):
+        raise LayoutError("index_row")
+    return part
+
+
+def _rows_of(part: IndexPart) -> Iterator[Row]:
+    for digest in part.digests:
+        for row in digest.rows:
+            if not isinstance(row, int):
+                yield row
+    if part.end is not None:
+        yield from part.end.open
+
+
+_STATES: Final = frozenset((OPEN, STREAMING, CLOSED))
+_KINDS: Final = frozenset(kind.value for kind in FlowKind)
+_FORMS: Final = frozenset(("", *(form.value for form in MessageForm)))
+_CHARACTERS: Final = 8192
+"""More than all texts of a row have together."""
+
+_texts_of = attrgetter(*(
+    field.name for field in msgspec.structs.fields(Row) if field.type is str or field.type == "str"
+))  # fmt: skip
+
+
+def _is_sound(row: Row) -> bool:
+    """Say whether a row could have been made of events: a file may come from anywhere."""
+    texts = "".join(_texts_of(row))
+    if row.llm is not None:
+        call = row.llm
+        texts += "".join((call.dialect, call.model, call.stop, call.error, call.priced))
+    if not (texts.isascii() and texts.isprintable()) and printable(texts) != texts:
+        return False
+    known = row.state in _STATES and row.kind in _KINDS and row.form in _FORMS
+    return known and len(row.path) <= PATH_LIMIT and len(texts) <= _CHARACTERS and row.flow > 0
+
+
+def _shifted(row: Row, by: Shift) -> Row:
+    row.flow += by.flow
+    row.conn = row.conn + by.conn if row.conn else 0
+    row.replay_of = row.replay_of + by.flow if row.replay_of else 0
+    return row

@@ -1,0 +1,143 @@
+"""Making the row index of each segment while it is written, out of the events that are written.
+
+What it holds is the rows of open flows, and up to `PART_BYTES` of what is ready to be compressed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from soth_mitm.model.events import Annotated, ConnectReceived, Side, TlsEstablished
+from soth_mitm.record.frames import append_frame, with_safe_text
+from soth_mitm.record.rowindex import EVENTS_AT_ONCE, Digest, SegmentEnd, encode_digest, encode_part
+from soth_mitm.record.rows import CONN_KINDS, RowFold
+from soth_mitm.record.session import SESSION_KINDS
+
+if TYPE_CHECKING:
+    from soth_mitm.model.events import Body, Event
+    from soth_mitm.record.rows import Row
+
+PART_BYTES: Final = 128 * 1024
+"""A part that has reached this size becomes a block; compressing it takes well below a millisecond."""
+
+ROW_BYTES: Final = 1024
+"""More than an open row takes as a rule."""
+
+_TOLD: Final = SESSION_KINDS | CONN_KINDS | {Annotated}
+_UNENCODABLE: Final = (ValueError, TypeError, OverflowError, struct.error, msgspec.MsgspecError)
+
+
+class RowIndexer:
+    """Take the blocks of a segment in order; what is returned are blocks of the index, to be written next."""
+
+    def __init__(self) -> None:
+        self._fold = RowFold()
+        self._told: set[int] = set()
+        """Open flows whose rows were told, in this segment or an earlier one."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._carried = set(self._fold.open_rows)
+        self._block = -1
+        self._digests: list[bytes] = []
+        self._held = 0
+        self._conn = self._flow = 0
+        self._failed = False
+
+    @property
+    def size(self) -> int:
+        """About how many bytes would follow if the segment ended now, at most."""
+        return self._held + len(self._fold.open_rows) * ROW_BYTES + 512
+
+    def pass_by(self) -> None:
+        """Take note of a block of a checkpoint."""
+        self._block += 1
+
+    def take(self, events: Sequence[Event]) -> list[bytes]:
+        """Take the events of the next block of frames."""
+        self._block += 1
+        try:
+            for at in range(0, len(events), EVENTS_AT_ONCE):
+                data = encode_digest(self._digest(events[at : at + EVENTS_AT_ONCE]))
+                self._digests.append(data)
+                self._held += len(data)
+            # A part ends with a block, so that who cannot read it can go on with the next block.
+            full = self._held >= PART_BYTES and not self._failed
+            return [self._end_part()] if full else []
+        except _UNENCODABLE:
+            self._failed = True
+            return []
+
+    def end_segment(self) -> list[bytes]:
+        """Return the rest of the index of the segment, and begin that of the next one.
+
+        Nothing where a row could not be encoded: the segment then has no index that counts.
+        """
+        end = SegmentEnd(list(self._fold.open_rows.values()), self._conn, self._flow)
+        try:
+            ready = [] if self._failed else [self._end_part(end)]
+        except _UNENCODABLE:
+            ready = []
+        self._begin()
+        return ready
+
+    def _end_part(self, end: SegmentEnd | None = None) -> bytes:
+        digests, self._digests, self._held = self._digests, [], 0
+        return encode_part(digests, end)
+
+    def _digest(self, events: Sequence[Event]) -> Digest:
+        fold = self._fold.apply
+        touched: dict[int, Row] = {}
+        conns: dict[int, None] = {}
+        told = bytearray()
+        for event in events:
+            row = fold(event)
+            if row is not None:
+                touched[row.flow] = row
+            elif event.conn and not event.flow:
+                conns[event.conn] = None
+            if event.conn > self._conn:
+                self._conn = event.conn
+            if event.flow > self._flow:
+                self._flow = event.flow
+            kind = type(event.body)
+            if kind in _TOLD and (row is None or kind is Annotated):
+                _tell(told, event)
+        carried = self._carried
+        ended = [flow for flow, row in touched.items() if flow in carried and not row.open] if carried else []
+        carried.difference_update(ended)
+        return Digest(
+            self._block, [self._row(row) for row in touched.values()], list(conns), bytes(told), ended
+        )
+
+    def _row(self, row: Row) -> int | Row:
+        flow, told = row.flow, self._told
+        if not row.open:
+            told.discard(flow)
+            return row
+        if flow in told:
+            return flow
+        told.add(flow)
+        return row
+
+
+def _tell(told: bytearray, event: Event) -> None:
+    body = _short(event.body)
+    if body is None:
+        return
+    event = msgspec.structs.replace(event, body=body)
+    try:
+        append_frame(told, event)
+    except _UNENCODABLE:
+        append_frame(told, with_safe_text(event))
+
+
+def _short(body: Body) -> Body | None:
+    """Leave out what no index reads; None where that is all."""
+    if isinstance(body, TlsEstablished):
+        return msgspec.structs.replace(body, chain=()) if body.side == Side.CLIENT else None
+    return msgspec.structs.replace(body, raw=b"") if isinstance(body, ConnectReceived) else body
