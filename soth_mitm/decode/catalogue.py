@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from soth_mitm.decode import sniff
 from soth_mitm.decode.anti_hijack import prefix_of
+from soth_mitm.decode.charset import declared_in
 from soth_mitm.decode.flowing import Characters, FormView, TextView
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto.streams import Stream, stream_of
@@ -40,7 +41,10 @@ class Given(NamedTuple):
 
     def characters(self) -> Characters:
         """Return what makes text of the bytes."""
-        return Characters(self.beginning[:4], self.about.content_type, charset=self.charset)
+        content_type = self.about.content_type
+        declares = self.about.media_type == b"text/css" or sniff.markup_of(self.beginning, content_type)
+        declared = declared_in(self.beginning) if declares else ""
+        return Characters(self.beginning[:4], content_type, charset=self.charset, declared=declared)
 
 
 class Decoder(NamedTuple):
@@ -329,7 +333,7 @@ _ALL: Final = (
     Decoder("percent", "what is inside percent escapes", "tree", _percent, text=True),
     Decoder("conversation", "what was said to a language model, and by it", "tree", _conversation, text=True),
     Decoder("mcp", "MCP, and other JSON-RPC", "tree", _mcp, text=True),
-    Decoder("image", "facts about an image", "plain", None, cheap=True),
+    Decoder("image", "an image: facts, and small", "plain", None, cheap=True),
     Decoder("text", "text as it stands", "plain", _text, text=True, cheap=True),
     Decoder("hex", "bytes as hex", "hex", None, cheap=True),
     Decoder("empty", "nothing", "plain", None, cheap=True),

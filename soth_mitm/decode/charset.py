@@ -1,4 +1,4 @@
-"""Bytes to text: byte order mark, `charset` parameter, UTF-8, Latin-1, in that order."""
+"""Bytes to text: byte order mark, `charset` parameter, what the text declares, UTF-8, Latin-1, one by one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import re
 from typing import NamedTuple
 
 _CHARSET = re.compile(rb";\s*charset\s*=\s*\"?\s*([A-Za-z0-9_.:+-]{1,40})", re.IGNORECASE)
+_DECLARED = re.compile(
+    rb"\s*<\?xml\b[^>]{0,200}?\bencoding\s*=\s*[\"']\s*(?P<xml>[A-Za-z0-9_.:-]{1,40})"
+    rb"|.*?<meta\b[^>]{0,300}?\bcharset\s*=\s*[\"']?\s*(?P<html>[A-Za-z0-9_.:-]{1,40})"
+    rb"|@charset \"(?P<css>[A-Za-z0-9_.:-]{1,40})\";",
+    re.IGNORECASE | re.DOTALL,
+)
+_DECLARED_WITHIN = 1024
+"""Bytes that may come before, and with, a declaration (the HTML standard, section 13.2.3.2)."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -35,6 +43,16 @@ def charset_of(content_type: bytes) -> str:
     """Return the name in the `charset` parameter; empty where there is none."""
     match = _CHARSET.search(content_type)
     return match[1].decode("ascii").lower() if match else ""
+
+
+def declared_in(beginning: bytes) -> str:
+    """Return the name that a document of HTML, XML or CSS gives for itself; empty where it gives none.
+
+    A declaration that could be read is no UTF-16: what says so is read as UTF-8, as browsers do.
+    """
+    match = _DECLARED.match(beginning[:_DECLARED_WITHIN])
+    name = match[match.lastgroup or 0].decode("ascii").lower() if match is not None else ""
+    return "utf-8" if name.startswith(("utf-16", "utf-32", "ucs-")) else name
 
 
 def has_mark(data: bytes) -> bool:

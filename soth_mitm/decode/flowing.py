@@ -17,9 +17,12 @@ _FIELD_BYTES: Final = 1024 * 1024
 
 
 class Characters:
-    """Bytes to characters: byte order mark, `charset` parameter, UTF-8, Latin-1, in that order."""
+    """Bytes to characters: byte order mark, `charset` parameter, what is declared, UTF-8, Latin-1."""
 
-    def __init__(self, beginning: bytes, content_type: bytes, *, charset: str = "") -> None:
+    def __init__(
+        self, beginning: bytes, content_type: bytes, *, charset: str = "", declared: str = ""
+    ) -> None:
+        """`charset` is what the text turned out to be in, `declared` what it says of itself."""
         mark = mark_of(beginning)
         named = charset_of(content_type)
         self.note = ""
@@ -30,15 +33,17 @@ class Characters:
         elif mark:
             self._decoder = incremental(mark[1], "replace")
         else:
-            self._decoder = self._unmarked(named)
+            where = "" if named else ", as it declares"
+            named = named or declared
+            self._decoder = self._unmarked(named, where)
         self._said_utf8 = named in ("utf-8", "utf8")
         self._read = 0
 
-    def _unmarked(self, named: str) -> codecs.IncrementalDecoder | None:
+    def _unmarked(self, named: str, where: str) -> codecs.IncrementalDecoder | None:
         if named not in ("", "utf-8", "utf8"):
             decoder = incremental(named, "replace")
             if decoder is not None:
-                self.note = named
+                self.note = named + where
                 return decoder
             self.note = f"charset {named} is not known: read as UTF-8"
         self._strict = True

@@ -16,6 +16,7 @@ _MOST_ICONS: Final = 20
 
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
 _JPEG_COLOURS = {1: "grey", 3: "YCbCr", 4: "CMYK"}
+_BRANDS = frozenset(b"ftyp" + brand for brand in (b"avif", b"avis", b"heic", b"heix", b"hevc"))
 _ORIENTATIONS = {
     2: "mirrored left to right",
     3: "rotated by 180°",
@@ -194,6 +195,17 @@ def _webp(data: bytes) -> Image:
     return Image("WebP", width, height, tuple(facts))
 
 
+def _avif(data: bytes) -> Image:
+    """Read the first size among the boxes: what the item shown first has (ISO/IEC 23008-12, 6.5.3)."""
+    name = "AVIF" if data[8:11] == b"avi" else "HEIC"
+    facts = ("animated",) if data[8:12] in (b"avis", b"hevc") else ()
+    at = data.find(b"ispe", 16)
+    if at < 0:
+        return Image(name, 0, 0, facts)
+    width, height = struct.unpack_from(">II", data, at + 8)
+    return Image(name, width, height, facts)
+
+
 def _bmp(data: bytes) -> Image:
     width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
     return Image("BMP", abs(width), abs(height), (f"{bits} bits a pixel",))
@@ -222,6 +234,7 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Image]], ...] =
     (_begins(b"\xff\xd8\xff"), _jpeg),
     (lambda data: data[:6] in (b"GIF87a", b"GIF89a"), _gif),
     (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+    (lambda data: data[4:12] in _BRANDS, _avif),
     (lambda data: data[:2] == b"BM" and data[6:10] == b"\0\0\0\0", _bmp),
     (lambda data: data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4] > 0, _ico),
 )
@@ -230,6 +243,7 @@ _NAMES: dict[Callable[[bytes], Image], str] = {
     _jpeg: "JPEG",
     _gif: "GIF",
     _webp: "WebP",
+    _avif: "AVIF",
     _bmp: "BMP",
     _ico: "Icon",
 }

@@ -153,7 +153,7 @@ class Document:
         small = message.refs.captured <= documents.here_bytes and not order.content_encoding
         self._here: Reading | None = None
         if small:
-            self._here = Reading(step=SMALL_STEP, slice_seconds=TURN_SECONDS)
+            self._here = Reading(step=SMALL_STEP, slice_seconds=TURN_SECONDS, pictures=False)
         if self._here is not None:
             self._here.open(self._number, order)
 
@@ -272,6 +272,9 @@ class Document:
 
     async def _refresh(self, *, first: bool) -> DocumentInfo:
         info: DocumentInfo = await self._ask("info", first and self._here is None)
+        if info.kind == "image" and self._here is not None:
+            self._leave_here()  # a decoder of pixels may die of what a peer sends
+            info = await self._ask("info", True)
         self.info = info._replace(settled=info.settled and self._giving is None)
         return self.info
 

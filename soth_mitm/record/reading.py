@@ -22,11 +22,14 @@ FIRST_SECONDS: Final = 0.05
 class Reading:
     """A `Service`: each method below that has no underscore is a request."""
 
-    def __init__(self, *, step: int = STEP, slice_seconds: float = SLICE_SECONDS) -> None:
-        """`step` is how many bytes are laid out at once at most."""
+    def __init__(
+        self, *, step: int = STEP, slice_seconds: float = SLICE_SECONDS, pictures: bool = True
+    ) -> None:
+        """`step` is how many bytes are laid out at once at most; `pictures` says that images are drawn."""
         self._sheets: dict[int, Sheet] = {}
         self._step = step
         self._slice_seconds = slice_seconds
+        self._pictures = pictures
 
     def call(self, method: str, args: tuple[Any, ...]) -> object:
         """See `Service`."""
@@ -44,7 +47,7 @@ class Reading:
 
     def open(self, number: int, order: Order) -> None:
         """Begin a document."""
-        self._sheets[number] = Sheet(order, step=self._step)
+        self._sheets[number] = Sheet(order, step=self._step, pictures=self._pictures)
         while len(self._sheets) > MOST_SHEETS:
             self.close(next(iter(self._sheets)))
 

@@ -94,10 +94,13 @@ _NOTHING: Final = Choice(registry.DECODERS["empty"])
 class Sheet:
     """A body on its way to lines."""
 
-    def __init__(self, order: Order, *, step: int = STEP) -> None:
-        """`step` is how many bytes are laid out at once at most."""
+    def __init__(self, order: Order, *, step: int = STEP, pictures: bool = True) -> None:
+        """`step` is how many bytes are laid out at once at most; `pictures` says that images are drawn."""
         self.order = order
         self._step = step
+        self._pictures = pictures
+        self._picture: list[str] | None = None
+        self._picture_flaw = ""
         self.lines = LineSpool()
         self.decoder = _NOTHING.decoder
         self._body = Scratch()
@@ -330,6 +333,8 @@ class Sheet:
             yield characters.note
         if self._gap:
             yield self._gap
+        if self._picture_flaw:
+            yield self._picture_flaw
 
     def _error(self) -> str:
         error = self._unpacker.error
@@ -350,7 +355,20 @@ class Sheet:
         return self.lines.lines(start, count) if self.lines.size else []
 
     def _image_lines(self) -> list[SafeText]:
-        return image_lines(self.body(0, LOOK), self.decoded_bytes)
+        return image_lines(self.body(0, LOOK), self.decoded_bytes) + self._drawn()
+
+    def _drawn(self) -> list[SafeText]:
+        """Return the picture of an image that is all there, with a line of room before it."""
+        if not self._pictures or not self._drained or self._truncated or self._gap:
+            return []
+        if self._picture is None:
+            from soth_mitm.decode.picture import MOST_BYTES, NoPicture, picture_lines
+
+            try:
+                self._picture = ["", *picture_lines(self.body(0, MOST_BYTES + 1))]
+            except NoPicture as why:
+                self._picture, self._picture_flaw = [], str(why)
+        return [SafeText(line) for line in self._picture]
 
     def line_of(self, offset: int) -> int:
         """Return about which line shows the decoded byte at `offset`."""

@@ -25,6 +25,7 @@ from soth_mitm.decode import (
     nested,
     outline,
     pdf_view,
+    picture,
     rendering,
     sniff,
     undoing,
@@ -42,7 +43,8 @@ HEAD = f"""\
 A body, a message of a stream or a part of a form is shown by one of the decoders below, in the app, by
 `--dump` and in exports alike. Content codings are undone first (`gzip`, `deflate` in both of its formats,
 `br`, `zstd`, in stacks of up to {coding.MOST_CODINGS}), then characters are read: a byte order mark counts
-first, then the `charset` parameter, then UTF-8, then Latin-1.
+first, then the `charset` parameter, then what HTML, XML or a style sheet declares itself
+(`<meta charset>`, `encoding=`, `@charset`), then UTF-8, then Latin-1.
 
 Which decoder it is, is decided in this order, and the reason is shown where the type alone does not say it:
 
@@ -131,7 +133,8 @@ LOOKS = {
     "jwt": "three or five parts of base64, the first of them JSON",
     "certificate": "a block of PEM, or a certificate in DER",
     "zip": "`PK`", "tar": "`ustar` in the first head", "gzip": "the magic numbers of gzip and zstd",
-    "pdf": "`%PDF-`", "image": "the magic numbers of a dozen formats", "text": "UTF-8 without controls",
+    "pdf": "`%PDF-`", "text": "UTF-8 without controls",
+    "image": "how PNG, JPEG, GIF, WebP, AVIF, HEIC, BMP, icons and cursors begin",
     "base64": "never: only by hand", "percent": "never: only by hand",
     "hex": "whatever is nothing else",
 }  # fmt: skip
@@ -162,7 +165,8 @@ LIMITS = {
     "percent": "one layer, of the first 4 MiB",
     "mcp": STREAM,
     "conversation": f"{conversation.MOST_BLOCKS:,} blocks, {STREAM}",
-    "image": "facts alone, from the first bytes",
+    "image": "facts from the first bytes; in the app also drawn, with half blocks, up to "
+    f"{picture.MOST_PIXELS // 10**6} million pixels and {_size(picture.MOST_BYTES)} (HEIC is not)",
     "text": "none: line ends and tabs are laid out, controls and hidden characters escaped",
     "hex": "none",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import os
 import struct
@@ -15,8 +16,10 @@ from time import perf_counter
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
+from PIL import Image
 
 from soth_mitm.config import Limits
+from soth_mitm.decode.picture import HALF
 from soth_mitm.decode.views import SMALL_STEP
 from soth_mitm.record.document import Document, Documents, Found, Match, Mode, WorkerError
 from soth_mitm.text import SafeText
@@ -94,6 +97,29 @@ async def test_a_small_body_needs_no_process(opened: Opened) -> None:
     document = await documents.open(Body(b"one\ntwo"))
     assert documents.lane.pid == 0
     assert document.info.settled
+
+
+async def test_an_image_is_drawn_in_the_other_process_however_small_it_is(opened: Opened) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (2, 2), (255, 0, 0)).save(out, "PNG")
+    body = Body(out.getvalue())
+    documents = opened.over(body, here_bytes=1024)
+    document = await documents.open(body)
+    lines = await all_lines(document)
+    assert documents.lane.pid
+    assert document.info.kind == "image"
+    assert lines[1] == "2 x 2 pixels"
+    assert lines[-2:] == ["", f"{HALF}ff0000ff0000" * 2]
+
+
+async def test_an_image_that_cannot_be_drawn_has_its_facts_and_a_reason(opened: Opened) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(out, "PNG")
+    damaged = bytearray(out.getvalue())
+    damaged[50:60] = bytes(10)
+    document = await opened.open(Body(bytes(damaged)))
+    assert (await all_lines(document))[1] == "64 x 64 pixels"
+    assert document.info.notes[-1].startswith("not drawn: ")
 
 
 async def test_a_body_that_is_read_here_lets_others_have_their_turns(

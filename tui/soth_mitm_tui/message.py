@@ -17,6 +17,7 @@ from soth_mitm_tui.tint import (
     json_tint,
     line_tint,
     markup_tint,
+    picture_tint,
     stream_tint,
     tree_tint,
 )
@@ -168,6 +169,8 @@ def tint_for(kind: str, content_type: bytes) -> Tint:
     """Choose the colours for a body that a decoder shows."""
     if kind == "conversation":
         return prose_tint
+    if kind == "image":
+        return picture_tint
     tint = _TINTS.get(DECODERS[kind].look)
     if tint is not None:
         return tint

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.outline import NAMED, NOTE
+from soth_mitm.decode.picture import CLEAR, HALF, cells_of
 
 if TYPE_CHECKING:
     from soth_mitm_tui.lines import Span
@@ -97,6 +99,22 @@ def stream_tint(text: str) -> tuple[Span, ...]:
     if name == "data" and value[:1] in ("{", "["):
         return lead + json_tint(value)
     return (*lead, (value, "text"))
+
+
+@lru_cache(maxsize=256)
+def picture_tint(text: str) -> tuple[Span, ...]:
+    """Draw a line of a picture; the facts above it stay plain."""
+    cells = cells_of(text)
+    if cells is None:
+        return ((text, "text"),)
+    spans: list[Span] = []
+    for (above, below), run in groupby(cells):
+        count = sum(1 for _ in run)
+        if above == CLEAR:
+            spans.append((" " * count, "text") if below == CLEAR else ("▄" * count, f"#{below}"))
+        else:
+            spans.append((HALF * count, f"#{above}" if below == CLEAR else f"#{above} #{below}"))
+    return tuple(spans)
 
 
 def hex_tint(text: str) -> tuple[Span, ...]:

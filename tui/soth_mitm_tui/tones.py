@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
 
@@ -38,6 +39,24 @@ TONES: Final = {
 
 _BOLD: Final = frozenset({"strong", "heading", "gone", "came"})
 _THEMES: Final = 16
+_COLOURS: Final = 4096
+"""Pairs of pixels, one over the other, whose style is kept: those of some pictures."""
+
+
+@lru_cache(_COLOURS)
+def pixel_style(tone: str, base: Style) -> Style:
+    """Return the style of a tone that is no meaning but the colours of pixels.
+
+    `#112233` lies on `base`, `#112233 #445566` fills its cells.
+    """
+    above, _, below = tone.partition(" ")
+    return Style.from_color(_colour(above), _colour(below) if below else base.bgcolor)
+
+
+@lru_cache(_COLOURS)
+def _colour(digits: str) -> RichColor:
+    red, green, blue = bytes.fromhex(digits[1:])
+    return RichColor.from_rgb(red, green, blue)
 
 
 def tone_styles(app: App[object]) -> Mapping[str, Style]:

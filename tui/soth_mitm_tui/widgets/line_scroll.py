@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from soth_mitm_tui.tones import tone_styles
+from soth_mitm_tui.tones import pixel_style, tone_styles
 from soth_mitm_tui.widgets.guarded import Guarded, failure_card
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Toned(Guarded):
 
     def tone(self, name: str, base: Style) -> Style:
         """Return the style of a tone on `base`."""
+        if name[:1] == "#":
+            return pixel_style(name, base)
         cache = self._styles_of_tones
         if cache is None:
             cache = self._styles_of_tones = {}
