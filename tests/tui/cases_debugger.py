@@ -202,7 +202,7 @@ async def _(staged: Staged, action: Action, key: str) -> None:
     await staged.press("ctrl+s")
     assert isinstance(staged.screen, BreakpointScreen), "what cannot be understood is not kept, and stays"
     await staged.press("backspace", "5")
-    await staged.until(lambda: "can stop nothing at request-body" in staged.shown())
+    await staged.until(lambda: "Can stop nothing at the stages below: what it asks for" in staged.shown())
     await staged.press("tab", "tab", "down", "down", "down", "space", "ctrl+s")
     await staged.until(lambda: expressions(staged) == ["status:5"])
     assert staged.control.debugger.breakpoints[0].breakpoint.stages == (

@@ -54,10 +54,15 @@ def test_a_form_gives_the_rule_back_that_it_was_made_of(rule: Rule) -> None:
 @pytest.mark.parametrize("name", ACTIONS)
 def test_every_fault_of_a_form_stands_at_one_of_its_fields(name: str) -> None:
     keys = [field.key for field in fields_of(name)]
-    for bad in ("", "-1", "(", "\0", "9999999"):
+    for bad in ("", "-1", "(", "\0", "9999999", "9" * 5000, "~nobody-here/x", "http://[::1", "a\nb"):
         faults = judge(name, dict.fromkeys(keys, bad)).faults
         assert set(faults) <= {*keys, "when"}
-    assert set(judge(name, {"when": "(host:"}).faults) >= {"when"}
+    judged = judge(name, dict.fromkeys(keys, "\0") | {"when": "(host:"})
+    assert judged.faults["when"].startswith("column ")
+    assert "filter" not in judged.faults["when"], "the column is said once"
+    alone = judge(name, {"when": "(host:"}).faults
+    assert {"when"} <= set(alone)
+    assert set(judge(name, dict.fromkeys(keys, "\0")).faults) <= set(judged.faults), "all that is wrong"
 
 
 def test_rules_of_a_folder_stay_together() -> None:

@@ -24,11 +24,11 @@ HURRY: Final = 15
 
 STAGES: Final[dict[Stage, tuple[str, str]]] = {
     Stage.REQUEST: ("request", "its head; the body streams on"),
-    Stage.REQUEST_BODY: ("request with its body", "held to its end, within limits.hook_body_bytes"),
+    Stage.REQUEST_BODY: ("request with its body", "held whole, within hook_body_bytes"),
     Stage.RESPONSE: ("response", "its head; the body streams on"),
-    Stage.RESPONSE_BODY: ("response with its body", "held to its end; a stream at each of its messages"),
+    Stage.RESPONSE_BODY: ("response with its body", "held whole; a stream at each message"),
     Stage.MESSAGE_UP: ("messages from the client", "of WebSockets, gRPC and other streams"),
-    Stage.MESSAGE_DOWN: ("messages to the client", "of WebSockets, events, gRPC and other streams"),
+    Stage.MESSAGE_DOWN: ("messages to the client", "of WebSockets, events, gRPC, streams"),
 }
 """What a stage stops, and what that means."""
 

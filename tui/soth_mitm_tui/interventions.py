@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.record.resending import PERSON
 from soth_mitm.text import human_duration, printable
 from soth_mitm_tui.lines import BLANK, Line, Span, fact, heading
 
@@ -29,6 +30,9 @@ ENDS: Final[dict[Outcome, tuple[str, str]]] = {
 }
 """How a pause ended, in words."""
 
+_HANDS: Final = {PERSON: "hand", "handler": "the handler"}
+"""Who changes messages, beside rules, which are named."""
+
 
 def intervention_lines(view: FlowView) -> list[Line]:
     """Return the lines; none where the flow went its way untouched."""
@@ -39,7 +43,7 @@ def intervention_lines(view: FlowView) -> list[Line]:
         spans: list[Span] = [
             (f"the {change.direction}", "text"),
             _DOT,
-            (f"by {printable(change.by, 60)}", "text"),
+            (f"by {_HANDS.get(change.by) or printable(change.by, 60)}", "text"),
         ]
         if change.target:
             spans += [_DOT, (f"goes to {printable(change.target, 200)}", "accent")]

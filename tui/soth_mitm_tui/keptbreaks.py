@@ -9,7 +9,7 @@ import msgspec
 
 from soth_mitm.errors import in_words
 from soth_mitm.policy.breakpoints import Breakpoint
-from soth_mitm.policy.breakpoints.breakpoint import BreakpointError, check
+from soth_mitm.policy.breakpoints.breakpoint import fault_of
 
 
 class Broken(NamedTuple):
@@ -41,15 +41,9 @@ def sorted_out(kept: Sequence[object]) -> tuple[list[Breakpoint], list[Broken]]:
             broken.append(Broken(each, f"it cannot be read: {in_words(str(error), Breakpoint)}"))
             continue
         made = msgspec.structs.replace(read, id=0, given=False)
-        try:
-            check(made)
-        except BreakpointError as error:
-            broken.append(Broken(each, _bare(error, made), made))
+        fault = fault_of(made)
+        if fault:
+            broken.append(Broken(each, fault, made))
         else:
             good.append(made)
     return good, broken
-
-
-def _bare(error: BreakpointError, made: Breakpoint) -> str:
-    """Return what is wrong with a breakpoint that is named already."""
-    return str(error).removeprefix(f"breakpoint {made.title!r}").lstrip(": ")

@@ -140,17 +140,15 @@ def judge(name: str, texts: Mapping[str, str], base: Rule | None = None) -> Judg
     try:
         compile_filter(when)
     except FilterError as error:
-        faults["when"] = f"column {error.column + 1}: {error}"
-    if faults:
+        faults["when"] = f"column {error.column + 1}: {error.message}"
+    action: Action | None = None
+    if set(faults) <= {"when"}:
+        action, fault = _action(ACTIONS[name], given)
+        if fault:
+            key, words = _place(fault, [field.key for field in fields])
+            faults = {key: words, **faults}
+    if faults or action is None:
         return Judged(None, faults)
-    try:
-        action: Action = msgspec.convert(given, ACTIONS[name])
-    except msgspec.ValidationError as error:
-        return Judged(None, {fields[0].key if fields else "when": in_words(str(error), ACTIONS[name])})
-    fault = fault_of(action)
-    if fault:
-        key, words = _place(fault, [field.key for field in fields])
-        return Judged(None, {key: words})
     rule = Rule(
         action=action,
         expression=when,
@@ -164,6 +162,15 @@ def judge(name: str, texts: Mapping[str, str], base: Rule | None = None) -> Judg
     except RuleError as error:
         return Judged(None, {"when": str(error)})
     return Judged(rule, {})
+
+
+def _action(kind: type[Any], given: Mapping[str, Any]) -> tuple[Action | None, str]:
+    """Return the action that is typed, and why it cannot work."""
+    try:
+        action: Action = msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        return None, in_words(str(error), kind)
+    return action, fault_of(action)
 
 
 def _number(field: Field, typed: str, given: dict[str, Any], faults: dict[str, str]) -> None:

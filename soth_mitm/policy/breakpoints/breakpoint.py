@@ -10,7 +10,7 @@ import msgspec
 from soth_mitm.errors import SothError
 from soth_mitm.policy.breakpoints.knowable import can_match
 from soth_mitm.policy.breakpoints.stage import Stage
-from soth_mitm.policy.filters import Filter, FilterError, compile_filter
+from soth_mitm.policy.filters import FilterError, compile_filter
 from soth_mitm.policy.filters.fields import ALIASES, BY_NAME
 
 _SHORT: Final = {
@@ -70,7 +70,7 @@ def parse(text: str) -> Breakpoint:
     if not stages:
         stages = (Stage.REQUEST_BODY if can_match(wanted, Stage.REQUEST_BODY) else Stage.RESPONSE_BODY,)
     made = Breakpoint(expression=expression.strip(), stages=stages)
-    _check_stages(made, wanted)
+    check(made)
     return made
 
 
@@ -97,21 +97,24 @@ def check(made: Breakpoint) -> None:
         BreakpointError: it has no stage, an expression that cannot be understood, or one that nothing
             can match at its stages.
     """
+    fault = fault_of(made)
+    if fault:
+        between = ":" if fault.startswith("filter, ") else ""
+        raise BreakpointError(f"breakpoint {made.title!r}{between} {fault}")
+
+
+def fault_of(made: Breakpoint, at: str = "") -> str:
+    """Return why a breakpoint cannot work; empty where it can. `at` is what its stages are called."""
     if not made.stages:
-        raise BreakpointError(f"breakpoint {made.title!r} stops at no stage: choose at least one")
+        return "stops at no stage: choose at least one"
     try:
         wanted = compile_filter(made.expression)
     except FilterError as error:
-        raise BreakpointError(f"breakpoint {made.title!r}: {error}") from error
-    _check_stages(made, wanted)
-
-
-def _check_stages(made: Breakpoint, wanted: Filter) -> None:
+        return str(error)
     if any(can_match(wanted, stage) for stage in made.stages):
-        return
+        return ""
     if can_match(wanted, Stage.RESPONSE):
-        hint = "what it asks for is known from the response on: choose one of its stages"
+        hint = "what it asks for is known from the response on, so choose one of its stages"
     else:
         hint = "what it asks for is not known while a message is on its way"
-    at = ", ".join(made.stages)
-    raise BreakpointError(f"breakpoint {made.title!r} can stop nothing at {at}: {hint}")
+    return f"can stop nothing at {at or ', '.join(made.stages)}: {hint}"

@@ -83,7 +83,7 @@ class RemoveField(_Action, frozen=True, tag="remove-field"):
 
 
 class ReplaceField(_Action, frozen=True, tag="replace-field"):
-    """Replace what a pattern matches in the values of a field."""
+    """Replace a pattern in the values of a field."""
 
     field: str
     pattern: str
@@ -92,7 +92,7 @@ class ReplaceField(_Action, frozen=True, tag="replace-field"):
 
 
 class ReplaceBody(_Action, frozen=True, tag="replace-body"):
-    """Replace what a pattern matches in a body as it streams; a match has at most 4,096 bytes.
+    """Replace a pattern in a body as it streams; a match has at most 4,096 bytes.
 
     Content codings are undone and redone.
     """
@@ -129,11 +129,11 @@ class Fail(_Action, frozen=True, tag="fail"):
 
 
 class StickyAuth(_Action, frozen=True, tag="sticky-auth"):
-    """Give requests that have none the Authorization field that the host was last sent."""
+    """Send the last Authorization of a host again, with requests that have none."""
 
 
 class StickyCookie(_Action, frozen=True, tag="sticky-cookie"):
-    """Give requests that have none the cookies that the host has set (RFC 6265)."""
+    """Send the cookies that a host has set, with requests that have none (RFC 6265)."""
 
 
 class AntiCache(_Action, frozen=True, tag="anti-cache"):

@@ -19,6 +19,9 @@ LONGEST_DELAY: Final = 300.0
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A field name (RFC 9110 section 5.1); `*` in it is a glob's where one is allowed."""
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+_NOT_OF_HOSTS: Final = frozenset("\"'(),;<>\\^`{|}")
+_SHOWN: Final = 60
+"""Characters of a value that a text about it shows."""
 _SECTIONS: Final = "\r\n\0"
 
 
@@ -50,9 +53,8 @@ def check(rule: Rule) -> None:
     try:
         compile_filter(rule.expression)
     except FilterError as error:
-        raise RuleError(
-            f"the rule {rule.title!r}: expression {rule.expression!r}, column {error.column + 1}: {error}"
-        ) from error
+        where = f"expression {rule.expression!r}, column {error.column + 1}"
+        raise RuleError(f"the rule {rule.title!r}: {where}: {error.message}") from error
     fault = fault_of(rule.action)
     if fault:
         raise RuleError(f"the rule {rule.title!r}: {fault}")
@@ -66,8 +68,7 @@ def fault_of(action: a.Action) -> str:
         case a.RedirectHost(to=to):
             return _site(to)
         case a.MapLocal(path=path, prefix=prefix):
-            there = Path(path).expanduser()
-            return _prefix(prefix) or ("" if path and there.exists() else f"path: there is no {path!r}")
+            return _prefix(prefix) or _on_disk("path", path)
         case a.Mock():
             return _mock(action)
         case a.Block(status=status):
@@ -75,7 +76,8 @@ def fault_of(action: a.Action) -> str:
         case a.SetField(field=name, value=value):
             return _field(name, value)
         case a.RemoveField(field=name):
-            return _field(name.replace("?", "x").replace("[", "x").replace("]", "x"), "")
+            plain = name.replace("?", "x").replace("[", "x").replace("]", "x")
+            return _field(plain, "").replace(_quoted(plain), _quoted(name))
         case a.ReplaceField(field=name, pattern=pattern, replacement=replacement):
             return _field(name, replacement) or _pattern(pattern, replacement)
         case a.ReplaceBody(pattern=pattern, replacement=replacement, literal=literal):
@@ -83,14 +85,18 @@ def fault_of(action: a.Action) -> str:
                 return "" if pattern else "pattern: it is empty"
             return _pattern(pattern, replacement)
         case a.Delay(seconds=seconds):
-            return "" if 0 < seconds <= LONGEST_DELAY else f"seconds: {seconds:g} is not in 0..300"
+            if seconds > LONGEST_DELAY:
+                return f"seconds: {seconds:g} is more than {LONGEST_DELAY:g}"
+            return "" if seconds > 0 else f"seconds: {seconds:g} is not more than 0"
         case a.LimitRate(bytes_per_second=rate):
             return "" if rate >= 1 else f"bytes-per-second: {rate} is less than 1"
         case a.Fail(after_bytes=after_bytes, after_messages=after_messages):
             if after_bytes is not None and after_messages is not None:
                 return "after-bytes and after-messages exclude each other"
-            least = min(count for count in (after_bytes, after_messages, 0) if count is not None)
-            return f"{least} is less than 0" if least < 0 else ""
+            for key, count in (("after-bytes", after_bytes), ("after-messages", after_messages)):
+                if count is not None and count < 0:
+                    return f"{key}: {count} is less than 0"
+            return ""
         case _:
             return ""
 
@@ -101,12 +107,22 @@ def site_of(to: str) -> tuple[str, str, int | None]:
     Raises:
         ValueError: it is none.
     """
-    parts = urlsplit(to if "://" in to else f"//{to}")
+    if not to.isprintable() or " " in to:
+        raise ValueError(f"{_quoted(to)} has a character that no address has")
+    try:
+        parts = urlsplit(to if "://" in to else f"//{to}")
+    except ValueError as error:
+        raise ValueError(f"{_quoted(to)} is no address: {error}") from error
+    try:
+        port = parts.port
+    except ValueError as error:
+        why = "the port is not a number from 1 to 65535"
+        raise ValueError(f"{_quoted(to)} names no server: {why}") from error
     if parts.scheme not in ("", "http", "https"):
         raise ValueError(f"{parts.scheme}:// is neither http:// nor https://")
-    if not parts.hostname or parts.username is not None:
-        raise ValueError(f"{to!r} names no host")
-    return parts.scheme, parts.hostname, parts.port
+    if not parts.hostname or parts.username is not None or set(parts.hostname) & _NOT_OF_HOSTS:
+        raise ValueError(f"{_quoted(to)} names no host")
+    return parts.scheme, parts.hostname, port
 
 
 def _site(to: str) -> str:
@@ -115,7 +131,7 @@ def _site(to: str) -> str:
     except ValueError as error:
         return f"to: {error}"
     path = urlsplit(to if "://" in to else f"//{to}").path
-    return f"to: {to!r} has a path; map-remote can send to one" if path.strip("/") else ""
+    return f"to: {_quoted(to)} has a path; map-remote can send to one" if path.strip("/") else ""
 
 
 def _url(to: str) -> str:
@@ -123,11 +139,23 @@ def _url(to: str) -> str:
         scheme, _, _ = site_of(to)
     except ValueError as error:
         return f"to: {error}"
-    return "" if scheme else f"to: {to!r} must begin with http:// or https://"
+    return "" if scheme else f"to: {_quoted(to)} must begin with http:// or https://"
+
+
+def _on_disk(key: str, path: str, *, only_file: bool = False) -> str:
+    """Return why a path names nothing to answer from; empty where it does."""
+    try:
+        there = Path(path).expanduser()
+        found = bool(path) and (there.is_file() if only_file else there.exists())
+    except RuntimeError:
+        return f"{key}: {path.split('/')[0]}: there is no such home directory"
+    except OSError as error:
+        return f"{key}: {error.strerror}: {_quoted(path)}"
+    return "" if found else f"{key}: there is no {'file ' if only_file else ''}{_quoted(path)}"
 
 
 def _prefix(prefix: str) -> str:
-    return "" if not prefix or prefix.startswith("/") else f"prefix: {prefix!r} must begin with /"
+    return "" if not prefix or prefix.startswith("/") else f"prefix: {_quoted(prefix)} must begin with /"
 
 
 def _status(status: int) -> str:
@@ -137,19 +165,19 @@ def _status(status: int) -> str:
 def _mock(mock: a.Mock) -> str:
     if mock.body and mock.file:
         return "body and file exclude each other"
-    if mock.file and not Path(mock.file).expanduser().is_file():
-        return f"file: there is no file {mock.file!r}"
+    if mock.file and (fault := _on_disk("file", mock.file, only_file=True)):
+        return fault
     for line in mock.fields:
         name, colon, value = line.partition(":")
         fault = _field(name.strip(), value) if colon else "it must be written Name: value"
         if fault:
-            return f"fields: {line!r}: {fault}"
+            return f"fields: {_quoted(line)}: {fault}"
     return _status(mock.status)
 
 
 def _field(name: str, value: str) -> str:
     if not _NAME.fullmatch(name):
-        return f"{name!r} is no field name"
+        return f"{_quoted(name)} is no field name"
     if name.lower() in _FRAMING:
         return f"{name} follows from the body, and cannot be set"
     if any(sign in value for sign in _SECTIONS):
@@ -163,14 +191,19 @@ def _pattern(pattern: str, replacement: str) -> str:
     try:
         compiled = re.compile(pattern.encode())
     except re.error as error:
-        return f"pattern: {pattern!r}, column {(error.pos or 0) + 1}: {error.msg}"
+        return f"pattern: {_quoted(pattern)}, column {(error.pos or 0) + 1}: {error.msg}"
     repeat = endless_repeat(pattern)
     if repeat is not None:
         return f"pattern: the repetition at column {repeat + 1} would take for ever to fail"
     if compiled.match(b""):
-        return f"pattern: {pattern!r} matches nothing at all, which is everywhere"
+        return f"pattern: {_quoted(pattern)} matches nothing at all, which is everywhere"
     try:
         compiled.sub(replacement.encode(), b"")  # a wrong reference shows without a match
     except (re.error, IndexError) as error:
-        return f"replacement: {replacement!r}: {error}"
+        return f"replacement: {_quoted(replacement)}: {error}"
     return ""
+
+
+def _quoted(text: str) -> str:
+    """Return what a text is about, short enough that the text itself is seen."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

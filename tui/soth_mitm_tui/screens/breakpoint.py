@@ -9,9 +9,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from soth_mitm.errors import SothError
 from soth_mitm.policy.breakpoints import Breakpoint, Stage
-from soth_mitm.policy.breakpoints.breakpoint import check
+from soth_mitm.policy.breakpoints.breakpoint import fault_of
 from soth_mitm.policy.filters import compile_filter, explain
 from soth_mitm.text import printable
 from soth_mitm_tui.actions import bindings
@@ -90,14 +89,11 @@ class BreakpointScreen(ModalScreen[None]):
         self._judge()
 
     def _judge(self) -> None:
-        text = self.expression.value.strip()
-        try:
-            wanted = compile_filter(text)
-            check(self._made_now)
-        except SothError as error:
-            self._say(str(error), wrong=True)
+        if self._fault:
+            self._say(self._fault, wrong=True)
             return
-        what = f"where {explain(text)}" if wanted else "every message"
+        text = self.expression.value.strip()
+        what = f"where {explain(text)}" if compile_filter(text) else "every message"
         self._say(f"Stops {what}, at the stages below")
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
@@ -153,8 +149,16 @@ class BreakpointScreen(ModalScreen[None]):
             once=self._once,
         )
 
+    @property
+    def _fault(self) -> str:
+        fault = fault_of(self._made_now, "the stages below")
+        return f"{fault[:1].upper()}{fault[1:]}"
+
     async def action_keep(self) -> None:
         """Hand the breakpoint over; what is wrong with it is said, and what was typed stays."""
+        if self._fault:
+            self._say(self._fault, wrong=True)
+            return
         try:
             await self._take(self._made_now)
         except Exception as error:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from soth_mitm_tui.app import SothApp
 
 _OWN = (
-    Field("when", "text", "in the filter language, such as host:api. path:/v1; empty: every message"),
+    Field("when", "text", "such as host:api. path:/v1 · empty: every message"),
     Field("name", "text", "a name of its own, if you like"),
     Field("folder", "text", "rules of one folder are switched together"),
 )

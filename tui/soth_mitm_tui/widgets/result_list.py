@@ -132,7 +132,7 @@ class ResultList(LineScroll):
         entry = self.run.entries[number]
         lead: Span = ("▸ " if current else "  ", "accent")
         spans = [lead, *row_spans(number + 1, entry, several=len(self.run.flows) > 1)]
-        return self.strip_of(fit(tuple(spans), width), width, base)
+        return self.strip_of(fit(tuple(spans), width - 1), width, base)  # the scrollbar has its place
 
     def on_click(self, event: events.Click) -> None:
         """Select the row under the pointer."""
