@@ -89,7 +89,9 @@ class ConversationView(Stepped):
             if isinstance(item, Part):
                 continue
             body, whole = self._kept.take()
-            if whole:
+            if item.damaged:
+                reader.conversation.odd("damaged messages")
+            elif whole:
                 label = "" if item.label == "message" else item.label
                 yield from self._tell(reader, reader.feed(label, body))
             else:

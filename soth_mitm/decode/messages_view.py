@@ -107,6 +107,9 @@ class MessagesView(Stepped):
         if word is None:
             yield from nested.tell(self._outline, data, about, self._given, whole=whole, at_root=True)
             return
+        if item.damaged and not data:
+            self._outline.say(f"# {word} {self._count:,} is damaged: {printable(item.note, 200)}")
+            return
         flaw = ""
         if item.compressed:
             data, flaw = self._decompressed(data)

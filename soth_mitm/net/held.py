@@ -269,6 +269,9 @@ class HeldBody:
             return
         if not self._unasked and item.wire > self._limit:
             self._too_long()
+        if item.damaged and not self._unasked:
+            self._pass_damaged(item)
+            return
         if item.compressed and self._opaque:
             self._note(
                 "message_unasked", "the handler is not asked: how messages are compressed is not known here"
@@ -281,6 +284,13 @@ class HeldBody:
         self._parts.clear()
         self._send_up_to(item.start)
         await self._ask(item, data)
+
+    def _pass_damaged(self, item: Found) -> None:
+        for part in self._parts:
+            self._tell_part(part)
+        self._parts.clear()
+        self._note("message_unasked", f"nobody is asked about what is damaged: {item.note}")
+        self._pass_unasked(item)
 
     def _tell_part(self, data: bytes) -> None:
         if not self._placed:

@@ -10,6 +10,8 @@ import re
 from typing import Final, Protocol
 
 from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto.aws_events import MESSAGE
+from soth_mitm.proto.aws_prelude import SIZE, next_prelude, prelude_of
 from soth_mitm.proto.ndjson import LABEL as LINE
 
 HELD: Final = 64
@@ -47,6 +49,8 @@ def skipper_of(form: MessageForm, *, inside: bool) -> Skipper | None:
     """Return what passes over messages of a form, from inside one or between two; None where none can."""
     if form is MessageForm.NDJSON:
         return LineSkipper(inside=inside)
+    if form is MessageForm.AWS:
+        return AwsSkipper(inside=inside)
     return EventSkipper(inside=inside) if form is MessageForm.SSE else None
 
 
@@ -151,6 +155,56 @@ class EventSkipper:
 
     def finish(self) -> None:
         """See `Skipper`. What is unfinished is not an event."""
+
+
+class AwsSkipper:
+    """Messages of an AWS event stream, by the lengths that they tell; from inside one, up to the next."""
+
+    label = MESSAGE
+
+    def __init__(self, *, inside: bool) -> None:
+        self.count = 0
+        self._lost = inside
+        """Where the next message begins is not known: `_head` holds the last bytes."""
+        self._head = b""
+        self._left = 0
+        """Bytes of the message that is passing which have not come."""
+
+    def feed(self, data: bytes) -> int:
+        """See `Skipper`."""
+        at, end = 0, -1
+        while at < len(data):
+            if self._left:
+                step = min(self._left, len(data) - at)
+                at += step
+                self._left -= step
+                if not self._left:
+                    self.count += 1
+                    end = at
+                continue
+            kept = len(self._head)
+            window = self._head + (data[at:] if self._lost else data[at : at + SIZE - kept])
+            place = next_prelude(window) if self._lost else 0
+            if place < 0 or len(window) < SIZE:
+                self._head = window[1 - SIZE :]
+                break
+            if self._lost:
+                self.count += 1  # what it was lost in
+                self._lost = False
+                end = max(at + place - kept, 0) or -1
+            found = prelude_of(window, place)
+            if not found.true:
+                self._lost, self._head = True, window[1:]
+                at += len(window) - kept
+                continue
+            self._head = b""
+            at += place + SIZE - kept
+            self._left = found.total - SIZE
+        return end
+
+    def finish(self) -> None:
+        """See `Skipper`."""
+        self.count += bool(self._left or self._head or self._lost)
 
 
 def _blank(line: bytes) -> bool:

@@ -44,6 +44,8 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     compressed: bool = False
     in_parts: bool = False
     """Parts of this message came before."""
+    damaged: bool = False
+    """It is none, or not what was sent: passed over, and `note` says why."""
 
 
 Item = Part | Found

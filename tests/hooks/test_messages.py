@@ -28,6 +28,7 @@ from soth_mitm.model.events import (
     MessagesStopped,
     Noted,
 )
+from soth_mitm.proto.aws_events import event
 from tests.helpers.net import Lab, Link
 from tests.helpers.wire import Wire
 
@@ -416,3 +417,21 @@ async def test_both_hooks_decide_one_after_the_other(lab: Lab) -> None:
     assert head.endswith(b"X-Seen: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert await dechunked(link.client) == b"2\n"
     await lab.settled()
+
+
+async def test_nobody_is_asked_about_what_is_damaged_and_it_passes_as_it_came(lab: Lab, route: str) -> None:
+    handler = OnMessage(lambda message: Change(message.data.upper()))
+    await lab.start(handler=handler)
+    link, server = await opened(lab, route, CLOSE % b"application/vnd.amazon.eventstream")
+    first, second = event("chunk", b"one"), event("chunk", b"two")
+    damaged = first[:-5] + b"?" + first[-4:] + b"?" * 90
+    server.send(first + damaged[:60])
+    server.send(damaged[60:] + second)
+    server.close()
+    assert await link.client.rest() == event("chunk", b"ONE") + damaged + event("chunk", b"TWO")
+    await lab.settled()
+    assert [(label, data) for _, label, data, _ in told(lab)] == [
+        ("chunk", b"ONE"), ("damaged", b"on?"), ("damaged", b"?" * 90), ("chunk", b"TWO"),
+    ]  # fmt: skip
+    (note,) = lab.all(Noted)
+    assert (note.code, len(handler.asked)) == ("message_unasked", 2)

@@ -84,7 +84,7 @@ async def test_each_event_is_told_while_the_stream_is_open(lab: Lab, route: str)
     assert not lab.all(MessagesStopped)
 
 
-async def test_each_message_of_an_aws_event_stream_is_told_while_it_is_open_until_a_sum_is_wrong(
+async def test_each_message_of_an_aws_event_stream_is_told_while_it_is_open_and_damage_is_passed_over(
     lab: Lab,
 ) -> None:
     await lab.start()
@@ -98,9 +98,13 @@ async def test_each_message_of_an_aws_event_stream_is_told_while_it_is_open_unti
         seen = (await lab.told(MessageSeen, number + 1))[-1]
         assert (seen.label, seen.size, seen.wire) == ("contentBlockDelta", 8, len(wire))
     assert payloads(lab) == [b'{"n": 0}', b'{"n": 1}']
-    await link.pass_response(wires[0][:-1] + b"?")
-    assert (await lab.told(MessagesStopped))[0].code == "bad_checksum"
-    assert len(lab.all(MessageSeen)) == 2
+    await link.pass_response(wires[0][:-1] + b"?" + b"?" * 100 + wires[1])
+    sum_, prelude, last = (await lab.told(MessageSeen, 5))[2:]
+    assert (sum_.label, sum_.size, sum_.note) == ("damaged", 8, "the checksum of the message is wrong")
+    assert (prelude.label, prelude.size, prelude.offset) == ("damaged", 100, 3 * len(wires[0]))
+    assert prelude.note == "the checksum of a prelude is wrong: 100 bytes are passed over"
+    assert (last.label, last.number) == ("contentBlockDelta", 5)
+    assert not lab.all(MessagesStopped)
 
 
 Flush = Callable[[bytes], bytes]

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soth_mitm.model.terms import MessageForm
-from soth_mitm.proto.aws_events import LONGEST, AwsSplitter, Header, changed, event, headers_of, message
+from soth_mitm.proto.aws_events import AwsSplitter, Header, changed, event, headers_of, message
+from soth_mitm.proto.aws_prelude import LONGEST
 from soth_mitm.proto.reframing import REFRAMING
-from soth_mitm.proto.splitting import SplitError
+from soth_mitm.proto.splitting import Found, SplitError
 from tests.proto.splits import check_places, cuts, pieces_of, run
 
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpora" / "aws_events").iterdir())
@@ -57,13 +58,14 @@ def test_a_long_payload_comes_in_parts_and_its_checksum_still_counts() -> None:
     assert [(item.label, item.in_parts, item.size) for item, _ in found] == [("chunk", True, 200_000)]
     wrong = bytearray(body)
     wrong[100_000] ^= 1
-    assert run(AwsSplitter, [bytes(wrong)]) == ([], "bad_checksum")
+    ((damaged, _),), code = run(AwsSplitter, [bytes(wrong)])
+    assert (damaged.damaged, damaged.note, code) == (True, "the checksum of the message is wrong", "")
 
 
-@pytest.mark.parametrize(("total", "head"), [(15, 0), (LONGEST + 1, 0), (100, 90), (1_000_000, 200_000)])
-def test_a_length_that_cannot_be_is_refused_before_anything_is_kept(total: int, head: int) -> None:
+@pytest.mark.parametrize(("total", "head"), [(15, 0), (100, 90)])
+def test_lengths_that_cannot_be_are_a_wrong_prelude(total: int, head: int) -> None:
     prelude = struct.pack(">II", total, head)
-    assert run(AwsSplitter, [prelude + zlib.crc32(prelude).to_bytes(4, "big")]) == ([], "bad_length")
+    assert run(AwsSplitter, [prelude + zlib.crc32(prelude).to_bytes(4, "big")]) == ([], "bad_checksum")
 
 
 @given(st.binary(max_size=60))
@@ -89,3 +91,68 @@ def test_a_changed_event_keeps_its_other_headers_and_gets_new_sums() -> None:
     assert own in headers_of(renamed[12 : 12 + struct.unpack_from(">I", renamed, 4)[0]])
     with pytest.raises(ValueError, match="at most"):
         frames.new(bytes(LONGEST), label="x", note="")
+
+
+# --- what is damaged
+
+
+def flipped(body: bytes, at: int) -> bytes:
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+def told(body: bytes, places: list[int] | None = None) -> list[tuple[str, bytes, bool]]:
+    found, code = run(AwsSplitter, pieces_of(body, places or []))
+    assert not code
+    check_places(found, body)
+    return [(item.label, payload, item.damaged) for item, payload in found]
+
+
+@given(cuts)
+def test_a_message_with_a_wrong_sum_is_told_as_damaged_and_the_next_is_read(places: list[int]) -> None:
+    first, second = event("chunk", b"one"), event("chunk", b"two")
+    body = flipped(first, len(first) - 5) + second
+    assert told(body, places) == [("damaged", b"ond", True), ("chunk", b"two", False)]
+
+
+@given(cuts, st.integers(0, 11))
+def test_behind_a_prelude_that_is_wrong_the_next_message_is_looked_for(places: list[int], bit: int) -> None:
+    first, middle, last = (event("chunk", text) for text in (b"one", b"\x00" * 60, b"two"))
+    body = first + flipped(middle, bit) + last + flipped(last, bit)
+    found, code = run(AwsSplitter, pieces_of(body, places))
+    assert not code
+    assert [(item.label, item.damaged, item.size) for item, _ in found] == [
+        ("chunk", False, 3), ("damaged", True, len(middle)),
+        ("chunk", False, 3), ("damaged", True, len(last)),
+    ]  # fmt: skip
+    assert found[1][0].note == f"the checksum of a prelude is wrong: {len(middle):,} bytes are passed over"
+    check_places(found, body)
+
+
+@pytest.mark.parametrize(("total", "head"), [(LONGEST + 1, 0), (200_020, 200_000)])
+def test_a_message_that_is_too_long_is_passed_over_and_nothing_of_it_is_kept(total: int, head: int) -> None:
+    prelude = struct.pack(">II", total, head)
+    prelude += zlib.crc32(prelude).to_bytes(4, "big")
+    splitter = AwsSplitter()
+    assert list(splitter.feed(prelude)) == []
+    left, piece = total - len(prelude), bytes(1 << 20)
+    while left > len(piece):
+        assert list(splitter.feed(piece)) == []
+        left -= len(piece)
+    assert len(splitter._head) == len(prelude)
+    long, short = splitter.feed(bytes(left) + event("chunk", b"two"))
+    assert isinstance(long, Found)
+    assert isinstance(short, Found)
+    assert (long.damaged, long.size, long.end, short.data) == (True, total - 16, total, b"two")
+
+
+def test_headers_that_cannot_be_read_are_damage() -> None:
+    head = b"\x03abc\x63"
+    begin = struct.pack(">II", 16 + len(head), len(head))
+    begin += zlib.crc32(begin).to_bytes(4, "big") + head
+    body = begin + zlib.crc32(begin).to_bytes(4, "big") + event("chunk", b"two")
+    assert told(body) == [("damaged", b"", True), ("chunk", b"two", False)]
+
+
+@pytest.mark.parametrize("body", [b'{"message": "no stream"}', b"x" * 100_000, bytes(100_000)])
+def test_what_never_begins_with_a_message_is_no_stream_of_them(body: bytes) -> None:
+    assert run(AwsSplitter, [body[:50_000], body[50_000:]]) == ([], "bad_checksum")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soth_mitm.model.terms import MessageForm
+from soth_mitm.proto.aws_events import AwsSplitter, event
 from soth_mitm.proto.ndjson import LineSplitter
 from soth_mitm.proto.skipping import Pace, skipper_of
 from soth_mitm.proto.splitting import Found, Splitter
@@ -21,7 +22,12 @@ BODY = st.lists(
     ),
     max_size=30,
 ).map(b"".join)
+AWS_ONE, AWS_TWO = event("chunk", b"one"), event("chunk", b"two" * 9)
 CUTS = st.lists(st.integers(0, 400), max_size=6)
+
+
+def flipped(body: bytes, at: int) -> bytes:
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
 def found(splitter: Splitter, body: bytes, *, finish: bool = True) -> int:
@@ -69,6 +75,39 @@ def test_it_may_begin_inside_a_message() -> None:
         skipper = skipper_of(form, inside=True)
         assert skipper is not None
         assert skipper.feed(body) == len(body)
+        assert skipper.count == 2
+
+
+AWS = st.lists(
+    st.sampled_from([AWS_ONE, AWS_TWO, b"x", bytes(30), flipped(AWS_ONE, 3), flipped(AWS_TWO, 50)]),
+    max_size=8,
+).map(lambda parts: AWS_ONE + b"".join(parts))
+
+
+@given(AWS, CUTS)
+def test_of_aws_event_streams_as_many_are_counted_damaged_ones_among_them(
+    body: bytes, cuts: list[int]
+) -> None:
+    body += AWS_TWO
+    skipper = skipper_of(MessageForm.AWS, inside=False)
+    assert skipper is not None
+    at = place = counted = 0
+    for piece in pieces(body, cuts):
+        end = skipper.feed(piece)
+        if end >= 0:
+            place, counted = at + end, skipper.count
+        at += len(piece)
+    skipper.finish()
+    assert skipper.count == found(AwsSplitter(), body)
+    assert place == len(body)
+    assert counted == skipper.count
+
+
+def test_from_inside_a_message_the_next_one_is_found() -> None:
+    for cut in range(1, len(AWS_ONE)):
+        skipper = skipper_of(MessageForm.AWS, inside=True)
+        assert skipper is not None
+        assert skipper.feed(AWS_ONE[cut:] + AWS_TWO) == len(AWS_ONE) - cut + len(AWS_TWO)
         assert skipper.count == 2
 
 

@@ -114,7 +114,9 @@ class Following:
                 whole, fits = b"".join(self._parts), self._size <= MESSAGE
                 self._size = 0
                 self._parts.clear()
-                if fits:
+                if item.damaged and self._reader is not None:
+                    self._reader.conversation.odd("damaged messages")
+                elif fits:
                     yield "" if item.label == "message" else item.label, whole
 
     def _facts(self, *, final: bool) -> LlmFacts:

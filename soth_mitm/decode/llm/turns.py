@@ -105,7 +105,8 @@ def answer_of(path: bytes, data: bytes, content_type: bytes) -> Conversation | N
         for item in splitter_of(stream, content_type, keep=True).feed(data):
             kept.append(item.data)
             if isinstance(item, Found):
-                reader.feed("" if item.label == "message" else item.label, b"".join(kept))
+                if not item.damaged:
+                    reader.feed("" if item.label == "message" else item.label, b"".join(kept))
                 kept.clear()
     except SplitError as error:
         reader.conversation.put(error=error.detail)
