@@ -164,7 +164,7 @@ class Assembler:
             shift = self._runs.current
             for frame, event in self._reader.events_in(block):
                 event = shift.apply(event)
-                self._runs.note(event)
+                self._runs.note((event,))
                 if event.flow:
                     found = self._take(event, frame, number, block.payload)
                     if found is not None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from soth_mitm.errors import DumpError
 from soth_mitm.model.annotation import AnnotationError, changed
 from soth_mitm.model.limits import DEFAULTS
+from soth_mitm.record.format import BLOCK_CHECKPOINT
 from soth_mitm.record.index import Index
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
 from soth_mitm.record.rowindex import EVENTS_AT_ONCE
-from soth_mitm.record.runs import Runs
+from soth_mitm.record.runs import NO_SHIFT, Runs
 from soth_mitm.record.store import Store
 from soth_mitm.record.threads import in_thread
 from soth_mitm.record.walking import IndexedSegment
@@ -31,9 +32,44 @@ SLICE_SECONDS = 0.003
 """How long the loop is kept at a time."""
 
 _ROWS_AT_ONCE = 64
+_BATCH_BYTES = 512 * 1024
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes have been read, and how many there are."""
+
+
+class _Slices:
+    """The time that the loop is kept."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to let go of it."""
+        return perf_counter() - self._started > SLICE_SECONDS
+
+    async def rest(self) -> None:
+        """Let others have it."""
+        await asyncio.sleep(0)
+        self._started = perf_counter()
+
+
+def _batch(blocks: Iterator[Block | IndexedSegment]) -> list[Block | IndexedSegment]:
+    """Return the next blocks, none at the end: as many as a hop to a thread is worth.
+
+    What the reader knows of its place is asked for segments and checkpoints, so these come last.
+    """
+    batch: list[Block | IndexedSegment] = []
+    size = 0
+    for block in blocks:
+        batch.append(block)
+        if isinstance(block, IndexedSegment) or block.header.flags & BLOCK_CHECKPOINT:
+            break
+        size += block.length
+        if size >= _BATCH_BYTES:
+            break
+    return batch
 
 
 class DumpStore(Store):
@@ -103,43 +139,37 @@ class DumpStore(Store):
             if progress is not None:
                 progress(min(self._done_bytes, total), total)
 
-        while True:
-            # One at a time: what the reader knows of its place holds for the block it gave last.
-            block = await in_thread(lambda: next(blocks, None))
-            if block is None:
-                break
-            if isinstance(block, IndexedSegment):
-                await self._adopt(block, tell)
-            else:
-                await self._index_block(block, self._place(block.path, block.offset, block.length))
-                tell(block.length)
+        while batch := await in_thread(lambda: _batch(blocks)):
+            slices = _Slices()
+            for block in batch:
+                if isinstance(block, IndexedSegment):
+                    await self._adopt(block, tell)
+                else:
+                    number = self._place(block.path, block.offset, block.length, block.run_id)
+                    await self._index_block(block, number, slices)
+                    tell(block.length)
         if progress is not None:
             progress(total, total)
 
-    async def _index_block(self, block: Block, number: int) -> None:
-        shift = self._runs.current
-        started = perf_counter()
-        events: list[Event] = []
-        for _, event in self._reader.events_in(block):
-            event = shift.apply(event)
-            self._runs.note(event)
-            if self._observe is not None:
-                self._observe(event)
-            events.append(event)
-            if len(events) >= EVENTS_AT_ONCE:
-                self.index.apply(events, number)
-                events = []
-                if perf_counter() - started > SLICE_SECONDS:
-                    await asyncio.sleep(0)
-                    started = perf_counter()
-        self.index.apply(events, number)
-        await asyncio.sleep(0)
+    async def _index_block(self, block: Block, number: int, slices: _Slices) -> None:
+        runs, index, observe = self._runs, self.index, self._observe
+        shift = runs.current
+        for events in self._reader.event_lists(block, EVENTS_AT_ONCE):
+            if shift != NO_SHIFT:
+                events = [shift.apply(event) for event in events]
+            if observe is not None:
+                for event in events:
+                    observe(event)
+            runs.note(events)
+            index.apply(events, number)
+            if slices.over:
+                await slices.rest()
 
     async def _adopt(self, segment: IndexedSegment, tell: Callable[[int], None]) -> None:
         """Take the rows of a segment from its index, while its checksums are compared."""
         first = len(self._offsets) - segment.checkpoints
         for place in segment.blocks:
-            self._place(segment.path, place.offset, place.length)
+            self._place(segment.path, place.offset, place.length, segment.info.run_id)
         verifying = asyncio.get_running_loop().run_in_executor(None, self._reader.verify, segment)
         told = at = first + segment.checkpoints
         try:
@@ -160,14 +190,13 @@ class DumpStore(Store):
 
     async def _adopt_part(self, part: IndexPart, first: int) -> int:
         """Take the rows of a part, whose blocks count from `first`; return the block that follows."""
-        shift, index, at, started = self._runs.current, self.index, first, perf_counter()
+        shift, index, at, slices = self._runs.current, self.index, first, _Slices()
         for digest in part.digests:
             digest.shift(shift)
             at = first + digest.block + 1
             index.adopt(digest, digest.events(shift), at - 1)
-            if perf_counter() - started > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                started = perf_counter()
+            if slices.over:
+                await slices.rest()
         if part.end is not None:
             part.end.shift(shift)
             rows = part.end.open
@@ -182,11 +211,13 @@ class DumpStore(Store):
         for place in segment.blocks[start:]:
             with suppress(DumpError):  # what is damaged is counted where checksums are compared
                 payload = await in_thread(partial(self.read_block, number))
-                await self._index_block(Block(segment.path, place.offset, place.header, payload), number)
+                run_id = segment.info.run_id
+                block = Block(segment.path, place.offset, place.header, payload, run_id)
+                await self._index_block(block, number, _Slices())
             number += 1
         self.report.events = events
 
-    def _place(self, path: Path | None, offset: int, length: int) -> int:
+    def _place(self, path: Path | None, offset: int, length: int, run_id: str) -> int:
         """Note where a block stands; return its number."""
         number = len(self._offsets)
         assert path is not None, "a dump is a file or a directory"
@@ -195,7 +226,6 @@ class DumpStore(Store):
         self._files.append(len(self._paths) - 1)
         self._offsets.append(offset)
         self._lengths.append(length)
-        run_id = self._reader.segments[-1].run_id if self._reader.segments else ""
         if not self._block_runs or self._block_runs[-1][1] != run_id:
             self._block_runs.append((number, run_id))
             self._runs.begin(run_id, number)

@@ -158,6 +158,43 @@ def decode_frame(payload: bytes, frame: Frame) -> Event | None:
     return Event(seq, conn, flow, flow_seq, mono_ns, wall_ns, body)
 
 
+class Decoded(NamedTuple):
+    """Some events in a row, out of a payload."""
+
+    events: list[Event]
+    end: int
+    """The offset to go on at; the last one where no whole frame follows."""
+    unknown: int
+    """Frames of kinds that are not known."""
+    unreadable: int
+
+
+def decode_some(payload: bytes, start: int, most: int) -> Decoded:
+    """Return up to `most` events from `start` on, as `frames_in` and `decode_frame` do, in half the time."""
+    offset, size, unknown, unreadable = start, len(payload), 0, 0
+    unpack, decoder_of, events = FRAME.unpack_from, _DECODERS.get, list[Event]()
+    take = events.append
+    with memoryview(payload) as view:
+        while most and offset + FRAME_SIZE <= size:
+            length, kind, _, conn, flow, seq, flow_seq, mono_ns, wall_ns = unpack(payload, offset)
+            body = offset + FRAME_SIZE
+            end = body + length
+            if not kind or end > size:
+                return Decoded(events, size, unknown, unreadable)
+            offset = end
+            decoder = decoder_of(kind)
+            if decoder is None:
+                unknown += 1
+                continue
+            try:
+                take(Event(seq, conn, flow, flow_seq, mono_ns, wall_ns, decoder.decode(view[body:end])))
+            except _UNREADABLE:
+                unreadable += 1
+                continue
+            most -= 1
+    return Decoded(events, offset if most == 0 else size, unknown, unreadable)
+
+
 def events_of(payload: bytes, *, flow: int = 0, conns: Collection[int] = ()) -> Iterator[tuple[Frame, Event]]:
     """Yield the readable events of one flow, and those of `conns` that belong to no flow, in order.
 

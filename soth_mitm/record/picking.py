@@ -52,7 +52,7 @@ class Numbered:
                 shift = runs.current
                 for _, event in reader.events_in(block):
                     event = shift.apply(event)
-                    runs.note(event)
+                    runs.note((event,))
                     yield event
                 done += block.length
                 if self._progress is not None and not number % 16:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,7 +29,7 @@ from soth_mitm.record.format import (
     block_payload,
     plain_payload,
 )
-from soth_mitm.record.frames import FRAME_CHECKPOINT, Frame, decode_frame, frames_in
+from soth_mitm.record.frames import FRAME_CHECKPOINT, Frame, decode_frame, decode_some, frames_in
 from soth_mitm.record.scan import Damage, Found, SegmentFound
 from soth_mitm.record.source import Source
 from soth_mitm.record.walking import IndexedSegment, Verified, indexed_segment, verify
@@ -92,6 +93,8 @@ class Block(NamedTuple):
     """Of its header, from the start of the file or stream."""
     header: BlockHeader
     payload: bytes
+    run_id: str
+    """The run it is of; empty where no segment header was found before it."""
 
     @property
     def length(self) -> int:
@@ -225,6 +228,21 @@ class DumpReader:
             else:
                 report.unknown_kinds += 1
 
+    def event_lists(self, block: Block, most: int) -> Iterator[list[Event]]:
+        """Yield what `events_in` does, up to `most` at a time and without their frames, in half the time."""
+        if block.header.flags & BLOCK_CHECKPOINT:
+            known = (event for _, event in self.events_in(block))
+            while events := list(islice(known, most)):
+                yield events
+            return
+        report, payload, at = self.report, block.payload, 0
+        while at < len(payload):
+            events, at, unknown, unreadable = decode_some(payload, at, most)
+            report.events += len(events)
+            report.unknown_kinds += unknown
+            report.bad_frames += unreadable
+            yield events
+
     def _take(self, *, final: bool = False) -> Found | None:
         try:
             return self._source.scanner.take(final=final)
@@ -264,7 +282,11 @@ class DumpReader:
         report.blocks += 1
         if not header.flags & BLOCK_CHECKPOINT:
             self._seen.block(header.first_seq, header.last_seq)
-        return Block(self._source.path, offset, header, payload)
+        return Block(self._source.path, offset, header, payload, self._run_id)
+
+    @property
+    def _run_id(self) -> str:
+        return self.segments[-1].run_id if self.segments else ""
 
     def _refuse_foreign(self) -> None:
         if self._found_nothing() and self._source.scanner.offset > FOREIGN_BYTES:

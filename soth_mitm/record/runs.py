@@ -7,6 +7,7 @@ are shifted behind the highest of the runs before it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -70,11 +71,15 @@ class Runs:
             self._shifts.append(self._highest)
         self._run_id = run_id
 
-    def note(self, event: Event) -> None:
-        """Take note of the numbers of a shifted event."""
+    def note(self, events: Iterable[Event]) -> None:
+        """Take note of the numbers of shifted events."""
         conn, flow = self._highest
-        if event.conn > conn or event.flow > flow:
-            self._highest = Shift(max(conn, event.conn), max(flow, event.flow))
+        for event in events:
+            if event.conn > conn:
+                conn = event.conn
+            if event.flow > flow:
+                flow = event.flow
+        self._highest = Shift(conn, flow)
 
     def note_numbers(self, *, conn: int, flow: int) -> None:
         """Take note of numbers of the run that is being read, as they stand in the file."""

@@ -24,9 +24,16 @@ from soth_mitm.record.format import (
     finish_block,
     pack_block_header,
 )
-from soth_mitm.record.frames import FRAME_CHECKPOINT, append_frame
+from soth_mitm.record.frames import (
+    FRAME,
+    FRAME_CHECKPOINT,
+    append_frame,
+    decode_frame,
+    decode_some,
+    frames_in,
+)
 from soth_mitm.record.reader import FOREIGN_BYTES, DumpReader, ReadReport, read_payload
-from tests.record.streams import dump_of, session
+from tests.record.streams import dump_of, events, session
 
 EVENTS = session(20)
 DUMP, SPANS = dump_of(EVENTS, per_block=9, per_segment=60)
@@ -406,3 +413,22 @@ def test_heads_come_back_byte_for_byte() -> None:
     raw = bytes(range(256)) * 20
     event = Event(1, 1, 1, 1, 0, 0, RequestHead(b"\xff", b"\x00\x80", "HTTP/1.1", raw))
     assert read(dump_of([event])[0])[0] == [event]
+
+
+@given(st.lists(events(), max_size=20), st.integers(1, 8), st.integers(0, 3))
+def test_events_in_lists_are_the_events_of_the_frames(told: list[Event], most: int, cut: int) -> None:
+    payload = bytearray()
+    for number, event in enumerate(told):
+        append_frame(payload, event)
+        if number % 5 == 3:
+            payload += FRAME.pack(1, 0x7000 if number % 2 else 0x0301, 0, 1, 1, 1, 1, 1, 1) + b"\xc1"
+    data = bytes(payload[: len(payload) - cut])
+    expected = [decode_frame(data, frame) for frame in frames_in(data)]
+    found, at, bad = list[Event](), 0, 0
+    while at < len(data):
+        some = decode_some(data, at, most)
+        assert len(some.events) <= most
+        found += some.events
+        at, bad = some.end, bad + some.unknown + some.unreadable
+    assert found == [event for event in expected if event is not None]
+    assert bad == expected.count(None)
