@@ -32,7 +32,10 @@ _UNENCODABLE: Final = (ValueError, TypeError, OverflowError, struct.error, msgsp
 
 
 class RowIndexer:
-    """Take the blocks of a segment in order; what is returned are blocks of the index, to be written next."""
+    """Take the blocks of a segment in order; what is returned are blocks of the index, to be written next.
+
+    The numbers of conns and flows are those of one run: another one needs another indexer.
+    """
 
     def __init__(self) -> None:
         self._fold = RowFold()
@@ -42,7 +45,7 @@ class RowIndexer:
 
     def _begin(self) -> None:
         self._carried = set(self._fold.open_rows)
-        self._block = -1
+        self._block = 0
         self._digests: list[bytes] = []
         self._held = 0
         self._conn = self._flow = 0
@@ -59,18 +62,27 @@ class RowIndexer:
 
     def take(self, events: Sequence[Event]) -> list[bytes]:
         """Take the events of the next block of frames."""
-        self._block += 1
+        for at in range(0, len(events), EVENTS_AT_ONCE):
+            self.add(events[at : at + EVENTS_AT_ONCE])
+        return self.end_block()
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take the next events of a block: `EVENTS_AT_ONCE`, or fewer that are its last ones."""
         try:
-            for at in range(0, len(events), EVENTS_AT_ONCE):
-                data = encode_digest(self._digest(events[at : at + EVENTS_AT_ONCE]))
-                self._digests.append(data)
-                self._held += len(data)
-            # A part ends with a block, so that who cannot read it can go on with the next block.
-            full = self._held >= PART_BYTES and not self._failed
-            return [self._end_part()] if full else []
+            data = encode_digest(self._digest(events))
         except _UNENCODABLE:
             self._failed = True
-            return []
+            return
+        self._digests.append(data)
+        self._held += len(data)
+
+    def end_block(self) -> list[bytes]:
+        """Say that what was added is all of a block."""
+        self._block += 1
+        if self._failed:
+            self._digests, self._held = [], 0
+        # A part ends with a block, so that who cannot read it can go on with the next block.
+        return [self._end_part()] if self._held >= PART_BYTES else []
 
     def end_segment(self) -> list[bytes]:
         """Return the rest of the index of the segment, and begin that of the next one.

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import Annotated, Event, FlowBound
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, FLUSH_BYTES, SEGMENT_BYTES, finish_block
-from soth_mitm.record.frames import FRAME, FRAME_CHECKPOINT, Frame, append_frame, decode_frame, frames_in
+from soth_mitm.record.frames import (
+    FRAME,
+    FRAME_CHECKPOINT,
+    Frame,
+    append_frame,
+    decode_frame,
+    decode_some,
+    frames_in,
+)
 from soth_mitm.record.layout import Layout
+from soth_mitm.record.rowindex import EVENTS_AT_ONCE
+from soth_mitm.record.rowindexer import RowIndexer
 from soth_mitm.record.threads import in_thread
 from soth_mitm.record.wholefile import whole_file
 
@@ -106,6 +116,7 @@ class _Copy:
         self._conns: set[int] = set()
         self._layout: Layout | None = None
         self._run = ""
+        self._indexer = RowIndexer()
         self._buffer = bytearray(_ROOM)
         self._seqs: list[int] = []
         self._last = _Stamp(0, 0, 0)
@@ -225,6 +236,7 @@ class _Copy:
             await self._end_segment()
             self._run, self._last = run, _Stamp(0, 0, 0)
             self._layout = Layout(run_id=run, segment_bytes=SEGMENT_BYTES)
+            self._indexer = RowIndexer()
             await self._write(self._layout.begin_segment(wall_ns=frame.wall_ns, mono_ns=frame.mono_ns))
         start = len(self._buffer)
         self._buffer += payload[frame.offset : frame.end]
@@ -241,7 +253,7 @@ class _Copy:
         if self._layout is not None and len(self._buffer) >= _FULL:
             await self._end_block()
             if self._layout.full:
-                await self._write(self._layout.end_segment())
+                await self._end_segment()
                 await self._write(self._layout.begin_segment(wall_ns=stamp.wall_ns, mono_ns=stamp.mono_ns))
 
     async def _end_block(self) -> None:
@@ -253,11 +265,31 @@ class _Copy:
         finish_block(buffer, flags=0, frames=len(seqs), first_seq=first, last_seq=last)
         self._buffer, self._seqs = bytearray(_ROOM), []
         await self._write(buffer)
+        await self._list(bytes(memoryview(buffer)[BLOCK_HEADER_SIZE:]))
+        self._layout.reserve = self._indexer.size
+
+    async def _list(self, payload: bytes) -> None:
+        """Add what was written to the row index."""
+        indexer, at, started = self._indexer, 0, perf_counter()
+        while at < len(payload):
+            events, at, *_ = decode_some(payload, at, EVENTS_AT_ONCE)
+            indexer.add(events)
+            if perf_counter() - started > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                started = perf_counter()
+        await self._write_index(indexer.end_block())
 
     async def _end_segment(self) -> None:
         await self._end_block()
         if self._layout is not None:
+            await self._write_index(self._indexer.end_segment())
             await self._write(self._layout.end_segment())
+
+    async def _write_index(self, blocks: list[bytes]) -> None:
+        for block in blocks:
+            assert self._layout is not None, "a block was written"
+            self._layout.place_index(len(block))
+            await self._write(block)
 
     async def _write(self, data: Bytes) -> None:
         await in_thread(lambda: self._target.write(data))

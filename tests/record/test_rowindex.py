@@ -322,3 +322,15 @@ async def test_where_a_part_cannot_be_understood_the_flows_behind_it_are_read(
     flows = [[row.flow for row in map(s.index.row, range(s.index.end))] for s in (store, by_events)]
     assert flows[0] == flows[1]
     assert store.report == by_events.report
+
+
+async def test_what_is_saved_has_an_index_too(tmp_path: Path) -> None:
+    path, saved = tmp_path / "a.soth", tmp_path / "saved.soth"
+    for run in ("run-1", "run-2"):
+        await write(path, everything(), run=run, append=run == "run-2", blocks=range(0, 3000, 60))
+    store = await loaded(path)
+    store.annotate(3, mark="new")
+    store.index.hide([5])
+    await store.save(saved)
+    assert len(segments_of(saved)) == 2
+    assert len((await same_in_both_ways(saved)).index) == len(store.index) - 1
