@@ -163,12 +163,17 @@ class Bench:
 
         Beside the rate, it says how much processor time the proxy spent on a request: that hardly
         depends on what else the machine does.
+
+        Raises:
+            BenchError: nothing was answered, so there is nothing to compare.
         """
         task = msgspec.structs.replace(self.task(route), warm=0.0)
         self._load(msgspec.structs.replace(task, seconds=min(1.0, task.seconds)))
         before = target.cpu
         report = self._load(task)
         spent = target.cpu - before
+        if not report.requests:
+            raise BenchError(f"no request was answered in {task.seconds:g} s ({report.errors} errors)")
         sample = throughput(report, self.client_name)
         if spent and report.requests:
             sample.figures["CPU us/req"] = spent / report.requests * 1e6

@@ -276,7 +276,7 @@ def _beat(bench: Bench, side: str) -> Sample:
 
 
 def _note(stage: Stage) -> str:
-    return "" if stage.flows == FLOWS else f"only {stage.flows:,} flows (--quick)"
+    return "" if stage.flows == FLOWS else f"only {stage.flows:,} flows (short loads)"
 
 
 _HOW = (

@@ -145,7 +145,8 @@ DIAL: dict[str, tuple[str, str]] = {
     ),
     "proxy_auth_required": (
         "proxy wants credentials",
-        "The proxy at {site} wants a user and password: write them as http://USER:PASSWORD@HOST:PORT.",
+        "The proxy at {site} wants a user and password: write the right ones before its host, "
+        "as USER:PASSWORD@.",
     ),
     "proxy_refused": (
         "proxy refused",
@@ -185,10 +186,70 @@ def dial_words(stage: str, code: str) -> str:
     return (DIAL.get(code) or DIAL[_STAGE.get(stage, "connect_failed")])[0]
 
 
-def dial_hint(stage: str, code: str, host: str, port: int) -> str:
-    """Return one sentence on what to do about a failed dial."""
+def dial_hint(stage: str, code: str, host: str, port: int, via: str = "") -> str:
+    """Return one sentence on what to do about a failed dial; `via` is the URL of the proxy on the way."""
     site = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if via:
+        site = printable(via.partition("://")[2], 300)
+        host = site.rpartition(":")[0]
     return (DIAL.get(code) or DIAL[_STAGE.get(stage, "connect_failed")])[1].format(host=host, site=site)
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "tls_to_proxy_port": (
+        "TLS to an HTTP port",
+        "Set the client's proxy as http://, not https://: its connection to this port is plain HTTP.",
+    ),
+    "socks_to_proxy_port": (
+        "SOCKS to an HTTP port",
+        "Set the client's proxy as http:// for this port, or listen for SOCKS as well: -m socks5.",
+    ),
+    "not_socks": (
+        "no SOCKS",
+        "Set the client's proxy as socks5h:// for this port, or use a port of the mode regular.",
+    ),
+    "socks4": ("SOCKS 4", "Set the client's proxy as socks5h:// or socks5://: only SOCKS 5 is served."),
+    "socks_command": ("no CONNECT of SOCKS", "Of SOCKS only CONNECT is served, not BIND and UDP."),
+    "proxy_auth_required": (
+        "gave no password",
+        "Give the client the user and password of proxy_auth, as USER:PASSWORD@ before the proxy's host.",
+    ),
+    "proxy_auth_wrong": (
+        "gave a wrong password",
+        "Compare the user and password that the client gives with those of proxy_auth.",
+    ),
+    "http2_without_auth": (
+        "HTTP/2 without password",
+        "The user and password of proxy_auth are only asked for over HTTP/1.1: have the client speak that.",
+    ),
+    "proxy_header_missing": (
+        "no PROXY header",
+        "Have the load balancer send a PROXY header, or leave out proxy-protocol for this port.",
+    ),
+    "proxy_header_invalid": (
+        "broken PROXY header",
+        "Look at what stands before this port: it has to send a PROXY header of version 1 or 2.",
+    ),
+    "not_redirected": (
+        "was not redirected",
+        "A transparent port takes what netfilter redirects; who is told of a proxy needs the mode regular.",
+    ),
+    "redirect_loop": (
+        "redirected back to us",
+        "Run the proxy as a user of its own, and leave that user out of the redirection (meta skuid).",
+    ),
+}
+"""Words and hint per code of a connection that was refused before it named a target."""
+
+
+def refused_words(code: str) -> str:
+    """Return a few words for a connection that was refused at its beginning."""
+    return REFUSED[code][0] if code in REFUSED else guard_words(code)
+
+
+def refused_hint(code: str) -> str:
+    """Return one sentence on what to do about it, or nothing."""
+    return REFUSED[code][1] if code in REFUSED else ""
 
 
 def guard_words(code: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from soth_mitm.model.events import BreakerChanged, DialFailed, DialStarted, Notice
+from soth_mitm.model.events import BreakerChanged, DialStarted, Notice
 from soth_mitm.model.limits import DIAL_TIMES, OpenBreaker
 from soth_mitm.net.dial import DialError
 from soth_mitm.net.places import Places
@@ -214,6 +214,6 @@ class Admitted:
 def _told(life: ConnLife, error: DialError) -> DialError:
     """Tell as events that a conn is refused, and end it."""
     life.emit(DialStarted(error.host, error.port, "" if error.via is None else str(error.via)))
-    life.emit(DialFailed(error.stage, error.code, error.detail))
+    life.emit(error.told())
     life.close(error.reason, error.code)
     return error

@@ -6,7 +6,6 @@ import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from soth_mitm.model.events import (
-    DialFailed,
     Direction,
     FlowKind,
     FlowOpened,
@@ -17,6 +16,7 @@ from soth_mitm.model.events import (
     Side,
     TlsFailed,
 )
+from soth_mitm.model.outcomes import refused_hint
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
 from soth_mitm.net.dial import DialError
@@ -93,7 +93,7 @@ def response_missing(exchange: Answerable, code: str, detail: str) -> None:
 
 def unreachable(exchange: Answerable, error: DialError) -> None:
     """The upstream could not be reached."""
-    exchange.flow.emit(DialFailed(error.stage, error.code, error.detail))
+    exchange.flow.emit(error.told())
     exchange.reply(error.status, error.code, text=str(error), hint=error.hint, reason=error.reason)
 
 
@@ -125,7 +125,7 @@ def upstream_tls_failed(exchange: Answerable, why: TlsFailure) -> None:
 def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> None:
     """Refuse a request for its head: a row with what came, the guard, our answer; nothing goes upstream."""
     session.shared.refused(error.code)
-    words = REASONS.get(error.code, Reason(error.detail, ""))
+    words = REASONS.get(error.code, Reason(error.detail, refused_hint(error.code)))
     status = int(getattr(error, "status", 400))
     method, target = _start_line(raw)
     host, port, path = session.host, session.port, target

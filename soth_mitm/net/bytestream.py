@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import (
-    DialFailed,
     Direction,
     FlowKind,
     FlowOpened,
@@ -97,7 +96,7 @@ class ByteStream:
 
     def _unreachable(self, error: DialError | UpstreamTlsError) -> None:
         if isinstance(error, DialError):
-            self.flow.emit(DialFailed(error.stage, error.code, error.detail))
+            self.flow.emit(error.told())
             self.finish(CloseReason.UPSTREAM_CONNECT_FAILED, error.code)
         else:
             self.flow.emit(TlsFailed(Side.UPSTREAM, error.failure))

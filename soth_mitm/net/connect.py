@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from soth_mitm.hooks.messages import Target
 from soth_mitm.model.events import (
     CertificateIssued,
-    DialFailed,
     FlowKind,
     FlowOpened,
     Noted,
@@ -325,7 +324,7 @@ class Connect:
 
     def _unreachable(self, error: DialError, *, answer: bool = True) -> None:
         flow = self._open_failed()
-        flow.emit(DialFailed(error.stage, error.code, error.detail))
+        flow.emit(error.told())
         flow.close(error.reason, error.code)
         if answer:
             self._answer(error.status, error.code, text=str(error), hint=error.hint)

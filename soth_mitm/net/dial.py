@@ -46,7 +46,7 @@ _WORDS = {
     "upstream_queue_timeout": "no connection to it became free in time",
     "circuit_open": "it is left alone for a moment",
     "self_loop": "it is this proxy itself",
-    "proxy_auth_required": "that proxy wants other credentials",
+    "proxy_auth_required": "that proxy does not let us in",
     "proxy_refused": "that proxy refused",
     "proxy_closed": "that proxy hung up",
     "proxy_timeout": "that proxy did not answer",
@@ -82,12 +82,15 @@ class DialError(SothError):
             else CloseReason.UPSTREAM_CONNECT_FAILED
         )
         """How the flow ends."""
-        near, number = (host, port) if via is None else (via.host, via.port)
-        self.hint = dial_hint(stage, code, printable(near, 255), number)
+        self.hint = dial_hint(stage, code, printable(host, 255), port, "" if via is None else str(via))
         through = "" if via is None else f" through {via}"
         super().__init__(
             f"cannot reach {printable(host, 255)}:{port}{through}: {_WORDS.get(code, code)} ({self.detail})"
         )
+
+    def told(self) -> DialFailed:
+        """Return the event that tells it."""
+        return DialFailed(self.stage, self.code, self.detail, "" if self.via is None else str(self.via))
 
 
 class Dialled(NamedTuple):
@@ -224,7 +227,7 @@ class Dialer:
                 error = DialError(
                     host, port, stage=error.stage, code=error.code, detail=error.detail, via=via
                 )
-            life.emit(DialFailed(error.stage, error.code, error.detail))
+            life.emit(error.told())
             raise error from error.__cause__
         return Dialled(sock, address, resolved - started, clock() - resolved, local)
 

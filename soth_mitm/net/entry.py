@@ -13,6 +13,7 @@ from soth_mitm.model.events import (
     PolicyDecided,
     Side,
 )
+from soth_mitm.model.outcomes import refused_hint
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies, socks, transparent
 from soth_mitm.net.accepted import Accepted
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _CONNECT = b"CONNECT "
 _PREFACE = b"PRI "
+_SOCKS_REFUSALS = {b"\x04": b"\x00\x5b" + bytes(6), b"\x05": b"\x05\xff"}
+"""What a SOCKS client that takes us for its proxy understands, by the first byte that it sends."""
 
 
 class Entry:
@@ -148,6 +151,9 @@ class Entry:
                 ),
                 answer=False,
             )
+        elif first[:1] in _SOCKS_REFUSALS:
+            code, detail = "socks_to_proxy_port", "the client speaks SOCKS; this port speaks HTTP to clients"
+            self._accepted.refuse(ConnectRefused(code, detail, 400), _SOCKS_REFUSALS[first[:1]])
         elif first.upper() == _CONNECT:
             await self._connect()
         else:
@@ -203,7 +209,7 @@ class Entry:
 
     def _refuse(self, error: ConnectError, *, answer: bool = True) -> None:
         words = REASONS.get(error.code)
-        hint = words.advice if words else ""
+        hint = words.advice if words else refused_hint(error.code)
         fields = getattr(error, "fields", ())
         head, body = replies.error(error.status, error.code, text=error.detail, hint=hint, fields=fields)
         refused = ConnectRefused(error.code, error.detail, error.status)

@@ -21,6 +21,7 @@ _PROXY_STATUS = {
     "proxy_closed": "connection_terminated",
     "proxy_timeout": "connection_timeout",
     "proxy_reply_invalid": "destination_unavailable",
+    "proxy_tls_failed": "tls_protocol_error",
     "upstream_host_full": "connection_limit_reached",
     "upstream_queue_timeout": "connection_limit_reached",
     "circuit_open": "destination_unavailable",

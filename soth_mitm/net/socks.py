@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.model.events import ConnectRefused, TargetGiven
+from soth_mitm.model.outcomes import refused_hint
 from soth_mitm.net import replies
 from soth_mitm.net.connect import Connect
 from soth_mitm.net.peek import PeekTimeout, PeerLeft, consume, peek_until
@@ -75,5 +76,5 @@ def _in_http(error: Socks5Error) -> bytes:
     """Tell a client that speaks HTTP to the SOCKS port so, in HTTP."""
     if error.code != "not_socks" or sniff(error.first) is not Sniff.HTTP:
         return b""
-    hint = "set the client's proxy to socks5h:// for this port, or use a port of the mode regular"
-    return b"".join(replies.error(400, error.code, text="this port speaks SOCKS 5, not HTTP", hint=hint))
+    text, hint = "this port speaks SOCKS 5, not HTTP", refused_hint(error.code)
+    return b"".join(replies.error(400, error.code, text=text, hint=hint))

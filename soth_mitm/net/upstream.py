@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from soth_mitm.errors import SothError, StartError
 from soth_mitm.model.events import (
     ConnOpened,
-    DialFailed,
     Side,
     TlsEstablished,
     TlsFailed,
@@ -379,7 +378,7 @@ async def dial(
     if _reached_ourselves(shared, dialled):
         dialled.sock.close()
         loop = DialError(host, port, stage="connect", code="self_loop", detail="its address is our own")
-        life.emit(DialFailed(loop.stage, loop.code, loop.detail))
+        life.emit(loop.told())
         life.close(loop.reason, loop.code)
         raise loop
     life.emit(

@@ -298,20 +298,21 @@ def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
 
 def _dial_failed(row: Row, event: e.Event, body: e.DialFailed) -> None:
     row.outcome = outcomes.dial_words(body.stage, body.code)
-    row.hint = outcomes.dial_hint(body.stage, body.code, row.host, row.port)
+    row.hint = outcomes.dial_hint(body.stage, body.code, row.host, row.port, body.via)
 
 
 def _refused(row: Row, event: e.Event, body: e.ConnectRefused) -> None:
     row.guard = SHORTS[body.code]
-    row.outcome = outcomes.guard_words(row.guard)
+    row.outcome = outcomes.refused_words(row.guard)
+    row.hint = outcomes.refused_hint(row.guard)
     if not row.status:
         row.status = body.status
 
 
 def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
     row.guard = SHORTS[body.code]
-    row.outcome = outcomes.guard_words(row.guard)
-    row.hint = printable(body.hint, _HINT_LIMIT)
+    row.outcome = outcomes.refused_words(row.guard)
+    row.hint = printable(body.hint, _HINT_LIMIT) or outcomes.refused_hint(row.guard)
 
 
 def _noted(row: Row, event: e.Event, body: e.Noted) -> None:

@@ -26,6 +26,7 @@ from soth_mitm.model.events import (
     TlsFailed,
     TlsLearningAudit,
 )
+from soth_mitm.record.rows import RowFold
 from tests.helpers.net import OK, SITE, Lab
 from tests.helpers.wire import Handshake, eventually, read_head, wrap
 from tests.net.tls.support import client_hello
@@ -407,3 +408,21 @@ async def test_what_is_not_tls_on_the_port_of_the_own_page_is_answered_in_the_cl
     client = await lab.inside(await lab.connect(443, host="soth.mitm"))
     client.send(b"\x05\x01\x00 what is this\r\n\r\n")
     assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [(b"\x05\x02\x00\x01", b"\x05\xff"), (b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", b"\x00\x5b" + bytes(6))],
+)
+async def test_a_socks_client_is_refused_at_once_in_its_own_words_and_the_row_says_what_to_do(
+    lab: Lab, first: bytes, answer: bytes
+) -> None:
+    await lab.start()
+    client = await lab.client()
+    client.send(first)
+    assert await client.rest() == answer
+    await lab.settled()
+    fold = RowFold()
+    row = [row for event in lab.events if (row := fold.apply(event)) is not None][-1]
+    assert (row.outcome, row.guard) == ("SOCKS to an HTTP port", "socks_to_proxy_port")
+    assert "-m socks5" in row.hint

@@ -22,6 +22,7 @@ from soth_mitm.model.events import (
     RequestHead,
     ResponseHead,
 )
+from soth_mitm.record.rows import RowFold
 from tests.helpers.net import HOST, OK, SITE, Lab, Origin
 from tests.helpers.wire import Wire
 
@@ -150,6 +151,9 @@ async def test_a_next_proxy_that_is_down_is_named(lab: Lab) -> None:
     assert b"through http://next.test:" in page
     assert f"Nothing listens at {PROXY}:{following.port}".encode() in page
     assert b"connect_refused" in page
+    fold = RowFold()
+    rows = [row for event in lab.events if (row := fold.apply(event)) is not None]
+    assert rows[-1].hint.startswith(f"Nothing listens at {PROXY}:{following.port}")
 
 
 async def test_a_next_proxy_that_does_not_answer_is_given_up(lab: Lab) -> None:

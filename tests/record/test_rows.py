@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soth_mitm.model import events as e
-from soth_mitm.model.outcomes import CLIENT_TLS, DIAL, UPSTREAM_TLS
+from soth_mitm.model.outcomes import CLIENT_TLS, DIAL, REFUSED, UPSTREAM_TLS, refused_hint, refused_words
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import dial
 from soth_mitm.net.tls import reasons as tls_reasons
@@ -371,3 +371,12 @@ def test_a_call_that_its_deadline_ended_says_so_and_is_a_failure(answered: bool)
     stream.add(e.FlowClosed("client_closed", "RST_STREAM CANCEL"), conn=pair.conn, flow=flow)
     row = row_of(stream, flow)
     assert (row.outcome, row.error, row.grpc_status) == ("deadline exceeded (inferred)", True, -1)
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_a_connection_that_was_refused_at_its_beginning_says_why_and_what_to_do(code: str) -> None:
+    words, hint = refused_words(code), refused_hint(code)
+    assert len(words) <= 24
+    assert hint.endswith(".")
+    assert refused_words("a_new_code") == "a new code"
+    assert refused_hint("a_new_code") == ""

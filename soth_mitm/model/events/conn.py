@@ -154,6 +154,8 @@ class DialFailed(Body, frozen=True):
     stage: Literal["resolve", "connect", "proxy"]
     code: str
     detail: str
+    via: str = ""
+    """The proxy on the way, which is then what could not be reached or did not lead on."""
 
 
 class TargetGiven(Body, frozen=True):
