@@ -151,13 +151,18 @@ def _refuse(sock: socket.socket, code: str, text: str, hint: str) -> None:
 
 
 def _explain(endpoint: Endpoint, error: OSError) -> str:
-    where = f"{endpoint.host or 'all addresses'}:{endpoint.port}"
+    """Say why nobody can listen there, and what to change: the option, or what stands in the mode."""
+    mode = endpoint.mode
+    cannot = f"cannot listen on {endpoint.host or 'all addresses'}:{endpoint.port}"
+    another = "choose another with -p" if mode.port is None else f"choose another behind the @ of {mode}"
+    check = "check --listen-host" if mode.host is None else f"check what stands behind the @ of {mode}"
     if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: the port is taken; choose another with -p, or -p 0 for a free one"
+        free = "-p 0" if mode.port is None else "0"
+        return f"{cannot}: the port is taken; {another}, or {free} for a free one"
     if error.errno == errno.EACCES:
-        return f"cannot listen on {where}: no permission (ports below 1024 need it); choose another with -p"
+        return f"{cannot}: no permission (ports below 1024 need it); {another}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: this machine has no such address; check --listen-host"
+        return f"{cannot}: this machine has no such address; {check}"
     if isinstance(error, socket.gaierror):
-        return f"cannot listen on {where}: the host name does not resolve; check --listen-host"
-    return f"cannot listen on {where}: {error.strerror or error}"
+        return f"{cannot}: the host name does not resolve; {check}"
+    return f"{cannot}: {error.strerror or error}"

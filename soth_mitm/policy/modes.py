@@ -233,7 +233,9 @@ def _reverse(spec: str, rest: str) -> Mode:
     try:
         site = parse_authority(match[2].encode(), default_port=_TARGET_PORTS[scheme])
     except ProtocolError as error:
-        _refuse(spec, Kind.REVERSE, f"the server {match[2]!r} cannot be read: {error.detail}")
+        why = error.detail.rpartition(": ")[0]  # without the bytes, which are named already
+        who = "; of a server no user can be named" if at and not listen.isdecimal() else ""
+        _refuse(spec, Kind.REVERSE, f"the server {match[2]!r} cannot be read: {why}{who}")
     host, port = _listen(spec, Kind.REVERSE, listen if at else None)
     return Mode(Kind.REVERSE, host, port, target=Target(scheme, site.host, site.port))
 

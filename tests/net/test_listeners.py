@@ -62,7 +62,7 @@ async def test_where_one_place_is_taken_none_is_open(lab: Lab) -> None:
     with socket.create_server((HOST, 0)) as other, socket.create_server((HOST, 0)) as free:
         taken, number = other.getsockname()[1], free.getsockname()[1]
         free.close()
-        with pytest.raises(StartError, match=rf"{taken}: the port is taken"):
+        with pytest.raises(StartError, match=rf"{taken}: the port is taken; choose another behind the @ of "):
             await lab.start(mode=(f"regular@{number}", f"regular@{taken}"))
         assert not lab.all(ListenerOpened)
         with socket.create_server((HOST, number)):
