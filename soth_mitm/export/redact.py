@@ -36,7 +36,21 @@ _SET_COOKIES = frozenset({"set-cookie", "set-cookie2"})
 _NOISE = re.compile(r"[^a-z0-9]")
 _LONGEST_NAME = 200
 _PARAMETER = re.compile(r"(^|[?&;#])([^=&;#?\s\"'<>]{1,200})=[^&#\s]+")
+_INNER_PARAMETER = re.compile(r"([?&])([^=&;#?\s\"'<>\\]{1,200})=[^&#\s\"'<>\\]+")
+"""A parameter of a URL within a text, where it ends with the URL."""
 _MEMBER = re.compile(r'("([^"\\]{1,100})"\s{0,100}:\s{0,100})"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
+_OPAQUE_MEMBER = re.compile(
+    r'(\\"([^"\\]{1,100})\\"\s{0,100}:\s{0,100}\\")(?:[^"\\]|\\\\\\?.){0,65536}(?=\\")', re.DOTALL
+)
+"""A member of JSON inside of a string of JSON, as the arguments of tools are."""
+_VALUE_MEMBER = re.compile(
+    r'("([^"\\]{1,100})"\s{0,100}:\s{0,100}\{\s{0,100}"value"\s{0,100}:\s{0,100}")[^"\\]+'
+)
+"""An object around the value of a secret, as `client_secret` of a session is."""
+_PROTOCOL = re.compile(
+    r"((?:api-?key|bearer\.authorization\.k8s\.io|bearer|token|jwt|authorization)[.-])(?!authorization)[^,\s]{6,}",
+    re.IGNORECASE,
+)
 _PART = re.compile(r'● (?:part \d+(?: · name "([^"]{1,200})")?)?')
 _TREE_MEMBER = re.compile(
     r"""(\s*(?:"([^"\\]{1,100})"|([\w.-]{1,100})): )("(?:[^"\\]|\\.)*"|[hb]['"].*?['"]|[^{\[,\s"]+)(,?)"""
@@ -57,6 +71,7 @@ SHAPES: dict[str, str] = {
     "Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,255}",
     "Stripe key": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,255}",
     "key that begins with sk-": r"\bsk-[A-Za-z0-9_-]{20,255}",
+    "OpenAI ephemeral key": r"\bek_[A-Za-z0-9]{20,255}",
     "Google API key": r"\bAIza[\w-]{35}",
     "npm token": r"\bnpm_[A-Za-z0-9]{36}",
     "PyPI token": r"\bpypi-[\w-]{50,255}",
@@ -70,7 +85,7 @@ _SHAPES = re.compile(
 )
 _HINTS = (
     "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "k_live_",
-    "k_test_", "sk-", "AIza", "npm_", "pypi-", "eyJ", "-----BEGIN",
+    "k_test_", "sk-", "ek_", "AIza", "npm_", "pypi-", "eyJ", "-----BEGIN",
 )  # fmt: skip
 """One of these is in every key of a known shape, and looking for them costs little."""
 
@@ -122,6 +137,8 @@ class Masker:
         if lower in _SET_COOKIES:
             cookie, semicolon, attributes = value.partition(";")
             return self._cookie(cookie) + semicolon + attributes
+        if lower == "sec-websocket-protocol":
+            value = _PROTOCOL.sub(self._protocol, value)
         if self.secret("field", lower):
             scheme, space, _ = value.strip().partition(" ") if lower in _SCHEMED else ("", "", "")
             return f"{scheme} {MASK}" if space else MASK
@@ -132,7 +149,13 @@ class Masker:
         if kind == "form":
             return "&".join(map(self._pair, text.split("&")))
         if '"' in text:
+            if "{" in text:
+                text = _VALUE_MEMBER.sub(self._within, text)
             text = _MEMBER.sub(self._member, text)
+            if '\\"' in text:
+                text = _OPAQUE_MEMBER.sub(self._within, text)
+        if "=" in text and ("?" in text or "&" in text):
+            text = _INNER_PARAMETER.sub(self._parameter, text)
         return self.keys(text)
 
     def noted_shape(self, name: str) -> str:
@@ -154,6 +177,12 @@ class Masker:
     def _pair(self, text: str) -> str:
         name, equals, _ = text.partition("=")
         return f"{name}={MASK}" if equals and self.secret("query", name) else self.keys(text)
+
+    def _protocol(self, match: re.Match[str]) -> str:
+        return f"{match[1]}{self.noted_shape('key among the protocols of a WebSocket')}"
+
+    def _within(self, match: re.Match[str]) -> str:
+        return f"{match[1]}{MASK}" if self.secret("member", match[2]) else match[0]
 
     def _member(self, match: re.Match[str]) -> str:
         return f'{match[1]}"{MASK}"' if self.secret("member", match[2]) else match[0]

@@ -17,6 +17,7 @@ from soth_mitm.decode.charset import Text, charset_of, decode_text
 from soth_mitm.decode.coding import undo
 from soth_mitm.decode.redoing import redoing
 from soth_mitm.export.redact import MASK, command
+from soth_mitm.export.redacting_aws import MEDIA_TYPE, masked_stream, wrapped
 from soth_mitm.model import events as e
 from soth_mitm.model.fields import Fields
 
@@ -58,6 +59,7 @@ _TEXTS: Final[dict[type[e.Body], tuple[str, ...]]] = {
     e.GuardTripped: ("detail",),
     e.Anomaly: ("detail",),
     e.Annotated: ("comment",),
+    e.LlmFacts: ("error",),
 }
 
 
@@ -205,20 +207,24 @@ class Redactor:
             # It has not the coding that its head names, or is damaged, and then holds nobody knows what.
             return self._plain(data, kind) if _text_of(data, kind) is not None else None
         masked = self._plain(decoded.data, kind)
-        if masked == decoded.data:
-            return data
+        if masked is None or masked == decoded.data:
+            return None if masked is None else data
         try:
             coder = redoing(coding)
         except KeyError:
             return None
         return masked if coder is None else coder.feed(masked) + coder.finish()
 
-    def _plain(self, data: bytes, kind: bytes) -> bytes:
+    def _plain(self, data: bytes, kind: bytes) -> bytes | None:
+        if kind.lower().startswith(MEDIA_TYPE):
+            return masked_stream(data, lambda payload: self._plain(payload, b"") or b"")
         found = _text_of(data, kind)
         if found is None:
             return self._masks.binary(data)
         form = kind.lower().startswith(b"application/x-www-form-urlencoded")
         text = self._masks.body(found.text, "form" if form else "")
+        if '{"bytes"' in text:
+            text = wrapped(text, lambda inner: self._masks.body(inner, ""))
         if kind.lower().startswith(b"multipart/"):
             text = _PART.sub(self._part, text)
         return text.encode(found.charset, "replace") if text != found.text else data
@@ -230,7 +236,7 @@ class Redactor:
         """Yield a message as it came, masked, in place of the pieces of it."""
         bodies = [each.body for each in pieces if isinstance(each.body, e.OriginalMessage)]
         data = b"".join(body.data for body in bodies)
-        masked = self._plain(data, b"") if data else data
+        masked = self._plain(data, b"") or b""
         for number, start in enumerate(range(0, len(masked) or 1, e.CHUNK_LIMIT)):
             told = msgspec.structs.replace(
                 bodies[0],
@@ -250,7 +256,7 @@ class Redactor:
                 yield event
                 return
             data = part.old[body.offset : body.offset + body.size]
-        masked = self._plain(data, b"") if data else data
+        masked = self._plain(data, b"") or b""
         changes: dict[str, Any] = {"offset": -1, "size": len(masked) if data else body.size}
         if body.note:
             changes["note"] = self._masks.url(body.note)

@@ -26,6 +26,24 @@ from soth_mitm.export import redact
         ("X-CSRF-Token", "t", "***"),
         ("Referer", "https://a.test/?access_token=t&x=1", "https://a.test/?access_token=***&x=1"),
         ("Location", "https://ada:pw@a.test/", "https://***@a.test/"),
+        ("Mcp-Session-Id", "1868a90c-5f2e", "***"),
+        ("api-key", "azure", "***"),
+        (
+            "Referer",
+            "https://g.test/v1beta/models/m:generateContent?key=k-1",
+            "https://g.test/v1beta/models/m:generateContent?key=***",
+        ),
+        (
+            "Sec-WebSocket-Protocol",
+            "realtime, openai-insecure-api-key.own-key, openai-beta.realtime-v1",
+            "realtime, openai-insecure-api-key.***, openai-beta.realtime-v1",
+        ),
+        (
+            "Sec-WebSocket-Protocol",
+            "base64url.bearer.authorization.k8s.io.dG9rZW4, x",
+            "base64url.bearer.authorization.k8s.io.***, x",
+        ),
+        ("Sec-WebSocket-Protocol", "graphql-transport-ws", "graphql-transport-ws"),
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("Content-Type", "text/html; charset=utf-8", "text/html; charset=utf-8"),
         ("Idempotency-Key", "42", "42"),
@@ -79,6 +97,31 @@ def test_members_of_json_are_masked_wherever_they_stand() -> None:
     masked = 'data: {"access_token": "***", "n": 1, "password":"***", "note": "y"}'
     assert redact.body(source, "text") == masked
     assert redact.lines(['  "secret": "cut of'], "json") == ['  "secret": "***"']
+
+
+@pytest.mark.parametrize(
+    ("source", "masked"),
+    [
+        (
+            '{"client_secret": {"value": "hush", "expires_at": 1}}',
+            '{"client_secret": {"value": "***", "expires_at": 1}}',
+        ),
+        ('{"key": {"other": "x"}, "a": {"value": "x"}}', '{"key": {"other": "x"}, "a": {"value": "x"}}'),
+        ('{"value":"ek_68af296e8e408191a1120ab6383263c2"}', '{"value":"***"}'),
+        (
+            r'{"arguments":"{\"api_key\": \"hu\\\"sh\\n\", \"n\":\"y\"}"}',
+            r'{"arguments":"{\"api_key\": \"***\", \"n\":\"y\"}"}',
+        ),
+        (
+            "event: endpoint\ndata: /messages?sessionId=hush&x=1\n\n",
+            "event: endpoint\ndata: /messages?sessionId=***&x=1\n\n",
+        ),
+        ('{"url": "https://g.test/v1?key=hush\\u0026x=1"}', '{"url": "https://g.test/v1?key=***\\u0026x=1"}'),
+        ("let a = b ? c : d; e = f?g=1:2", "let a = b ? c : d; e = f?g=1:2"),
+    ],
+)
+def test_secrets_of_models_and_of_mcp_are_masked_in_texts(source: str, masked: str) -> None:
+    assert redact.body(source, "") == masked
 
 
 def test_members_of_trees_and_parts_are_masked_by_their_names() -> None:

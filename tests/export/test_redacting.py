@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
+from soth_mitm.cli.demo import dialects
+from soth_mitm.cli.demo.dialects import FIRST, WAYS
+from soth_mitm.decode.llm.turns import answer_of
 from soth_mitm.errors import ConfigError
 from soth_mitm.export import redacting
 from soth_mitm.export.masking import Masks, Rules, path_of, rules_of
 from soth_mitm.export.redact import SHAPES
 from soth_mitm.export.redacting import Redactor
 from soth_mitm.model import events as e
+from soth_mitm.proto import streams as kinds
+from soth_mitm.proto.splitting import Found
 from soth_mitm.record.viewfold import fold
 from tests.helpers import streams
 from tests.helpers.dumps import events_of, websocket, written
@@ -142,6 +149,46 @@ def test_messages_are_masked_wherever_their_payload_lies() -> None:
     assert masks.counts["match of long"] == 14_000
 
 
+KEY = "sk-ant-" + "a" * 40
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_key_in_an_event_of_any_dialect_is_masked_and_the_stream_stays_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialects, "THOUGHT", f"The key is {KEY} so I look it up. ")
+    way = WAYS[name]
+    answer = b"".join(way.says(False))
+    sent = json.dumps({"tools": [{"api_key": SECRET}], "messages": []}).encode()
+    stream, kind = Stream(), way.kind.encode()
+    pair = streams.connect(stream)
+    flow = streams.request(
+        pair, method="POST", path=b"/v1?key=" + SECRET.encode(), content_type=b"application/json",
+    )  # fmt: skip
+    streams.body(pair, flow, sent, direction=e.Direction.REQUEST)
+    streams.response(pair, flow, content_type=kind)
+    streams.body(pair, flow, answer)
+    known = kinds.stream_of(kind, path=b"", streamed=True)
+    assert known is not None
+    splitter = kinds.splitter_of(known, kind, keep=True)
+    found = [item for item in splitter.feed(answer) if isinstance(item, Found)]
+    for number, item in enumerate(found, 1):
+        seen = e.MessageSeen(e.Direction.RESPONSE, number, item.label, item.size, offset=item.offset)
+        stream.add(seen, conn=pair.conn, flow=flow)
+    streams.close(pair, flow)
+    events, masks, redactor = masked(stream)
+    assert SECRET.encode() not in repr(events).encode()
+    data = body_of(events, e.Direction.RESPONSE)
+    talk = answer_of(way.path.encode(), data, kind)
+    assert talk is not None
+    assert "The key is *** so" in talk.blocks[0].text
+    assert (talk.unknown, talk.usage.output, redactor.left_out) == ({}, FIRST.output, 0)
+    assert masks.counts["key that begins with sk-"] >= 1
+    packed = base64.b64encode(KEY.encode())[4:-6]
+    assert all(KEY.encode() not in event.body.data for event in events if hasattr(event.body, "data"))
+    assert packed not in data
+
+
 def test_a_message_as_it_came_is_masked_as_well() -> None:
     stream = stream_of(kind=b"text/plain", sent=b"x")
     flow, up = stream.events[-1].flow + 1, e.Direction.REQUEST
@@ -194,6 +241,7 @@ EXAMPLES = {
     "Stripe key": "sk_live_" + "a" * 24,
     "key that begins with sk-": "sk-ant-" + "a" * 40,
     "Google API key": "AIza" + "b" * 35,
+    "OpenAI ephemeral key": "ek_" + "5f" * 16,
     "npm token": "npm_" + "c" * 36,
     "PyPI token": "pypi-" + "d" * 60,
     "JSON web token": JWT,

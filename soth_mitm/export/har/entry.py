@@ -21,6 +21,7 @@ from soth_mitm.export.har.shapes import (
     SocketMessage,
 )
 from soth_mitm.export.har.timing import iso_time, times_of
+from soth_mitm.export.redacting_aws import MEDIA_TYPE, masked_stream, wrapped
 from soth_mitm.model.events import Direction, FlowKind
 from soth_mitm.model.fields import Fields
 from soth_mitm.text import printable
@@ -209,6 +210,9 @@ class EntryMaker:
         if shape.data is None:
             left_out = f"a body of {shape.size:,} bytes was left out: secrets are masked up to {HELD:,} bytes"
             return "", f"{note}; {left_out}" if note else left_out
+        if is_base64 and message.content_type.lower().startswith(MEDIA_TYPE):
+            masked = masked_stream(base64.b64decode(text), _payload)
+            return (base64.b64encode(masked).decode("ascii") if masked is not None else text), note
         if is_base64:
             return text, note
         kind = "form" if message.content_type.lower().startswith(b"application/x-www-form") else ""
@@ -283,3 +287,13 @@ def _text(value: bytes) -> str:
 def _host(site: str) -> str:
     host = site.rpartition(":")[0]
     return host.removeprefix("[").removesuffix("]")
+
+
+def _payload(data: bytes) -> bytes:
+    """Return the payload of one message of an AWS event stream with its secrets masked."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
+    masked = wrapped(redact.body(text, ""), lambda inner: redact.body(inner, ""))
+    return masked.encode() if masked != text else data
