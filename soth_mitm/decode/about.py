@@ -7,10 +7,13 @@ from typing import Final, NamedTuple
 from soth_mitm.decode.sniff import essence
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto.aws_events import SIGNED
-from soth_mitm.proto.grpc import END_OF_STREAM, TRAILERS
+from soth_mitm.proto.grpc import COMPRESSED, END_OF_STREAM, TRAILERS
 
 ASKED_MOST: Final = 64 * 1024
 """Bytes of a request that go along with its answer."""
+
+COMPRESSED_TYPE: Final = b"application/x-compressed"
+"""Said of bytes that are compressed in a way that is not known here, so that nothing is guessed of them."""
 
 _JSON: Final = b"application/json"
 _AWS: Final = b"application/vnd.amazon.eventstream"
@@ -40,8 +43,8 @@ class About(NamedTuple):
 
 
 def is_call(form: str, label: str) -> bool:
-    """Return whether a message is one of a call's own, and not what ends the stream of them."""
-    return form == MessageForm.GRPC and label not in (TRAILERS, END_OF_STREAM)
+    """Return whether a message is one of a call's own that can be read, and not what ends their stream."""
+    return form == MessageForm.GRPC and label not in (TRAILERS, END_OF_STREAM, COMPRESSED)
 
 
 def message_type(form: str, label: str, media_type: bytes) -> bytes:
@@ -54,6 +57,8 @@ def message_type(form: str, label: str, media_type: bytes) -> bytes:
         return _JSON
     if form == MessageForm.PARTS:
         return label.encode("latin-1", "replace")
+    if form == MessageForm.GRPC and label == COMPRESSED:
+        return COMPRESSED_TYPE
     if form == MessageForm.AWS and label == SIGNED:
         return _AWS
     if form != MessageForm.GRPC:

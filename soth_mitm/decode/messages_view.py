@@ -14,7 +14,7 @@ from soth_mitm.decode.outline import Outline
 from soth_mitm.decode.undoing import CodingError, undoing
 from soth_mitm.decode.views import NotThis, Stepped
 from soth_mitm.model.terms import MessageForm
-from soth_mitm.proto.grpc import TRAILERS
+from soth_mitm.proto.grpc import COMPRESSED, MESSAGE, TRAILERS
 from soth_mitm.proto.splitting import Found, Item, Part, SplitError
 from soth_mitm.proto.streams import Stream, splitter_of
 from soth_mitm.text import human_size, printable
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 _WORDS: Final = {MessageForm.SSE: "event", MessageForm.GRPC: "message", MessageForm.AWS: "event"}
 """What a message is called in its heading; those of other forms have none."""
-
-
-_DEFAULT_LABEL: Final = "message"
-"""Of events without a type, and of the messages of gRPC."""
 
 
 class MessagesView(Stepped):
@@ -102,17 +98,18 @@ class MessagesView(Stepped):
             return
         self._count += 1
         data, whole = self._payload.take()
+        label, flaw = item.label, ""
+        if item.compressed:
+            data, known, flaw = self._decompressed(data)
+            label = MESSAGE if known and label == COMPRESSED else label
         word = _WORDS.get(self._stream.form)
-        about = self._about(item)
+        about = self._about(label)
         if word is None:
             yield from nested.tell(self._outline, data, about, self._given, whole=whole, at_root=True)
             return
         if item.damaged and not data:
             self._outline.say(f"# {word} {self._count:,} is damaged: {printable(item.note, 200)}")
             return
-        flaw = ""
-        if item.compressed:
-            data, flaw = self._decompressed(data)
         heading = " · ".join((f"● {word} {self._count:,}", *self._notes(item)))
         self._outline.section(heading, f"{word} {self._count}")
         self._outline.note(flaw)
@@ -122,14 +119,14 @@ class MessagesView(Stepped):
             yield from nested.tell(self._outline, data, about, self._given, whole=whole)
         self._outline.close()
 
-    def _about(self, item: Found) -> About:
+    def _about(self, label: str) -> About:
         outer, form = self._given.about, self._stream.form
-        kind = message_type(form, item.label, outer.media_type)
-        return About(kind, form, item.label, outer.path, outer.response)
+        kind = message_type(form, label, outer.media_type)
+        return About(kind, form, label, outer.path, outer.response)
 
     def _notes(self, item: Found) -> list[str]:
         notes: list[str] = []
-        if item.label != _DEFAULT_LABEL:
+        if item.label not in (MESSAGE, COMPRESSED):
             notes.append(printable(item.label, 80))
         if item.note:
             notes.append(("id " if self._stream.form == MessageForm.SSE else "") + printable(item.note, 200))
@@ -139,18 +136,21 @@ class MessagesView(Stepped):
             notes.append(printable(self._given.about.message_encoding, 20) or "compressed")
         return notes
 
-    def _decompressed(self, data: bytes) -> tuple[bytes, str]:
-        """Return a message without its compression, or as it is and why."""
+    def _decompressed(self, data: bytes) -> tuple[bytes, bool, str]:
+        """Return a message without its compression, whether that is known here, and what is wrong with it."""
         kept = nested.Kept()
         try:
             step = undoing(self._given.about.message_encoding or b"gzip")
+        except CodingError as error:
+            return data, False, error.detail
+        try:
             for piece in step.feed(data) if step is not None else (data,):
                 kept.add(piece)
                 if kept.size > nested.LONGEST:
                     break
         except CodingError as error:
-            return data, error.detail
-        return kept.take()[0], ""
+            return data, True, error.detail
+        return kept.take()[0], True, ""
 
 
 def _name(stream: Stream) -> str:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.decode import looks, sniff
+from soth_mitm.decode.about import COMPRESSED_TYPE
 from soth_mitm.decode.anti_hijack import prefix_of
 from soth_mitm.decode.catalogue import DECODERS, HEX, OFFERED, TEXT, Decoder, Given, Look, by_type
 from soth_mitm.decode.code_flow import is_short
@@ -46,6 +47,8 @@ def choose(data: bytes, about: About, *, whole: bool, wanted: str = "", bold: bo
     decoder = DECODERS.get(wanted)
     if decoder is not None and decoder in OFFERED:
         return Choice(decoder, "chosen by hand")
+    if about.content_type == COMPRESSED_TYPE:
+        return Choice(HEX, "compressed in a way that is not known here")
     plain = sniff.choose(data, about.content_type)
     decoder = by_type(about.media_type)
     if decoder is not None and decoder.name in _TALKED and not about.form:

@@ -17,6 +17,8 @@ from soth_mitm.proto.grpc_status import web_trailers_note
 from soth_mitm.proto.splitting import HELD, Found, Item, Payload, SplitError
 
 MESSAGE: Final = "message"
+COMPRESSED: Final = "compressed"
+"""Of a message that stays compressed, since nothing undoes that here."""
 TRAILERS: Final = "trailers"
 END_OF_STREAM: Final = "end"
 
@@ -138,6 +140,8 @@ class GrpcSplitter:
             label, note = TRAILERS, web_trailers_note(data)
         elif flag & _END:
             label = END_OF_STREAM
+        elif flag & _COMPRESSED and self._make is None:
+            label = COMPRESSED
         found = Found(
             label=label,
             size=payload.size,
