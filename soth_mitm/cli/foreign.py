@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from soth_mitm.cli.output import say
 from soth_mitm.errors import DumpError
@@ -72,17 +72,28 @@ def as_soth(path: Path, name: str) -> Iterator[Path]:
         yield copy
 
 
+class Growing(NamedTuple):
+    """A dump that is being read into a `.soth`."""
+
+    path: Path
+    remarks: list[str]
+    """What a person should know of what was not taken over; there once all has been read."""
+
+
 @contextlib.asynccontextmanager
-async def growing_soth(path: Path) -> AsyncIterator[Path]:
+async def growing_soth(path: Path) -> AsyncIterator[Growing]:
     """Give a dump as `.soth` as soon as its first flow is there; the rest comes while somebody looks.
 
+    Remarks also go to standard error, at the end.
+
     Raises:
-        DumpError: nothing of it can be read; remarks go to standard error, at the end.
+        DumpError: nothing of it can be read.
     """
     kind = format_of_file(path)
     if kind == "soth":
-        yield path
+        yield Growing(path, [])
         return
+    remarks: list[str] = []
     with tempfile.TemporaryDirectory(prefix="soth-mitm-") as directory:
         copy = Path(directory, f"{path.stem}.soth")
         first, stopped = asyncio.Event(), False
@@ -93,11 +104,11 @@ async def growing_soth(path: Path) -> AsyncIterator[Path]:
                 raise _Stopped
             loop.call_soon_threadsafe(first.set)
 
-        async def read() -> list[str]:
+        async def read() -> None:
             try:
-                return await asyncio.to_thread(_import, path, kind, copy, tell)
+                remarks.extend(await asyncio.to_thread(_import, path, kind, copy, tell))
             except _Stopped:
-                return []
+                return
             finally:
                 first.set()
 
@@ -106,12 +117,13 @@ async def growing_soth(path: Path) -> AsyncIterator[Path]:
             await first.wait()
             if reading.done():
                 reading.result()
-            yield copy
+            yield Growing(copy, remarks)
         finally:
             stopped = True
             with contextlib.suppress(DumpError):
-                for remark in await reading:
-                    say(f"{path}: {remark}")
+                await reading
+            for remark in remarks:
+                say(f"{path}: {remark}")
 
 
 def _import(path: Path, kind: Format, copy: Path, tell: Progress) -> list[str]:

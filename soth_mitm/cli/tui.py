@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli import options, settings
-from soth_mitm.cli.foreign import growing_soth
+from soth_mitm.cli.foreign import Growing, growing_soth
 from soth_mitm.cli.output import say
 from soth_mitm.cli.running import Around, Prepared, nothing_around
 from soth_mitm.core import run
@@ -121,13 +121,13 @@ async def _file(path: Path, config: Config, *, remember: bool) -> int:
         return await _look(dump, path, config, remember=remember)
 
 
-async def _look(dump: Path, path: Path, config: Config, *, remember: bool) -> int:
-    """Open the app over `dump`, which was made of what the person has named."""
+async def _look(dump: Growing, path: Path, config: Config, *, remember: bool) -> int:
+    """Open the app over `dump`, which is, or is made of, what the person has named."""
     from soth_mitm_tui.app import run_app
     from soth_mitm_tui.reading import Reading
 
-    store = Store.open_dump(dump)
-    reading = Reading(store)
+    store = Store.open_dump(dump.path)
+    reading = Reading(store, told=dump.remarks)
     loading = start(reading.run(), "load")
     try:
         # What is no recording shows at its beginning, and is said in plain text then.

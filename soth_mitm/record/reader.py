@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
@@ -38,6 +38,10 @@ FOREIGN_BYTES = 2 * FRAME_BYTES
 """A source that shows nothing readable within so many bytes is no `.soth`."""
 
 
+MOST_PLACES: Final = 3
+"""Damaged places that are named; all are counted."""
+
+
 class ReadReport(msgspec.Struct):
     """What a reader has met so far."""
 
@@ -46,6 +50,10 @@ class ReadReport(msgspec.Struct):
     damaged_blocks: int = 0
     """Places that could not be read; each is one damaged block, or several in a row."""
     skipped_bytes: int = 0
+    lost_events: int = 0
+    """Events in them, as far as headers that are sound say how many there were."""
+    places: list[str] = msgspec.field(default_factory=list)
+    """Where the first of them are, in words."""
     unknown_kinds: int = 0
     """Frames of a kind that a later version added."""
     unknown_blocks: int = 0
@@ -65,7 +73,10 @@ class ReadReport(msgspec.Struct):
         ]
         if self.damaged_blocks:
             places = _count(self.damaged_blocks, "damaged place")
-            parts.append(f"{places} passed over ({_count(self.skipped_bytes, 'byte')})")
+            lost = f" with {_count(self.lost_events, 'event')}" if self.lost_events else ""
+            more = ", …" if self.damaged_blocks > len(self.places) else ""
+            where = f", at {', '.join(self.places)}{more}" if self.places else ""
+            parts.append(f"{places} passed over ({_count(self.skipped_bytes, 'byte')}{lost}{where})")
         if self.torn_bytes:
             parts.append(f"cut off at the end ({_count(self.torn_bytes, 'byte')} of an unfinished block)")
         if self.unknown_kinds or self.unknown_blocks:
@@ -169,9 +180,9 @@ class DumpReader:
         """Report what `verify` has found."""
         report = self.report
         report.events += found.events
-        report.blocks -= found.damaged_blocks
-        report.damaged_blocks += found.damaged_blocks
-        report.skipped_bytes += found.damaged_bytes
+        report.blocks -= len(found.damage)
+        for damage in found.damage:
+            self._damaged(damage)
 
     def _found(self, growing: bool, *, indexed: bool) -> Iterator[Block | IndexedSegment]:
         source = self._source
@@ -257,8 +268,7 @@ class DumpReader:
         """Count what was found; return it if it is a block of frames."""
         report = self.report
         if isinstance(found, Damage):
-            report.damaged_blocks += 1
-            report.skipped_bytes += found.length
+            self._damaged(found)
             return None
         self._closed_well = False
         if isinstance(found, SegmentFound):
@@ -273,8 +283,7 @@ class DumpReader:
             if error.code == "block_codec":
                 report.unknown_blocks += 1
             else:
-                report.damaged_blocks += 1
-                report.skipped_bytes += header.stored
+                self._damaged(Damage(offset, header.stored, header.frames))
             return None
         if not header.has_frames:
             self._closed_well = header.ends_segment and _is_footer(payload)
@@ -287,6 +296,15 @@ class DumpReader:
     @property
     def _run_id(self) -> str:
         return self.segments[-1].run_id if self.segments else ""
+
+    def _damaged(self, damage: Damage) -> None:
+        report, path = self.report, self._source.path
+        report.damaged_blocks += 1
+        report.skipped_bytes += damage.length
+        report.lost_events += damage.events
+        if len(report.places) < MOST_PLACES:
+            name = f" of {path.name}" if path is not None and self._source.is_directory else ""
+            report.places.append(f"byte {damage.offset:,}{name}")
 
     def _refuse_foreign(self) -> None:
         if self._found_nothing() and self._source.scanner.offset > FOREIGN_BYTES:

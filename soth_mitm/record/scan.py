@@ -44,6 +44,8 @@ class Damage(NamedTuple):
 
     offset: int
     length: int
+    events: int = 0
+    """How many events were in them, where a header says so."""
 
 
 Found = SegmentFound | BlockFound | Damage
@@ -138,16 +140,16 @@ class Scanner:
         if zlib.crc32(payload) == header.crc:
             self._at = end
             return BlockFound(offset, header, payload)
-        return self._damaged_block(end, final)
+        return self._damaged_block(header, end, final)
 
-    def _damaged_block(self, end: int, final: bool) -> Damage | None:
+    def _damaged_block(self, header: BlockHeader, end: int, final: bool) -> Damage | None:
         """Pass over a block whose payload is damaged, if its length leads to a magic or to the end."""
         behind = self._data[end : end + len(MAGIC_PREFIX)]
         if not MAGIC_PREFIX.startswith(behind):
             raise LayoutError("block_crc")
         if len(behind) < len(MAGIC_PREFIX) and not final:
             return None
-        damage = Damage(self.offset, end - self._at)
+        damage = Damage(self.offset, end - self._at, header.frames)
         self._at = end
         return damage
 

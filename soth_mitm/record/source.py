@@ -34,6 +34,11 @@ class Source:
         else:
             self._open(source)
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether there may be several files."""
+        return self._directory is not None
+
     def feed(self) -> bool:
         """Give the scanner the next bytes; False at the end of the current file."""
         try:

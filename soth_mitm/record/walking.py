@@ -29,6 +29,7 @@ from soth_mitm.record.format import (
 )
 from soth_mitm.record.layout import SEGMENT_BLOCKS
 from soth_mitm.record.rowindex import IndexPart, decode_part
+from soth_mitm.record.scan import Damage
 
 _HEAD_BYTES = 4096
 
@@ -77,8 +78,7 @@ class Verified(NamedTuple):
 
     events: int
     """In those that are sound."""
-    damaged_blocks: int
-    damaged_bytes: int
+    damage: list[Damage]
 
 
 def indexed_segment(file: int, path: Path, offset: int) -> IndexedSegment | None:
@@ -127,7 +127,8 @@ def _walk(file: int, path: Path, offset: int) -> IndexedSegment | None:
 
 def verify(file: int, blocks: list[BlockAt]) -> Verified:
     """Read blocks and compare their checksums, which takes the time of reading them."""
-    events = damaged = lost = 0
+    events = 0
+    damage: list[Damage] = []
     for block in blocks:
         header = block.header
         try:
@@ -137,6 +138,5 @@ def verify(file: int, blocks: list[BlockAt]) -> Verified:
         if len(payload) == header.stored and zlib.crc32(payload) == header.crc:
             events += header.frames
         else:
-            damaged += 1
-            lost += block.length
-    return Verified(events, damaged, lost)
+            damage.append(Damage(block.offset, block.length, header.frames))
+    return Verified(events, damage)

@@ -79,7 +79,8 @@ def test_a_damaged_dump_is_converted_and_its_damage_told(
 
 
 async def test_a_har_can_be_looked_at_as_soon_as_its_first_flow_is_there(dump: Path, tmp_path: Path) -> None:
-    async with growing_soth(tmp_path / "dump.har") as copy:
+    async with growing_soth(tmp_path / "dump.har") as (copy, remarks):
+        assert remarks == []
         store = Store.open_dump(copy)
         while not store.index.end or not store.report.complete:
             await store.read_more()
@@ -87,7 +88,7 @@ async def test_a_har_can_be_looked_at_as_soon_as_its_first_flow_is_there(dump: P
         await store.close()
     assert not copy.exists()
     async with growing_soth(dump) as same:
-        assert same == dump
+        assert same == (dump, [])
 
 
 async def test_a_file_that_is_no_har_after_all_is_said_at_once(tmp_path: Path) -> None:

@@ -211,4 +211,5 @@ def test_a_flipped_byte_costs_the_flows_of_one_block_at_most(killed: Killed, pla
         lost = {token for token in whole if flows.get(token) != whole[token]}
         assert lost
         assert lost <= inside
-        assert f"1 damaged place passed over ({block.length:,} bytes)" in said
+        assert f"1 damaged place passed over ({block.length:,} bytes" in said
+        assert f", at byte {block.offset:,})" in said

@@ -128,7 +128,10 @@ def test_a_byte_flipped_in_a_block_costs_that_block(number: int) -> None:
         assert [event for event in EVENTS if event in events] == events
         if lost is not None:
             assert [event for event in EVENTS if event not in events] == lost
-        assert f"1 damaged place passed over ({end - start:,} bytes)" in report.text()
+        assert f"1 damaged place passed over ({end - start:,} bytes" in report.text()
+        assert f", at byte {start:,})" in report.text()
+        if position > start + BLOCK_HEADER_SIZE and number < 6:
+            assert f"({end - start:,} bytes with 9 events, at byte {start:,})" in report.text()
 
 
 def test_a_damaged_segment_header_costs_no_event() -> None:

@@ -35,10 +35,10 @@ async def recorded(path: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Stage]:
+async def opened(path: Path, *told: str) -> AsyncIterator[Stage]:
     """Open the app over a file that is read and followed."""
     store = DumpStore(path)
-    reading = Reading(store, interval=0.01)
+    reading = Reading(store, interval=0.01, told=told)
     script, control = Script(), Control()
     app = SothApp(store, control, config=Config(), clock=script.clock, local_clipboard=False, reading=reading)
     task = start(reading.run(), "reading")
@@ -114,6 +114,21 @@ async def test_a_damaged_file_says_so(tmp_path: Path) -> None:
         await staged.until(lambda: "▲ damaged, the rest is here" in staged.shown())
         await staged.until(lambda: staged.app._notifications)
         assert "damaged place passed over" in next(iter(staged.app._notifications)).message
+        await staged.press("E")
+        assert "the file ▲ run.soth: " in staged.shown()
+        assert ", at byte " in " ".join(staged.shown().split())
+
+
+async def test_what_was_left_out_of_a_file_of_another_format_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "run.soth"
+    await recorded(path)
+    os.utime(path, OLD)
+    async with opened(path, "2 flows of type DNS were passed over") as staged:
+        await staged.until(lambda: "▲ read in part" in staged.shown())
+        await staged.until(lambda: staged.app._notifications)
+        assert next(iter(staged.app._notifications)).message == "2 flows of type DNS were passed over"
+        await staged.press("E")
+        assert "the file ▲ 2 flows of type DNS were passed over" in staged.shown()
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"x" * 500, "is not a .soth file")])

@@ -143,7 +143,7 @@ class SothApp(App[None]):
     ) -> None:
         self._theme_in_use: tuple[str, Theme] | None = None
         super().__init__()
-        self._reading = reading
+        self.reading = reading
         self._warms_up = warm_up
         self._remark = ""
         self.store, self.control = store, control
@@ -255,7 +255,7 @@ class SothApp(App[None]):
             title=self._product,
             state=self.state,
             ask=self.messages.ask,
-            reading=self._reading,
+            reading=self.reading,
         )
 
     def on_mount(self) -> None:
@@ -313,8 +313,8 @@ class SothApp(App[None]):
             _log.error("a tick of the app failed", exc_info=error)
 
     def _show_notices(self) -> None:
-        if self._reading is not None:
-            remark = self._reading.remark
+        if self.reading is not None:
+            remark = self.reading.remark
             if remark and remark != self._remark:
                 self.notify(remark, severity="warning", markup=False, timeout=10)
             self._remark = remark

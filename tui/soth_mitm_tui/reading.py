@@ -11,7 +11,7 @@ from soth_mitm.text import printable
 from soth_mitm_tui.lines import BLANK, Line, Span, line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from soth_mitm.record.index import Index
@@ -44,8 +44,17 @@ class DumpFile(Protocol):
 class Reading:
     """Reads a file into its store. Flows that are open at the end stay so while it is being written."""
 
-    def __init__(self, store: DumpFile, *, interval: float = INTERVAL, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        store: DumpFile,
+        *,
+        interval: float = INTERVAL,
+        clock: Clock | None = None,
+        told: Sequence[str] = (),
+    ) -> None:
+        """`told` grows by what is known of the file that the store was made of, where it is another one."""
         self._store = store
+        self._told = told
         self._clock: Clock = clock or SystemClock()
         self._interval = interval
         self._part = 0.0
@@ -119,6 +128,8 @@ class Reading:
         if self._growing:
             return "● following the file", "good"
         report = self._store.report
+        if report.complete and self._told:
+            return "▲ read in part", "warn"
         if report.complete:
             return "○ read from the file", "muted"
         if report.damaged_blocks or report.bad_frames:
@@ -128,11 +139,17 @@ class Reading:
     @property
     def remark(self) -> str:
         """What a person should know about the state of the file, once; empty where it is sound."""
+        return printable("; ".join(self.remarks), 400)
+
+    @property
+    def remarks(self) -> list[str]:
+        """The same, one by one."""
+        told: list[str] = [printable(each, 400) for each in self._told]
         if self.failure is not None:
-            return printable(str(self.failure), 400)
+            return [printable(str(self.failure), 400), *told]
         if not self._loaded or self._growing or self._store.report.complete:
-            return ""
-        return printable(f"{self._store.path.name}: {self._store.report.text()}", 400)
+            return told
+        return [printable(f"{self._store.path.name}: {self._store.report.text()}", 400), *told]
 
     def lines(self) -> list[Line]:
         """Return what stands in the place of the list while the file has shown no flow."""
@@ -154,4 +171,5 @@ class Reading:
             BLANK,
             line(("  ○ ", "muted"), ("No flow in this file", "strong")),
             line(("    ", "text"), (printable(self._store.report.text(), 400), "muted"), indent=4),
+            *(line(("  ▲ ", "warn"), (printable(each, 400), "text"), indent=4) for each in self._told),
         ]

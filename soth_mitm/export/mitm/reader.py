@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +29,7 @@ HELD: Final = 1000
 """Handshakes of WebSockets that are held until their messages come, which old versions wrote apart."""
 
 MOST_REMARKS: Final = 5
+_KINDS: Final = frozenset({"http", "websocket", "tcp", "udp"})
 _LABELS: Final = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -42,7 +44,8 @@ class MitmReader:
     def __init__(self, source: BinaryIO, name: str) -> None:
         self._records = Records(source, name)
         self._name = name
-        self._dns = self._damages = 0
+        self._left_out: Counter[str] = Counter()
+        self._damages = 0
         self._told: list[str] = []
         self._handshakes: dict[str, dict[str, Any]] = {}
 
@@ -54,9 +57,8 @@ class MitmReader:
             *self._told,
             *([f"{more:,} more places were passed over"] if more > 0 else []),
             *(
-                [f"{self._dns:,} flows of DNS were passed over: there is no place for them"]
-                if self._dns
-                else []
+                f"{_flows(count, kind)} passed over: there is no place for such flows"
+                for kind, count in self._left_out.most_common(MOST_REMARKS)
             ),
         ]
 
@@ -97,8 +99,8 @@ class MitmReader:
     def _flows(self, state: dict[str, Any]) -> Iterator[Imported]:
         kind = _str(state.get("type")) or "http"
         metadata = _dict(state.get("metadata"))
-        if kind == "dns":
-            self._dns += 1
+        if kind not in _KINDS:
+            self._left_out["DNS" if kind == "dns" else kind[:40]] += 1
         elif kind == "websocket":
             handshake = self._handshakes.pop(_str(metadata.get("websocket_handshake")), None)
             yield flow_of({**(handshake or {**state, "type": "http"}), "websocket": state})
@@ -106,6 +108,10 @@ class MitmReader:
             self._handshakes[_str(state.get("id"))] = state
         else:
             yield flow_of(state)
+
+
+def _flows(count: int, kind: str) -> str:
+    return f"1 flow of type {kind} was" if count == 1 else f"{count:,} flows of type {kind} were"
 
 
 def flow_of(state: dict[str, Any]) -> Imported:

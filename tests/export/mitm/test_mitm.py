@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from soth_mitm.errors import DumpError
 from soth_mitm.export.building import Imported
-from soth_mitm.export.mitm.reader import MitmReader
+from soth_mitm.export.mitm.reader import NEWEST, MitmReader
 from soth_mitm.export.mitm.tnetstring import TnetError, dumps, loads
 from soth_mitm.model import events as e
 from tests.helpers import streams
@@ -185,6 +185,16 @@ def test_a_damaged_record_costs_itself_alone() -> None:
     assert len(flows) == 2
     assert remarks[0].startswith(f"{len(damaged):,} bytes at offset {len(whole):,} passed over: ")
     assert remarks[1].endswith("the file ends within a record")
+
+
+def test_flows_for_which_there_is_no_place_are_counted_by_their_type() -> None:
+    odd = [{**state(NEWEST), "type": kind} for kind in ("dns", "dns", "quic", "http")]
+    flows, remarks = read(b"".join(map(dumps, odd)))
+    assert len(flows) == 1
+    assert remarks == [
+        "2 flows of type DNS were passed over: there is no place for such flows",
+        "1 flow of type quic was passed over: there is no place for such flows",
+    ]
 
 
 @given(st.lists(st.sampled_from([b"cut", b"whole", b"noise"]), min_size=1, max_size=4), st.binary(max_size=9))

@@ -136,7 +136,13 @@ class Run(Desk):
         )
 
     def _log_entries(self, width: int) -> Iterator[Entry]:
-        return log_entries(self.app.store.index.session, width, least=LEVELS[self._level], text=self._text)
+        return log_entries(
+            self.app.store.index.session,
+            width,
+            least=LEVELS[self._level],
+            text=self._text,
+            remarks=self.app.reading.remarks if self.app.reading is not None else (),
+        )
 
     # --- limits
 

@@ -11,17 +11,25 @@ from soth_mitm_tui.viewers.wrap import break_points
 from soth_mitm_tui.widgets.page import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from soth_mitm.record.session import SessionFacts
+    from soth_mitm_tui.lines import Span
 
 SIGNS: Final = {"info": ("·", "muted"), "warning": ("▲", "warn"), "error": ("✕", "bad")}
 LEVELS: Final = ("info", "warning", "error")
 
 
-def log_entries(facts: SessionFacts, width: int, *, least: str = "info", text: str = "") -> Iterator[Entry]:
-    """Yield the log from a level up, oldest first, where it has a text; long texts go on below."""
+def log_entries(
+    facts: SessionFacts, width: int, *, least: str = "info", text: str = "", remarks: Sequence[str] = ()
+) -> Iterator[Entry]:
+    """Yield the log from a level up, oldest first, where it has a text; long texts go on below.
+
+    `remarks` are about the file that was opened, and stand first whatever is asked for.
+    """
     wanted, text = LEVELS[LEVELS.index(least) :], text.casefold()
+    for remark in remarks:
+        yield from _said((("  the file ", "muted"), ("▲ ", "warn")), remark, width, indent=13, tone="warn")
     gone = facts.logged - len(facts.log)
     if gone:
         yield Entry(line((f"  {gone:,} older lines are no longer kept", "muted")))
@@ -31,20 +39,20 @@ def log_entries(facts: SessionFacts, width: int, *, least: str = "info", text: s
             continue
         shown += 1
         sign, tone = SIGNS.get(each.level, SIGNS["info"])
-        room = max(width - 30, 20)
-        starts = break_points(each.text, room, 0, words=True)
-        pieces = [each.text[start:stop] for start, stop in pairwise([*starts, len(each.text)])]
-        text_tone = "text" if each.level == "info" else tone
-        yield Entry(
-            line(
-                (f"  {clock_text(each.wall_ns)} ", "muted"),
-                (f"{sign} {each.level:<7} ", tone),
-                (f"{each.source:<8} ", "muted"),
-                (pieces[0], text_tone),
-            )
+        lead = (
+            (f"  {clock_text(each.wall_ns)} ", "muted"),
+            (f"{sign} {each.level:<7} ", tone),
+            (f"{each.source:<8} ", "muted"),
         )
-        for piece in pieces[1:]:
-            yield Entry(line((" " * 30, "text"), (piece, text_tone)))
+        yield from _said(lead, each.text, width, indent=30, tone="text" if each.level == "info" else tone)
     if not shown:
         said = "Nothing of this level has happened" if not text else "Nothing here has the text"
         yield Entry(line((f"  {said}", "muted")))
+
+
+def _said(lead: tuple[Span, ...], text: str, width: int, *, indent: int, tone: str) -> Iterator[Entry]:
+    starts = break_points(text, max(width - indent, 20), 0, words=True)
+    pieces = [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
+    yield Entry(line(*lead, (pieces[0], tone)))
+    for piece in pieces[1:]:
+        yield Entry(line((" " * indent, "text"), (piece, tone)))
