@@ -38,6 +38,8 @@ class Given(NamedTuple):
     """What descriptors of Protocol Buffers declare."""
     depth: int = 0
     """How many payloads are around this one."""
+    folding: bool = True
+    """Somebody may ask what can be folded."""
 
     def characters(self) -> Characters:
         """Return what makes text of the bytes."""
@@ -70,7 +72,7 @@ class Decoder(NamedTuple):
 def _json(given: Given) -> View:
     from soth_mitm.decode.json_flow import JsonView
 
-    return JsonView(given.characters(), prefix_of(given.beginning))
+    return JsonView(given.characters(), prefix_of(given.beginning), folding=given.folding)
 
 
 def _markup(given: Given) -> View:

@@ -78,7 +78,7 @@ def render(
         choice = registry.choose(head, about, whole=whole, wanted=decoder, bold=mode == "pretty")
     if choice.reason:
         notes.append(choice.reason)
-    given = Given(about, head, schema=schema)
+    given = Given(about, head, schema=schema, folding=False)
     shown = _show(body, choice.decoder, given, ended=ended, limit=max_output)
     return msgspec.structs.replace(
         shown,
