@@ -14,6 +14,7 @@ from soth_mitm.decode import sniff
 from soth_mitm.decode.anti_hijack import prefix_of
 from soth_mitm.decode.charset import declared_in
 from soth_mitm.decode.flowing import Characters, FormView, TextView
+from soth_mitm.model.memo import Memo
 from soth_mitm.model.terms import MessageForm
 from soth_mitm.proto.streams import Stream, stream_of
 
@@ -352,7 +353,14 @@ HEX: Final = DECODERS["hex"]
 _BY_TYPE: Final = tuple((re.compile(kind), decoder) for decoder in _ALL for kind in decoder.types)
 
 
-def by_type(media_type: bytes) -> Decoder | None:
-    """Return the decoder for a media type without parameters."""
+def _find(media_type: bytes) -> Decoder | None:
     named = media_type.decode("latin-1")
     return next((decoder for kind, decoder in _BY_TYPE if kind.fullmatch(named)), None)
+
+
+_FOUND: Final = Memo(_find, entries=512)
+
+
+def by_type(media_type: bytes) -> Decoder | None:
+    """Return the decoder for a media type without parameters."""
+    return _FOUND[media_type]

@@ -300,9 +300,7 @@ class JsonView(View):
     Where nobody asks what can be folded, without `folding`, a text that comes whole is laid out at once.
     """
 
-    def __init__(
-        self, characters: Characters, prefix: Prefix | None = None, *, folding: bool = True
-    ) -> None:
+    def __init__(self, characters: Characters, prefix: Prefix | None = None, *, folding: bool = True) -> None:
         self.characters: Characters = characters
         self._flow = JsonFlow()
         self.folds = self._flow.folds if folding else None

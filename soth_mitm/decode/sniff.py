@@ -26,7 +26,7 @@ _MARKUP = re.compile(rb"(?:application|text)/(?:[\w.+-]+\+)?(?:xml|html)|image/s
 _MARKUP_START = re.compile(rb"\s*<(?:\?xml|!doctype|!--|html|[A-Za-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _FORM = b"application/x-www-form-urlencoded"
 _NO_TYPE = {b"", b"application/octet-stream", b"binary/octet-stream", b"*/*"}
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
 JSON_START = re.compile(rb"\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[\]{\"\d-]|true|false|null|$))")
 """How JSON begins that is an object or an array."""
 
@@ -84,7 +84,12 @@ def _is_binary(data: bytes, content_type: bytes) -> bool:
     if has_mark(data) or charset_of(content_type) not in ("", "utf-8", "utf8", "us-ascii", "ascii"):
         return False
     head = data[:LOOK]
-    return len(_CONTROL.findall(head)) > len(head) // 10
+    return _controls(head) > len(head) // 10
+
+
+def _controls(data: bytes) -> int:
+    """Count the bytes that no text has; an escape may be one that colours."""
+    return len(data) - len(data.translate(None, _CONTROLS))
 
 
 def looks_like_text(data: bytes) -> bool:
@@ -92,7 +97,7 @@ def looks_like_text(data: bytes) -> bool:
     if has_mark(data):
         return True
     head = data[:LOOK]
-    if _CONTROL.search(head):
+    if _controls(head):
         return False
     try:
         head.decode("utf-8")

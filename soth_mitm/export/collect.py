@@ -50,7 +50,9 @@ class Message(msgspec.Struct):
     @property
     def coding(self) -> bytes:
         """The content codings, from the head where no event says them."""
-        return self.content_encoding or Fields.of_head(self.raw).joined(b"content-encoding")
+        if self.content_encoding or b"content-encoding" not in self.raw.lower():
+            return self.content_encoding
+        return Fields.of_head(self.raw).joined(b"content-encoding")
 
 
 class Exchange(msgspec.Struct):

@@ -10,6 +10,7 @@ from soth_mitm.decode.llm.recognise import MESSAGES
 from soth_mitm.export import redact
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
 from soth_mitm.model.fields import Fields, start_line
+from soth_mitm.model.memo import Memo
 from soth_mitm.text import human_size, printable
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from soth_mitm.export.style import Palette
 
 INDENT = "    "
+
+_BETWEEN = b"\n"
+"""Between the name and the value of a field, in which it cannot be."""
 
 RENDERED = 4 * BODY_BYTES
 """Characters of one body that are printed at most, its content codings undone."""
@@ -30,6 +34,8 @@ class Details:
         self._redact = redact
         self._bodies = bodies
         self._schema = schema
+        self._lines: Memo[bytes, str] = Memo(self._field)
+        """Fields as lines: most come again and again."""
 
     def heads(self, exchange: Exchange) -> str:
         """Return the heads of both messages, with the interim responses between them."""
@@ -41,7 +47,8 @@ class Details:
     def rest(self, exchange: Exchange) -> str:
         """Return what comes behind the heads: bodies where they were asked for, and trailers."""
         return "".join(
-            self._body(message, mark, exchange) + self._fields(Fields.parse(message.trailers), mark)
+            self._body(message, mark, exchange)
+            + (self._fields(Fields.parse(message.trailers), mark) if message.trailers else "")
             for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
         )
 
@@ -66,26 +73,24 @@ class Details:
         return f"{INDENT}{tones.quiet(mark)} {tones.strong(shown)}\n{self._fields(Fields.of_head(raw), mark)}"
 
     def _fields(self, fields: Fields, mark: str) -> str:
-        tones = self._tones
-        lead = f"{INDENT}{tones.quiet(mark)} "
-        lines: list[str] = []
-        for raw_name, raw_value in fields:
-            name, value = printable(raw_name), printable(raw_value)
-            shown = redact.field(name, value) if self._redact else value
-            lines.append(f"{lead}{tones.field(name)}: {shown}\n")
-        return "".join(lines)
+        lead, lines = f"{INDENT}{self._tones.quiet(mark)} ", self._lines
+        return "".join([f"{lead}{lines[name + _BETWEEN + value]}" for name, value in fields])
+
+    def _field(self, field: bytes) -> str:
+        raw_name, _, raw_value = field.partition(_BETWEEN)
+        name, value = printable(raw_name), printable(raw_value)
+        shown = redact.field(name, value) if self._redact else value
+        return f"{self._tones.field(name)}: {shown}\n"
 
     def _body(self, message: Message, mark: str, exchange: Exchange) -> str:
         if not self._bodies or not message.body_bytes:
             return ""
         body = message.shown
         whole = message.complete and len(body) >= message.body_bytes
-        fields = Fields.of_head(message.raw)
-        compression = fields.get(b"grpc-encoding") or fields.get(b"connect-content-encoding")
         asked = b""
         if mark == "<" and exchange.request.complete and exchange.request.body_bytes <= ASKED_MOST:
             asked = exchange.request.shown
-        about = About(message.content_type, "", "", exchange.path, mark == "<", compression, asked)
+        about = About(message.content_type, "", "", exchange.path, mark == "<", _compression(message), asked)
         shown = render(
             body,
             about=about,
@@ -110,6 +115,18 @@ class Details:
         quiet = self._tones.quiet
         lead = f"{INDENT}{quiet(mark)} "
         empty = f"{INDENT}{quiet(mark)}\n"
-        out = empty + "".join(f"{lead}{text}\n" if text else empty for text in texts)
+        if "" in texts or not texts:
+            out = empty + "".join(f"{lead}{text}\n" if text else empty for text in texts)
+        else:
+            out = f"{empty}{lead}" + f"\n{lead}".join(texts) + "\n"
         note = "; ".join(notes)
         return out + (f"{lead}{quiet(f'({note})')}\n" if notes else "")
+
+
+def _compression(message: Message) -> bytes:
+    """Return what single messages of a body are compressed with; empty where no field says that."""
+    lower = message.raw.lower()
+    if b"grpc-encoding" not in lower and b"connect-content-encoding" not in lower:
+        return b""
+    fields = Fields.of_head(message.raw)
+    return fields.get(b"grpc-encoding") or fields.get(b"connect-content-encoding")

@@ -51,6 +51,8 @@ _PROTOCOL = re.compile(
     r"((?:api-?key|bearer\.authorization\.k8s\.io|bearer|token|jwt|authorization)[.-])(?!authorization)[^,\s]{6,}",
     re.IGNORECASE,
 )
+_NAME = re.compile(r'"(?=([^"\\\n]{1,100})"[^\S\n]{0,100}:)')
+"""Whatever may be the name of a member in some line, whichever quotes belong together there."""
 _PART = re.compile(r'● (?:part \d+(?: · name "([^"]{1,200})")?)?')
 _TREE_MEMBER = re.compile(
     r"""(\s*(?:"([^"\\]{1,100})"|([\w.-]{1,100})): )("(?:[^"\\]|\\.)*"|[hb]['"].*?['"]|[^{\[,\s"]+)(,?)"""
@@ -83,11 +85,16 @@ SHAPES: dict[str, str] = {
 _SHAPES = re.compile(
     "|".join(f"(?P<s{number}>{shape})" for number, shape in enumerate(SHAPES.values())), re.DOTALL | re.ASCII
 )
-_HINTS = (
-    "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "k_live_",
-    "k_test_", "sk-", "ek_", "AIza", "npm_", "pypi-", "eyJ", "-----BEGIN",
-)  # fmt: skip
-"""One of these is in every key of a known shape, and looking for them costs little."""
+_HINTS = {
+    "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "k_live_", "k_test_", "npm_", "ek_"),
+    "-": ("glpat-", "xox", "sk-", "pypi-", "-----BEGIN"),
+    "I": ("AKIA", "ASIA", "AIza"),
+    "J": ("eyJ",),
+}
+"""One of these is in every key of a known shape, by a character that each of a group has.
+
+Looking for them costs little, and for a single character next to nothing.
+"""
 
 _SHAPE_NAMES = tuple(SHAPES)
 _SHORTEST = 16
@@ -100,6 +107,16 @@ def is_secret(name: str) -> bool:
     if plain in _SECRET_NAMES:
         return True
     return plain.endswith(_SECRET_ENDS) and plain not in _HARMLESS
+
+
+def _hinted(text: str) -> bool:
+    """Say whether there may be a key of a known shape."""
+    for char, hints in _HINTS.items():
+        if char in text:
+            for hint in hints:
+                if hint in text:
+                    return True
+    return False
 
 
 class Masker:
@@ -121,10 +138,7 @@ class Masker:
         """Mask what looks like a key."""
         if len(text) < _SHORTEST:
             return text
-        for hint in _HINTS:
-            if hint in text:
-                return self._shapes(text)
-        return text
+        return self._shapes(text) if _hinted(text) else text
 
     def _shapes(self, text: str) -> str:
         return _SHAPES.sub(self._shape, text)
@@ -210,7 +224,19 @@ def lines(texts: list[str], kind: str) -> list[str]:
     decoder = DECODERS.get(kind)
     if decoder is not None and decoder.look == "tree":
         return _tree_lines(texts)
+    if _nothing_to_mask("\n".join(texts)):
+        return texts
     return [body(text, kind) for text in texts]
+
+
+def _nothing_to_mask(text: str) -> bool:
+    """Say whether no line can hold a secret, in a tenth of the time that looking at each line takes."""
+    if _hinted(text) or '\\"' in text:
+        return False
+    names = set(_NAME.findall(text))
+    if "=" in text:
+        names.update(name for _, name in _INNER_PARAMETER.findall(text))
+    return not any(map(is_secret, names))
 
 
 def _form_line(text: str) -> str:

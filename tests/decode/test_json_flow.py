@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from soth_mitm.decode.json_flow import JsonFlow, NotJson
+from soth_mitm.decode.flowing import Characters
+from soth_mitm.decode.json_flow import JsonFlow, JsonView, NotJson
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -146,3 +147,24 @@ def test_depth_costs_neither_recursion_nor_the_square_of_the_time() -> None:
     depth = 100_000
     out, flow = flowed("[" * depth + "]" * depth, list(range(0, 2 * depth, 5000)))
     assert (out.count("["), out.count("]"), len(flow.folds)) == (depth, depth, depth - 1)
+
+
+odd_json = st.text(st.sampled_from(list('{}[]:," \n\t01-+.eEnulltrfasu/b\\\x00\x7f…\ud800')), max_size=12)
+
+
+def laid_out(source: str, *, folding: bool) -> str:
+    view = JsonView(Characters(b"", b"", charset="utf-16-le"), folding=folding)
+    try:
+        return view.feed(source.encode("utf-16-le", "surrogatepass"), final=True)
+    except NotJson as error:
+        return f"refused: {error}"
+
+
+@given(odd_json | st.builds(json.dumps, values, ensure_ascii=st.booleans(), indent=st.none() | st.just(1)))
+@example("[" * 70 + "1" + "]" * 70)
+@example("[" * 5000)
+@example('["\\ud800", 1e400, 1e400]')
+@example('{"a":1,"a":123456789012345678901234567890}')
+@example("[1,\n 2 3]")
+def test_what_is_laid_out_at_once_is_what_the_pieces_give(source: str) -> None:
+    assert laid_out(source, folding=False) == laid_out(source, folding=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from soth_mitm.export import redact
@@ -159,3 +159,35 @@ def test_masking_takes_time_in_proportion_to_the_text(piece: str) -> None:
         return best
 
     assert cost(160_000) < 40 * cost(10_000) + 0.05
+
+
+pieces = st.sampled_from(
+    [
+        '"',
+        ":",
+        ",",
+        " ",
+        "\\",
+        "k",
+        "token",
+        '"key"',
+        "sk-",
+        "a" * 20,
+        "eyJ",
+        "\t",
+        "?",
+        "=",
+        "&",
+        "{",
+        '"value"',
+        '\\"',
+    ]
+)
+
+
+@given(st.lists(st.lists(pieces).map("".join)))
+@example(['  "a\\"token": "v"', '"'])
+@example(['"', '"token": "v"'])
+@example(["sk-", "a" * 20])
+def test_a_body_is_masked_as_each_of_its_lines_is(texts: list[str]) -> None:
+    assert redact.lines(texts, "json") == [redact.body(text, "json") for text in texts]

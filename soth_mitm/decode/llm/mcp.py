@@ -122,14 +122,15 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes) -> str:
     stream = media_type == b"text/event-stream"
     if not stream and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         return ""
-    if _OWN.search(data) and _RPC.search(data):
+    rpc = b'"jsonrpc"' in data and _RPC.search(data) is not None
+    if rpc and _OWN.search(data):
         return "MCP, by its method"
     if stream and _ENDPOINT.search(data) and _PATH.search(path.partition(b"?")[0]):
         return "MCP over HTTP+SSE, by its first event"
     if _FIRST.match(data):
         if _PATH.search(path.partition(b"?")[0]):
             return "MCP, by its path and messages"
-        if _RPC.search(data):
+        if rpc:
             return "JSON-RPC 2.0"
     return ""
 

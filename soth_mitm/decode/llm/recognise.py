@@ -40,6 +40,8 @@ class _Sign(NamedTuple):
     """What an answer has, near its beginning, where the path fits."""
     alone: re.Pattern[bytes] | None
     """What an answer has whose path says nothing: gateways have paths of their own."""
+    hint: bytes = b""
+    """What is in all that `alone` finds, and looked for in no time."""
 
 
 def _keys(*names: str) -> re.Pattern[bytes]:
@@ -53,6 +55,7 @@ _SIGNS: Final = (
         _keys("model", "messages", "tools", "stream"),
         _keys("choices", "error", "object"),
         re.compile(rb'"object"\s*:\s*"chat\.completion(?:\.chunk)?"'),
+        b"chat.completion",
     ),
     _Sign(
         Dialect.RESPONSES,
@@ -60,6 +63,7 @@ _SIGNS: Final = (
         _keys("model", "input", "instructions"),
         re.compile(rb'"(?:object|type)"\s*:\s*"response[."]|event: ?response\.|"error"\s*:'),
         re.compile(rb'event: ?response\.(?:created|queued)\r?\n|"object"\s*:\s*"response"'),
+        b"response",
     ),
     _Sign(
         Dialect.MESSAGES,
@@ -67,6 +71,7 @@ _SIGNS: Final = (
         _keys("model", "messages", "max_tokens", "anthropic_version"),
         re.compile(rb'"type"\s*:\s*"(?:message|error|message_start)"'),
         re.compile(rb'\{"type"\s*:\s*"message_start"\s*,\s*"message"\s*:'),
+        b"message_start",
     ),
     _Sign(
         Dialect.GEMINI,
@@ -88,6 +93,7 @@ _SIGNS: Final = (
         _keys("messages", "system", "inferenceConfig", "toolConfig"),
         re.compile(rb':(?:event|exception)-type|"(?:output|stopReason|message|__type)"\s*:'),
         re.compile(rb":event-type\x07\x00\x0cmessageStart"),
+        b"messageStart",
     ),
     _Sign(
         Dialect.INVOKE,
@@ -97,6 +103,7 @@ _SIGNS: Final = (
             rb':(?:event|exception)-type|"(?:type|choices|generations?|results|outputs?|message)"\s*:'
         ),
         re.compile(rb":event-type\x07\x00\x05chunk[^{]*\{\"bytes\":"),
+        b":event-type",
     ),
 )
 MESSAGES: Final = b"application/x-websocket-messages"
@@ -145,7 +152,7 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: boo
             return None
     if response:
         for sign in _SIGNS:
-            if sign.alone is not None and sign.alone.search(data):
+            if sign.alone is not None and sign.hint in data and sign.alone.search(data):
                 return Known(sign.dialect, _why(sign, "answer"))
     return None
 
