@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soth_mitm.decode import render
-from soth_mitm.decode.about import ASKED_MOST, About
+from soth_mitm.decode.about import About
 from soth_mitm.decode.llm.recognise import MESSAGES
 from soth_mitm.export import redact
+from soth_mitm.export.calls_before import asked_of
 from soth_mitm.export.collect import BODY_BYTES, Exchange, Message
 from soth_mitm.model.fields import Fields, start_line
 from soth_mitm.model.memo import Memo
@@ -44,10 +45,13 @@ class Details:
         parts.append(self._head(exchange.response.raw, "<"))
         return "".join(parts)
 
-    def rest(self, exchange: Exchange) -> str:
-        """Return what comes behind the heads: bodies where they were asked for, and trailers."""
+    def rest(self, exchange: Exchange, before: bytes = b"") -> str:
+        """Return what comes behind the heads: bodies where they were asked for, and trailers.
+
+        `before` are requests of other flows, whose results are in this one.
+        """
         return "".join(
-            self._body(message, mark, exchange)
+            self._body(message, mark, exchange, before)
             + (self._fields(Fields.parse(message.trailers), mark) if message.trailers else "")
             for message, mark in ((exchange.request, ">"), (exchange.response, "<"))
         )
@@ -82,14 +86,12 @@ class Details:
         shown = redact.field(name, value) if self._redact else value
         return f"{self._tones.field(name)}: {shown}\n"
 
-    def _body(self, message: Message, mark: str, exchange: Exchange) -> str:
+    def _body(self, message: Message, mark: str, exchange: Exchange, before: bytes) -> str:
         if not self._bodies or not message.body_bytes:
             return ""
         body = message.shown
         whole = message.complete and len(body) >= message.body_bytes
-        asked = b""
-        if mark == "<" and exchange.request.complete and exchange.request.body_bytes <= ASKED_MOST:
-            asked = exchange.request.shown
+        asked = (asked_of(exchange) or before) if mark == "<" else b""
         about = About(message.content_type, "", "", exchange.path, mark == "<", _compression(message), asked)
         shown = render(
             body,

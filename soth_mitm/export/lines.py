@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from soth_mitm.export import redact as masking
 from soth_mitm.export.calls import call_words
+from soth_mitm.export.calls_before import CallsBefore
 from soth_mitm.export.choosing import Chooser
 from soth_mitm.export.collect import Collector, Exchange
 from soth_mitm.export.details import Details
@@ -97,6 +98,7 @@ class TextPrinter:
         )
         self._live = LiveMessages(self._palette, redact=redact) if detail else None
         self._talks = Talks() if detail > 1 else None
+        self._calls_before = CallsBefore() if detail > 1 else None
         self._waiting: dict[int, list[str]] = {}
         """Lines of messages that came before the response, by flow."""
         self._begun: set[int] = set()
@@ -204,6 +206,10 @@ class TextPrinter:
     def _ended(self, row: FlowRow) -> None:
         flow = row.flow
         exchange = self._collector.take(flow) if self._collector is not None else Exchange()
+        before = b""
+        if self._calls_before is not None:
+            self._calls_before.ended(row, exchange)
+            before = self._calls_before.of_stream(row, exchange)
         # What has begun to be printed is wanted, whatever became of it.
         if flow in self._begun or self._chooser.late(row, exchange):
             self.flows += 1
@@ -211,7 +217,7 @@ class TextPrinter:
             if self._detail:
                 if flow not in self._begun:
                     text += self._details.heads(exchange) + "".join(self._waiting.pop(flow, ()))
-                text += self._details.rest(exchange)
+                text += self._details.rest(exchange, before)
                 if self._talks is not None:
                     text += self._details.talk(exchange, *self._talks.take(flow))
             self._write(text)

@@ -358,3 +358,26 @@ def test_detail_2_prints_what_a_websocket_says_as_the_conversation_that_it_is() 
         "    =   Good day.", "    = # stopped: completed · 3 tokens out",
     ]  # fmt: skip
     assert not any("    =" in line for line in text_of(stream, detail=1).splitlines())
+
+
+def test_results_of_the_older_mcp_are_printed_with_their_calls_in_other_flows() -> None:
+    stream = Stream()
+    pair = streams.connect(stream)
+    flow = streams.request(pair, path=b"/sse")
+    streams.response(pair, flow, content_type=b"text/event-stream")
+    place = b"/messages?session_id=7"
+    at = streams.body(pair, flow, b"event: endpoint\ndata: %b\n\n" % place)
+    called = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "weather"}}
+    body = gzip.compress(json.dumps(called).encode())
+    coded = b"Content-Encoding: gzip\r\n"
+    sent = streams.request(pair, method="POST", path=place, fields=coded, content_type=b"application/json")
+    streams.body(pair, sent, body, direction=e.Direction.REQUEST)
+    stream.add(e.RequestEnd(len(body), len(body)), conn=pair.conn, flow=sent)
+    streams.response(pair, sent, status=202, content_type=b"")
+    streams.close(pair, sent)
+    result = {"jsonrpc": "2.0", "id": 3, "result": {"content": [{"type": "text", "text": "sunny"}]}}
+    streams.body(pair, flow, b"event: message\ndata: %b\n\n" % json.dumps(result).encode(), offset=at)
+    streams.close(pair, flow)
+    text = text_of(stream, detail=2)
+    assert "    < ● result · tools/call · weather · id 3\n" in text
+    assert "session_id=***" in text

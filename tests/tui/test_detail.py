@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import msgspec
@@ -61,14 +62,15 @@ async def test_an_absent_body_says_why(status: int, reason: str, method: str, wo
         assert words in staged.shown(staged.main.detail)
 
 
-async def test_a_result_of_mcp_names_the_call_in_the_request() -> None:
+async def test_a_result_of_mcp_names_the_call_in_a_request_that_is_coded() -> None:
     asked = {"name": "weather", "arguments": {}}
     called = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": asked}
     result = {"jsonrpc": "2.0", "id": 3, "result": {"content": [{"type": "text", "text": "sunny"}]}}
 
     def scene(script: Script) -> None:
-        conn, fields = script.connect("a.test"), (("content-type", "application/json"),)
-        flow = script.request(conn, "a.test", "POST", "/mcp", body=json.dumps(called).encode(), fields=fields)
+        conn, body = script.connect("a.test"), gzip.compress(json.dumps(called).encode())
+        fields = (("content-type", "application/json"), ("content-encoding", "gzip"))
+        flow = script.request(conn, "a.test", "POST", "/mcp", body=body, fields=fields)
         said = json.dumps(result).encode()
         script.respond(conn, flow, 200, "OK", body=said, content_type="application/json")
 
@@ -76,6 +78,35 @@ async def test_a_result_of_mcp_names_the_call_in_the_request() -> None:
         await at_response(staged)
         await staged.until(lambda: "sunny" in staged.shown(staged.main.detail))
         assert "● result · tools/call · weather · id 3" in staged.shown(staged.main.detail)
+
+
+async def test_a_result_of_the_older_mcp_names_the_call_in_a_later_flow() -> None:
+    called = {"jsonrpc": "2.0", "id": 3, "method": "resources/read", "params": {"uri": "file:///a"}}
+    result = {"jsonrpc": "2.0", "id": 3, "result": {"contents": [{"uri": "file:///a", "text": "sunny"}]}}
+    flows: list[tuple[int, int]] = []
+
+    def event(label: str, said: str) -> bytes:
+        return f"event: {label}\ndata: {said}\n\n".encode()
+
+    def scene(script: Script) -> None:
+        conn = script.connect("a.test")
+        flow = script.request(conn, "a.test", "GET", "/sse")
+        script.respond(conn, flow, 200, "OK", content_type="text/event-stream", close=False)
+        flows.append((conn, flow))
+        script.chunks(conn, flow, e.Direction.RESPONSE, event("endpoint", "/messages?session_id=7"))
+
+    async with stage(scene) as staged:
+        script, (conn, flow) = staged.script, flows[0]
+        await at_response(staged)
+        await staged.until(lambda: "session_id=7" in staged.shown(staged.main.detail))
+        other, fields = script.connect("a.test"), (("content-type", "application/json"),)
+        path = "/messages?session_id=7"
+        sent = script.request(other, "a.test", "POST", path, body=json.dumps(called).encode(), fields=fields)
+        script.respond(other, sent, 202, "Accepted")
+        start = len(event("endpoint", "/messages?session_id=7"))
+        script.chunks(conn, flow, e.Direction.RESPONSE, event("message", json.dumps(result)), start=start)
+        await staged.until(lambda: "sunny" in staged.shown(staged.main.detail))
+        assert "● result · resources/read · file:///a · id 3" in staged.shown(staged.main.detail)
 
 
 async def test_a_body_that_was_not_recorded_says_how_much() -> None:

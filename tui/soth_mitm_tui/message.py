@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from soth_mitm.decode.about import ASKED_MOST, About
+from soth_mitm.decode.about import About
 from soth_mitm.decode.registry import DECODERS
 from soth_mitm.decode.sniff import essence
 from soth_mitm.text import human_size, printable
@@ -93,19 +93,6 @@ def about_body(message: MessageView, view: FlowView) -> About:
         path=view.request.path if view.request is not None else b"",
         response=message.direction == "response",
         message_encoding=encoding,
-    )
-
-
-def answers_call(view: FlowView) -> bool:
-    """Return whether a response may be the result of a call in a small request of JSON, as in MCP."""
-    asked, said = view.request, view.response
-    return (
-        asked is not None
-        and said is not None
-        and asked.complete
-        and 0 < asked.body_bytes <= ASKED_MOST
-        and essence(asked.content_type) == b"application/json"
-        and essence(said.content_type) in (b"application/json", b"text/event-stream")
     )
 
 

@@ -8,10 +8,11 @@ request is answered by JSON, or by a stream of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from soth_mitm.decode.llm.loose import as_json, fields, inner, items, text
+from soth_mitm.decode.llm.loose import as_json, fields, inner, items, text, value_of
 
 ENDPOINT: Final = "endpoint"
 """The event of the older era that says where messages are sent to."""
@@ -31,6 +32,10 @@ _FIRST: Final = re.compile(
     rb'(?:\xef\xbb\xbf)?(?:[\s\[]|:[^\r\n]*\n|(?:id|retry):[^\r\n]*\n|event: ?message\r?\n|data: ?)*'
     rb'\{\s*"(?:result|error|method|params|id|jsonrpc)"\s*:'
 )  # fmt: skip
+MOST_CALL: Final = 2000
+"""Bytes of one request by which a result of another flow is joined."""
+
+_TOLD: Final = re.compile(rb"(?:^|\n)event: ?endpoint\r?\ndata: ?([^\r\n]+)\r?\n")
 _ENDPOINT: Final = re.compile(rb"(?:^|\n)event: ?endpoint\r?\n")
 _SHAPES: Final = {
     "serverInfo": "initialize", "content": "tools/call", "structuredContent": "tools/call",
@@ -159,3 +164,35 @@ def signature(tool: dict[str, object]) -> str:
     names = [f"{name}{'' if name in needed else '?'}" for name in fields(schema.get("properties"))]
     more = ", …" if len(names) > 12 else ""
     return f"{text(tool.get('name'))[:200]}({', '.join(names[:12])}{more})"
+
+
+def endpoint_of(beginning: bytes) -> bytes:
+    """Return where the stream of the older era has messages sent to, path and query; or nothing."""
+    match = _TOLD.search(beginning[:LOOKED_AT])
+    if match is None:
+        return b""
+    place = match[1].strip()
+    if place[:1] != b"/":
+        place = b"/" + place.partition(b"://")[2].partition(b"/")[2] if b"://" in place else b""
+    return place.partition(b"#")[0]
+
+
+def calls_of(body: bytes) -> list[bytes]:
+    """Return what results are joined by of the requests in a body: one small request of JSON-RPC for each."""
+    value = value_of(body)
+    told: list[bytes] = []
+    for each in value if isinstance(value, list) else [value]:
+        message = fields(each)
+        method = text(message.get("method"))
+        if method and "id" in message:
+            name = name_of(method, fields(message.get("params")))[:200]
+            params = {"name": name, "uri": name, "ref": {"name": name}}
+            small = {"id": message["id"], "method": method[:200], "params": params}
+            told.append(as_json(small).encode("utf-8", "replace"))
+    return [each for each in told if len(each) <= MOST_CALL][:MOST_CALLS]
+
+
+def together(calls: Iterable[bytes]) -> bytes:
+    """Return such requests as one batch, which `Calls.take` takes."""
+    kept = list(calls)[-MOST_CALLS:]
+    return b"[%b]" % b",".join(kept) if kept else b""

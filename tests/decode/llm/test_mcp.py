@@ -68,6 +68,23 @@ def test_a_result_names_the_request_that_it_answers_wherever_it_comes() -> None:
     assert shown(data(RESULT))[0] == "● result · as of tools/call · id 3"
 
 
+def test_a_stream_of_the_older_era_says_where_its_requests_go_and_they_join_its_results() -> None:
+    for place, found in (
+        (b"/m?session_id=7", b"/m?session_id=7"), (b"https://a.test/m/8", b"/m/8"), (b"m", b""), (b"", b""),
+    ):  # fmt: skip
+        assert mcp.endpoint_of(b"event: endpoint\r\ndata: %b\r\n\r\n" % place) == found
+    other = {"jsonrpc": "2.0", "id": "x", "method": "resources/read", "params": {"uri": "file:///a"}}
+    notice = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    calls = [*mcp.calls_of(data([CALL, notice])), *mcp.calls_of(data(other)), *mcp.calls_of(b"\xff")]
+    assert len(calls) == 2
+    batch = json.loads(mcp.together(calls))
+    answer = {"jsonrpc": "2.0", "id": "x", "result": {"contents": []}}
+    assert shown(stream(RESULT, answer), SSE, path=b"/sse", asked=batch)[::3] == [
+        "● result · tools/call · weather · id 3", "● result · resources/read · file:///a · id x",
+    ]  # fmt: skip
+    assert mcp.together([]) == b""
+
+
 def test_a_tool_that_fails_and_an_error_say_so() -> None:
     failed = {
         "jsonrpc": "2.0",

@@ -59,6 +59,8 @@ class _Open(NamedTuple):
     mode: Mode
     force: bool
     decoder: str
+    asked: bytes
+    """What it answers: once more of that is known, the body is laid out anew."""
     done: asyncio.Event
     result: list[Window | str]
     """The body, or why it cannot be read; empty until it is known."""
@@ -167,11 +169,12 @@ class Bodies:
 
     def _opened(self, key: _Key, body: BodyOf, mode: Mode, how: How) -> _Open:
         known = self._open.get(key)
-        if known is not None and known[:3] == (mode, self.force, how.decoder):
+        asked = how.about.asked if how.about is not None else b""
+        if known is not None and known[:4] == (mode, self.force, how.decoder, asked):
             return known
         if known is not None:
             self._drop(key)
-        opened = self._open[key] = _Open(mode, self.force, how.decoder, asyncio.Event(), [])
+        opened = self._open[key] = _Open(mode, self.force, how.decoder, asked, asyncio.Event(), [])
         self._start(self._do_open(key, body, opened, how.about))
         return opened
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.model.events import Direction
 from soth_mitm_tui.lines import BLANK, Line, heading, line
-from soth_mitm_tui.message import about_body, absence, answers_call, no_message
+from soth_mitm_tui.message import about_body, absence, no_message
+from soth_mitm_tui.messages.asked import Asked
 from soth_mitm_tui.messages.page import GONE, PayloadBody, about_payload, message_head
 from soth_mitm_tui.messages.talk import Talk
 from soth_mitm_tui.overview import overview
@@ -17,6 +18,8 @@ from soth_mitm_tui.viewers.content import Joined
 from soth_mitm_tui.viewers.heads import head_lines, raw_lines, trailer_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm.clock import Clock
     from soth_mitm.decode.about import About
     from soth_mitm.record.document import Mode
@@ -62,6 +65,7 @@ class Pages:
         clock: Clock,
         *,
         store: FlowStore,
+        row_of: Callable[[int], Row | None],
     ) -> None:
         self.bodies = bodies
         self.showing = showing
@@ -71,8 +75,7 @@ class Pages:
         self._clock = clock
         self._store = store
         self._talk = Talk(store.messages)
-        self._asked = (0, b"")
-        """The request of the flow whose answer was shown last."""
+        self._asked = Asked(store, row_of)
 
     async def page(self, wanted: Wanted, view: FlowView, row: Row, *, width: int) -> Joined:
         """Return what a tab shows of a flow by now."""
@@ -100,19 +103,14 @@ class Pages:
         if missing:
             return Joined([*head, heading("Body", missing)], tail)
         about = about_body(message, view)
-        if not request and answers_call(view):
-            about = about._replace(asked=await self._request_of(wanted.flow))
+        if not request:
+            about = about._replace(asked=await self._asked.of(view, row))
         how = self._how(wanted.flow, about)
         return Joined(head, *await self.bodies.parts(message, wanted.mode, how), tail)
 
     def _begin(self) -> None:
         self.bodies.begin()
         self.about = None
-
-    async def _request_of(self, flow: int) -> bytes:
-        if self._asked[0] != flow:
-            self._asked = flow, await self._store.body(flow, Direction.REQUEST)
-        return self._asked[1]
 
     def _how(self, flow: int, about: About) -> How:
         self.about = about

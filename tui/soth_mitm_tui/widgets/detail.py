@@ -80,7 +80,7 @@ class Detail(DetailLines):
         self._store = store
         self._row_of, self._clock = row_of, clock
         bodies = Bodies(documents, start=self._start, changed=self._come)
-        self.pages = Pages(bodies, Showing(state), clock, store=store)
+        self.pages = Pages(bodies, Showing(state), clock, store=store, row_of=row_of)
         self.flow = 0
         """The flow that is shown, or about to be; 0 for none."""
         self.tab = 0
