@@ -25,6 +25,7 @@ import trustme
 import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from soth_mitm.config import Config
 from soth_mitm.core import Proxy
@@ -43,6 +44,13 @@ LIMITS = ("9.*",)
 """Long messages, up to 16 MiB."""
 DEFLATE = ("12.*", "13.*")
 """Compression."""
+
+
+OFFERS = (
+    ClientPerMessageDeflateFactory(client_max_window_bits=True),
+    ClientPerMessageDeflateFactory(client_no_context_takeover=True, client_max_window_bits=True),
+)
+"""What the tested client offers: each case takes the one that it needs."""
 
 
 class Rewriting(Handler):
@@ -222,7 +230,9 @@ async def run_client(cases: Sequence[str], *, proxied: bool) -> list[CaseResult]
 
 async def _drive(url: str) -> None:
     with contextlib.suppress(websockets.WebSocketException, OSError):
-        async with connect(url, proxy=None, max_size=None, ping_interval=None) as socket:
+        async with connect(
+            url, proxy=None, max_size=None, ping_interval=None, compression=None, extensions=OFFERS
+        ) as socket:
             await _echo(socket)
 
 
