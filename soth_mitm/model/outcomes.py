@@ -195,6 +195,27 @@ def dial_hint(stage: str, code: str, host: str, port: int, via: str = "") -> str
     return (DIAL.get(code) or DIAL[_STAGE.get(stage, "connect_failed")])[1].format(host=host, site=site)
 
 
+OTHER_VERSION: dict[str, tuple[str, str]] = {
+    "not_http2": (
+        "speaks no HTTP/2",
+        "{site} does not answer in HTTP/2, which was begun at once: use http:// in place of h2c://, or "
+        "have the client begin with HTTP/1.1.",
+    ),
+    "answered_in_http2": (
+        "speaks HTTP/2 alone",
+        "{site} speaks HTTP/2 at once, where HTTP/1.1 was spoken: reach it by h2c:// in place of http://, or "
+        "have the client begin so.",
+    ),
+}
+"""Words and hint per code of an upstream that speaks another version of HTTP than was spoken to it."""
+
+
+def version_hint(code: str, host: str, port: int) -> str:
+    """Return one sentence on what to do about an upstream that speaks another version."""
+    site = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return OTHER_VERSION[code][1].format(site=site)
+
+
 REFUSED: dict[str, tuple[str, str]] = {
     "tls_to_proxy_port": (
         "TLS to an HTTP port",

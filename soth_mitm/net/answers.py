@@ -16,7 +16,7 @@ from soth_mitm.model.events import (
     Side,
     TlsFailed,
 )
-from soth_mitm.model.outcomes import refused_hint
+from soth_mitm.model.outcomes import OTHER_VERSION, refused_hint, version_hint
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import replies
 from soth_mitm.net.dial import DialError
@@ -88,6 +88,9 @@ def response_missing(exchange: Answerable, code: str, detail: str) -> None:
     place = exchange.place
     text = f"{place.host}:{place.port} closed the connection before the response was complete"
     exchange.flow.emit(Noted(code, detail))
+    if code in OTHER_VERSION:
+        text = f"{place.host}:{place.port} does not answer in the version of HTTP that was spoken to it"
+        detail = version_hint(code, place.host, place.port)
     exchange.reply(502, "upstream_closed", text=text, hint=detail, reason=CloseReason.UPSTREAM_CLOSED)
 
 

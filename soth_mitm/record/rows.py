@@ -319,6 +319,9 @@ def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
     if body.code == outcomes.LEARNED and row.kind == "tunnel":
         row.outcome = outcomes.guard_words(outcomes.LEARNED)
         row.hint = outcomes.LEARNED_HINT.format(host=row.sni or row.host)
+    elif body.code in outcomes.OTHER_VERSION:
+        row.outcome = outcomes.OTHER_VERSION[body.code][0]
+        row.hint = outcomes.version_hint(body.code, row.host, row.port)
     elif body.code == outcomes.DEADLINE:
         row.outcome = outcomes.DEADLINE_WORDS
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -107,3 +110,30 @@ def test_what_was_seen_is_recorded_with_where_it_was_going(gate: Place) -> None:
 
 def _all(events: Iterable[Event], kind: type[B]) -> list[B]:
     return [event.body for event in events if isinstance(event.body, kind)]
+
+
+def test_the_redirections_of_the_documentation_are_what_nft_takes() -> None:
+    if why := namespaces.missing():
+        pytest.skip(why)
+    page = (Path(__file__).parents[2] / "docs" / "modes.md").read_text("utf-8")
+    lines = [line.replace("!= soth ", "!= root ") for line in re.findall(r"^nft .*$", page, re.MULTILINE)]
+    (table,) = re.findall(r"nft -f - <<'END'\n(.*?)^END$", page, re.MULTILINE | re.DOTALL)
+    assert len(lines) == 5
+    name = f"soth-docs-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for script in (lines, [f"nft -f - <<'END'\n{table}END"]):
+            argv = [
+                "ip",
+                "netns",
+                "exec",
+                name,
+                "sh",
+                "-e",
+                "-c",
+                "\n".join([*script, "nft delete table inet soth"]),
+            ]
+            done = subprocess.run(argv, capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, "")
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)

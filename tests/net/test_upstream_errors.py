@@ -15,7 +15,9 @@ from soth_mitm.model.events import (
     ResponseEnd,
     Retried,
 )
-from tests.helpers.net import OK, Lab
+from soth_mitm.model.outcomes import OTHER_VERSION
+from soth_mitm.record.rows import RowFold
+from tests.helpers.net import HOST, OK, Lab
 from tests.helpers.wire import eventually
 
 
@@ -281,3 +283,37 @@ async def test_a_connect_of_http_1_0_is_understood(lab: Lab) -> None:
     client = await lab.client()
     client.send(b"CONNECT site.test:%d HTTP/1.0\r\n\r\n" % origin.port)
     await client.same(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+
+
+VERSIONS = {
+    "h2c": (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        "not_http2",
+        "use http:// in place of h2c://",
+    ),
+    "http": (b"\x00\x00\x00\x04\x00\x00\x00\x00\x00", "answered_in_http2", "by h2c:// in place of http://"),
+}
+
+
+@pytest.mark.parametrize("scheme", VERSIONS)
+async def test_a_server_of_another_version_of_http_is_a_502_and_a_row_that_say_which(
+    lab: Lab, scheme: str
+) -> None:
+    sent, code, said = VERSIONS[scheme]
+    origin = await lab.origin()
+    await lab.start(mode=(f"reverse:{scheme}://{HOST}:{origin.port}@0",))
+    client = await lab.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    server = await origin.accept()
+    await server.exactly(16)
+    server.send(sent)
+    server.finish()
+    page = await client.rest()
+    assert page.startswith(b"HTTP/1.1 502 ")
+    assert said in page.decode()
+    await lab.settled()
+    assert [each.code for each in lab.all(Noted)][-1] == code
+    fold = RowFold()
+    row = [row for event in lab.events if (row := fold.apply(event)) is not None][-1]
+    assert row.outcome == OTHER_VERSION[code][0]
+    assert said in row.hint

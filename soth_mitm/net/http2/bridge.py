@@ -16,7 +16,7 @@ from soth_mitm.net.http2.upstream import Mux
 from soth_mitm.net.upstream import UpstreamConn
 from soth_mitm.proto import http1
 from soth_mitm.proto.http1 import Framing, Http1Error, RequestReader, rewrite
-from soth_mitm.proto.http2 import ErrorCode, error_name, heads, translate
+from soth_mitm.proto.http2 import ErrorCode, codes, error_name, heads, translate
 from soth_mitm.proto.http2.hpack import Decoded
 
 if TYPE_CHECKING:
@@ -398,7 +398,7 @@ class Bridge(UpstreamConn):
 
     def upstream_lost(self, code: str, detail: str, *, unseen: bool = False) -> None:
         """The connection is gone."""
-        self._break("eof_before_head" if unseen else "", detail)
+        self._break("eof_before_head" if unseen else code if code == codes.NO_HTTP2 else "", detail)
 
     def _break(self, code: str, detail: str) -> None:
         head_came = self.broken[0] == "eof_in_body"

@@ -9,6 +9,7 @@ until the next one is asked for, so a caller must stop reading from its peer whi
 from __future__ import annotations
 
 import enum
+import re
 from typing import Final
 
 from soth_mitm.proto.http1 import explain, grammar, head
@@ -38,6 +39,9 @@ class _State(enum.Enum):
     FAILED = enum.auto()
     RELEASED = enum.auto()
 
+
+_SETTINGS: Final = re.compile(rb"\x00\x00.\x04\x00{5}", re.DOTALL)
+"""How the first frame of HTTP/2 begins (RFC 9113 section 6.5)."""
 
 # Each look at a member through its class takes Python 3.11 as long as a call.
 _WAITING: Final = _State.WAITING
@@ -124,6 +128,8 @@ class _Reader:
                 raise self._fail("eof_in_body", f"{len(self._held)} bytes of framing were pending")
             self._finish()
             return [NO_FRAMING_LEFT]
+        if self._state is _HEAD and _SETTINGS.match(self._held):
+            raise self._fail("answered_in_http2", shown(self._held))
         if self._state is _HEAD and self._held:
             raise self._fail("eof_in_head", f"after {len(self._held)} bytes: {shown(self._held)}")
         return []

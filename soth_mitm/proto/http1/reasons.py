@@ -112,6 +112,10 @@ REASONS: dict[str, Reason] = {
     "eof_in_head": Reason(
         "The connection was closed in the middle of a head.", "Look at the log of the side that closed."
     ),
+    "answered_in_http2": Reason(
+        "HTTP/2 came where HTTP/1.1 was spoken.",
+        "Reach a server that speaks HTTP/2 alone by h2c:// or https://, or with a client that begins so.",
+    ),
     "eof_in_body": Reason(
         "The connection was closed before the body was complete.",
         "What had arrived was relayed; look at the log of the side that closed.",

@@ -91,3 +91,7 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """Return one frame."""
     length = len(payload)
     return FRAME_HEADER.pack(length >> 8, length & 0xFF, kind, flags, stream) + payload
+
+
+NO_HTTP2 = "not_http2"
+"""The reason of a connection on which the server's first bytes are no SETTINGS."""

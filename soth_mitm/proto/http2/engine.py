@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from soth_mitm.proto.http1.messages import shown
 from soth_mitm.proto.http2 import codes, heads
 from soth_mitm.proto.http2.codes import DATA, FRAME_HEADER, HEADER_LENGTH, ErrorCode
 from soth_mitm.proto.http2.control import ControlReader, Fatal
@@ -118,7 +119,11 @@ class Engine(ControlReader):
         while end - pos >= HEADER_LENGTH:
             high, low, kind, flags, number = unpack(data, pos)
             size = high << 8 | low
-            if size > codes.DEFAULT_FRAME_SIZE:
+            large = size > codes.DEFAULT_FRAME_SIZE
+            if not self.settled and self.client and (large or kind != codes.SETTINGS):
+                began = shown(data[pos : pos + HEADER_LENGTH])
+                raise self._fail(ErrorCode.PROTOCOL_ERROR, codes.NO_HTTP2, f"it began with {began}")
+            if large:
                 raise self._fail(ErrorCode.FRAME_SIZE_ERROR, "h2_frame_size", f"a frame of {size} bytes")
             stop = pos + HEADER_LENGTH + size
             if not self.settled and kind != codes.SETTINGS:

@@ -274,6 +274,7 @@ def test_close_delimits_an_http_1_0_response() -> None:
         ("eof_before_head", b""),
         ("eof_before_head", b"HTTP/1.1 100 Continue\r\n\r\n"),
         ("eof_in_head", b"HTTP/1.1 200 OK\r\nContent"),
+        ("answered_in_http2", b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80"),
         ("eof_in_body", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcd"),
         ("eof_in_body", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
         ("eof_in_body", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"),
