@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PARTS: Final = ("scheme", "host", "port", "query", "body")
+WEBSOCKET: Final = b"WEBSOCKET"
+"""Stands for the method of a request that opens a WebSocket, over any version of HTTP."""
 _NO_BODY: Final = b""
+_EARLY: Final = b"early"
+"""Stands for the digest of a body that had not ended when its answer began."""
+_OPENS: Final = re.compile(rb"\n(?:upgrade:[ \t]*websocket|:protocol:[ \t]*websocket)[ \t]*[\r\n]")
 
 Head = tuple[bytes, str, str, int, bytes]
 """What has to be the same of a request's head."""
@@ -34,6 +40,12 @@ class Wanted(NamedTuple):
     method: bytes
     target: bytes
     """In origin-form."""
+
+
+def method_of(method: bytes, raw: bytes) -> bytes:
+    """Return what stands for the method of a request, whose head is given in lower case."""
+    asks = method in (b"GET", b"CONNECT") and b"websocket" in raw and _OPENS.search(raw) is not None
+    return WEBSOCKET if asks else method
 
 
 class Likeness:
@@ -85,6 +97,8 @@ class Answered(NamedTuple):
     store: int
     """Which of the dumps it lies in."""
     flow: int
+    early: bool = False
+    """It began before its request had ended, or is one side of a conversation."""
 
 
 class Deck:
@@ -104,8 +118,13 @@ class Deck:
     def add(self, wanted: Wanted, digest: bytes, answer: Answered) -> None:
         """Take in an answer; `digest` is the SHA-256 of the request's body, empty where it has none."""
         by_body = self._answers.setdefault(self.likeness.head(wanted), {})
-        by_body.setdefault(digest if self.likeness.asks_body else _NO_BODY, []).append(answer)
+        kind = _EARLY if answer.early else digest if self.likeness.asks_body else _NO_BODY
+        by_body.setdefault(kind, []).append(answer)
         self.count += 1
+
+    def goes_by_head(self, wanted: Wanted) -> bool:
+        """Whether an answer to such a request may have to begin before the request has ended."""
+        return _EARLY in self._answers.get(self.likeness.head(wanted), ())
 
     def bodies(self, wanted: Wanted) -> frozenset[bytes]:
         """Return the digests of the bodies with which a request was recorded; none where it was not."""
@@ -114,8 +133,11 @@ class Deck:
     def take(self, wanted: Wanted, digest: bytes) -> Answered | None:
         """Return the next answer to a request; None where there is none (any more)."""
         head = self.likeness.head(wanted)
+        by_body = self._answers.get(head, {})
         body = digest if self.likeness.asks_body else _NO_BODY
-        answers = self._answers.get(head, {}).get(body)
+        answers = by_body.get(body)
+        if _EARLY in by_body:  # then all go in their order, whatever the bodies are
+            body, answers = _EARLY, sorted(each for found in by_body.values() for each in found)
         if not answers:
             return None
         given = self._given.get((head, body), 0)
@@ -150,24 +172,29 @@ class Collecting:
                 flow.head = body
             case e.BodyChunk(direction=Direction.REQUEST):
                 flow.add(body)
+            case e.RequestEnd():
+                flow.asked = True
+            case e.MessagesStarted(direction=Direction.REQUEST):
+                flow.streams = True
             case e.ResponseHead():
-                flow.answered = not body.generated
+                flow.answered, flow.early = not body.generated, flow.streams and not flow.asked
             case e.ResponseEnd():
                 flow.whole = True
-            case e.Upgraded():
-                flow.whole = False
+            case e.Upgraded(protocol=protocol):
+                flow.whole = flow.early = protocol.lower() == "websocket"
             case e.FlowClosed():
                 del self._open[event.flow]
                 self._closed(event.flow, flow)
 
     def _closed(self, number: int, flow: _Flow) -> None:
         head = flow.head
-        if head is None or not flow.answered or not flow.whole or head.method == b"CONNECT":
+        method = method_of(head.method, head.raw.lower()) if head is not None else b""
+        if head is None or not flow.answered or not flow.whole or method == b"CONNECT":
             self.without += 1
             return
         opened = flow.opened
-        wanted = Wanted(opened.scheme, opened.host, opened.port, head.method, head.path or head.target)
-        self._deck.add(wanted, flow.digest, Answered(self._store, number))
+        wanted = Wanted(opened.scheme, opened.host, opened.port, method, head.path or head.target)
+        self._deck.add(wanted, flow.digest, Answered(self._store, number, flow.early))
 
 
 class _Flow:
@@ -176,7 +203,7 @@ class _Flow:
     def __init__(self, opened: e.FlowOpened) -> None:
         self.opened = opened
         self.head: e.RequestHead | None = None
-        self.answered = self.whole = False
+        self.answered = self.whole = self.asked = self.streams = self.early = False
         self._hash = hashlib.sha256()
         self._hashed = 0
 

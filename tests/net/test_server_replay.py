@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from h2.settings import SettingCodes
 
 from soth_mitm.config import Limits, ServerReplay
 from soth_mitm.errors import DumpError
@@ -13,14 +14,22 @@ from soth_mitm.model.events import FlowClosed, Noted, RuleApplied
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.policy.recorded import ReplayRuleError
 from soth_mitm.record.store import Store
+from tests.helpers.h2peer import Peer, h2_link
 from tests.helpers.net import OK, Lab
+from tests.helpers.upgrade import DEFLATE, EXTENDED, REQUEST, SWITCH, StreamEnd, upgraded
+from tests.helpers.wire import Wire, eventually
+from tests.proto.websocket.framing import BINARY, CLOSE, PING, PONG, TEXT, frame
 
 if TYPE_CHECKING:
     from tests.helpers.net import World
 
+BYE = frame(CLOSE, b"\x0f\xa1over", mask=False)
+"""4001."""
+MARK = b"|"
+"""Where one read ends."""
 EVENTS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n0\r\nX-End: yes\r\n\r\n"
+    b"9\r\ndata: 1\n\n\r\n" + MARK + b"9\r\ndata: 2\n\n\r\n" + MARK + b"0\r\nX-End: yes\r\n\r\n"
 )
 ANSWERS = {
     b"GET /a?x=1&t=9 HTTP/1.1\r\nHost: site.test\r\n\r\n": [
@@ -50,7 +59,37 @@ async def dump(dumps: Path, world: World) -> Path:
         for request, answers in ANSWERS.items():
             for answer in answers:
                 await link.pass_request(request)
-                await link.pass_response(answer)
+                for piece in answer.split(MARK):
+                    await link.pass_response(piece)
+        await lab.stop()
+        await store.save(path)
+        await store.close(delete=True)
+    return path
+
+
+@pytest.fixture
+async def talk(dumps: Path, world: World) -> Path:
+    """Record a conversation, once for the module: a greeting, answers, and the server's close."""
+    path = dumps / "talk.soth"
+    if not path.exists():
+        lab = Lab(world)
+        proxy = await lab.start()
+        store = Store.live(proxy.bus, run_id=proxy.run_id, limits=Limits())
+        offer, chosen = (
+            b"Sec-WebSocket-Protocol: a, b\r\n" + DEFLATE,
+            b"Sec-WebSocket-Protocol: b\r\n" + DEFLATE,
+        )
+        ws = await upgraded(lab, "tls", fields=offer, answer=chosen)
+        await ws.down(frame(TEXT, b"hello", mask=False))
+        await ws.up(frame(TEXT, b"one"))
+        await ws.down(
+            frame(TEXT, b"1", mask=False) + frame(PING, b"", mask=False) + frame(BINARY, b"11", mask=False)
+        )
+        await ws.up(frame(PING, b"") + frame(TEXT, b"two"))
+        await ws.down(frame(TEXT, b"2", mask=False) + BYE)
+        await ws.up(frame(CLOSE, b"\x0f\xa1"))
+        ws.server.close()
+        await ws.ended()
         await lab.stop()
         await store.save(path)
         await store.close(delete=True)
@@ -78,14 +117,15 @@ async def test_recorded_answers_are_given_in_their_order_and_the_last_again(lab:
     assert [each.reason for each in lab.all(FlowClosed)] == [CloseReason.COMPLETED] * 3
 
 
-async def test_a_stream_of_events_comes_in_its_pieces_with_its_trailers(lab: Lab, dump: Path) -> None:
-    await replaying(lab, dump, timing=True)
+@pytest.mark.parametrize("timing", [True, False])
+async def test_a_stream_of_events_comes_in_its_pieces_with_its_trailers(
+    lab: Lab, dump: Path, timing: bool
+) -> None:
+    await replaying(lab, dump, timing=timing)
     client = await lab.inside(await lab.connect(443), context=lab.client_context())
     client.send(b"GET /events HTTP/1.1\r\nHost: site.test\r\n\r\n")
     assert (await client.until(b"\r\n\r\n")).lower().count(b"chunked") == 1
-    body = await client.until(b"X-End: yes\r\n\r\n")
-    assert b"data: 1\n\n" in body
-    assert body.endswith(b"data: 2\n\n\r\n0\r\nX-End: yes\r\n\r\n")
+    await client.same(EVENTS.replace(MARK, b"").partition(b"\r\n\r\n")[2])
 
 
 async def test_a_request_with_another_body_is_another_request(lab: Lab, dump: Path) -> None:
@@ -134,3 +174,70 @@ async def test_a_dump_that_cannot_be_read_is_refused_before_anything_listens(
         await lab.start(server_replay=ServerReplay(files=(str(tmp_path / "none.soth"),)))
     with pytest.raises(ReplayRuleError, match="cannot ignore 'hosts'; did you mean host"):
         await lab.start(server_replay=ServerReplay(files=("x",), ignore=("hosts",)))
+
+
+async def spoken_to(lab: Lab, fields: bytes = b"") -> Wire:
+    """Return a client that has shaken hands with what was recorded."""
+    client = await lab.inside(await lab.connect(443), context=lab.client_context())
+    client.send(REQUEST + fields + b"\r\n")
+    await client.until(b"\r\n\r\n")
+    return client
+
+
+async def test_a_conversation_goes_on_in_step_with_its_client_and_closes_as_it_did(
+    lab: Lab, talk: Path
+) -> None:
+    await replaying(lab, talk, extra="fail")
+    client = await lab.inside(await lab.connect(443), context=lab.client_context())
+    client.send(REQUEST + b"Sec-WebSocket-Protocol: B\r\n" + DEFLATE + b"\r\n")
+    head = (await client.until(b"\r\n\r\n")).lower()
+    assert head.startswith(SWITCH.splitlines()[0].lower())
+    assert b"\r\nsec-websocket-protocol: b\r\n" in head
+    assert b"extensions" not in head
+    await client.same(frame(TEXT, b"hello", mask=False))
+    client.send(frame(PING, b"?"))
+    await client.same(frame(PONG, b"?", mask=False))
+    client.send(frame(TEXT, b"anything"))
+    await client.same(frame(TEXT, b"1", mask=False) + frame(BINARY, b"11", mask=False))
+    client.send(frame(TEXT, b"else"))
+    await client.same(frame(TEXT, b"2", mask=False) + BYE)
+    client.send(frame(CLOSE, b"\x0f\xa1"))
+    await client.closed()
+    await lab.settled()
+    assert (await lab.one(FlowClosed)).reason == CloseReason.WEBSOCKET_COMPLETED
+    assert (await lab.one(RuleApplied)).detail == "flow 1 of talk.soth"
+
+
+async def test_a_client_that_closes_before_its_server_did_is_answered(lab: Lab, talk: Path) -> None:
+    await replaying(lab, talk)
+    client = await spoken_to(lab)
+    await client.same(frame(TEXT, b"hello", mask=False))
+    client.send(frame(CLOSE, b"\x03\xe8"))
+    await client.same(frame(CLOSE, b"\x03\xe8", mask=False))
+    await client.closed()
+
+
+async def test_a_client_that_leaves_a_conversation_leaves_nothing_behind(lab: Lab, talk: Path) -> None:
+    await replaying(lab, talk)
+    client = await spoken_to(lab)
+    client.abort()
+    await lab.settled()
+    await eventually(lambda: not len(lab.running._shared.tasks), "the end of all tasks")
+
+
+async def test_a_conversation_goes_on_over_http2(lab: Lab, talk: Path) -> None:
+    await lab.start(server_replay=ServerReplay(files=(str(talk),), ignore=("port",)))
+    link = await h2_link(lab)
+    link._server = Peer(
+        await link.origin.accept(), client=False, settings={SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+    )
+    await link.client.until(lambda: link.client.peer_settings.get(8), "the offer")
+    stream = link.client.ask(EXTENDED, end=False)
+    await link.client.head(stream)
+    end = StreamEnd(link.client, stream)
+    assert await end.exactly(7) == frame(TEXT, b"hello", mask=False)
+    link.client.data(stream, frame(TEXT, b"x"))
+    assert await end.exactly(7) == frame(TEXT, b"1", mask=False) + frame(BINARY, b"11", mask=False)
+    link.client.data(stream, frame(TEXT, b"y"))
+    assert await end.exactly(3 + len(BYE)) == frame(TEXT, b"2", mask=False) + BYE
+    assert (await lab.one(RuleApplied)).detail == "flow 1 of talk.soth"

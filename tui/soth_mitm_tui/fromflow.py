@@ -78,7 +78,9 @@ async def _mock(store: Store, flow: int, row: Row, folder: Path) -> Made:
         for name, value in answer.fields
         if name.lower() not in _NOT_MOCKED and not name.startswith(b":")
     ]
-    texts = {"when": like(row), "status": str(answer.status), "fields": "\n".join(fields)}
+    trailers = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in answer.trailers]
+    texts = {"when": like(row), "status": str(answer.status)}
+    texts |= {"fields": "\n".join(fields), "trailers": "\n".join(trailers)}
     if not answer.captured_bytes:
         return Made(texts)
     path = await _saved(store, flow, folder)

@@ -24,7 +24,7 @@ OWN: Final = ("when", "name", "folder")
 """Fields of every rule."""
 TABLE: Final = "message_rules"
 
-_LINES: Final = ("mock.fields", "mock.body")
+_LINES: Final = ("mock.fields", "mock.body", "mock.trailers")
 _PATHS: Final = ("map-local.path", "mock.file")
 _MAY_BE_EMPTY: Final = ("value",)
 _HINTS: Final = {
@@ -37,6 +37,7 @@ _HINTS: Final = {
     "redirect-host.to": "host, host:port or http(s)://host[:port]",
     "mock.fields": "one Name: value on each line",
     "mock.file": "a file that is the body; f3 completes",
+    "mock.trailers": "after the body; one Name: value on each line",
     "block.text": "what the answer says",
     "set-field.field": "name of the header field",
     "set-field.add": "leave the values that are there",
@@ -132,7 +133,7 @@ def judge(name: str, texts: Mapping[str, str], base: Rule | None = None) -> Judg
             _number(field, typed, given, faults)
         elif field.kind == "switch":
             given[field.key] = typed == "yes"
-        elif field.key == "fields":
+        elif field.key in ("fields", "trailers"):
             given[field.key] = [line for line in typed.split("\n") if line.strip()]
         else:
             given[field.key] = typed.strip() if field.kind == "path" else typed

@@ -392,6 +392,11 @@ class Bridge(UpstreamConn):
             self.user.flow.emit(StreamReset(Side.UPSTREAM, name))
         self._break("eof_before_head" if code == ErrorCode.REFUSED_STREAM else "", f"RST_STREAM {name}")
 
+    def internal_error(self, error: Exception) -> None:
+        """Fail the exchange at once for a fault of ours."""
+        if self.user is not None:
+            self.user.session.internal_error(error)
+
     def upstream_broke(self, code: str, detail: str) -> None:
         """The response breaks the rules."""
         self._break(code, detail)

@@ -11,7 +11,7 @@ from soth_mitm.net.gate import ReadGate, Why
 from soth_mitm.net.http2.leg import Answer, Leg, LegUser
 from soth_mitm.net.sockets import half_close
 from soth_mitm.net.switched import GENTLE
-from soth_mitm.proto import http1
+from soth_mitm.proto import grpc_status, http1
 from soth_mitm.proto.http1 import Framing, Http1Error, rewrite
 from soth_mitm.proto.http2 import translate
 
@@ -132,6 +132,14 @@ class Http1Leg(Leg):
         """Read what came, and tell it."""
         self.heard = True
         try:
+            self._read(conn, data)
+        except Exception as error:
+            self.user.internal_error(error)
+        if self._waiting > self._limit:
+            self.gate.shut(Why.FULL)
+
+    def _read(self, conn: UpstreamConn, data: bytes) -> None:
+        try:
             items: Sequence[http1.Item] = conn.reader.receive(data)
         except Http1Error as error:
             self._tell(error.items)
@@ -139,8 +147,6 @@ class Http1Leg(Leg):
                 self.user.upstream_broke(error.code, error.detail)
             return
         self._tell(items)
-        if self._waiting > self._limit:
-            self.gate.shut(Why.FULL)
 
     def _tell(self, items: Sequence[http1.Item]) -> None:
         user = self.user
@@ -168,12 +174,16 @@ class Http1Leg(Leg):
             detail = f"{head.status} came, and no 101: the upstream does not switch to what was asked for"
             self.user.upstream_broke("upgrade_ignored", detail)
             return
+        fields = translate.response_to_h2(head.status, head.raw)
+        if head.length == 0 and grpc_status.family(head.content_type):
+            # A call that ends with its head takes that for its trailers.
+            fields = tuple(pair for pair in fields if pair[0] != b"content-length")
         answer = Answer(
             head.status,
             head.reason,
             _VERSIONS[head.minor],
             head.raw,
-            translate.response_to_h2(head.status, head.raw),
+            fields,
             (),
             head.content_type,
             head.content_encoding,

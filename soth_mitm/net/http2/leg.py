@@ -62,6 +62,10 @@ class LegUser(Protocol):
         """The connection is gone; `unseen` where the upstream says that it did not look at the request."""
         ...
 
+    def internal_error(self, error: Exception) -> None:
+        """Fail the exchange at once for a fault of ours."""
+        ...
+
     def went(self, count: int) -> None:
         """Take note that `count` bytes of the request's body have been taken by the upstream."""
         ...

@@ -11,7 +11,7 @@ from soth_mitm.hooks.messages import BodyTooLarge
 from soth_mitm.model.events import Noted, RuleApplied
 from soth_mitm.net.chain import Asks, Part
 from soth_mitm.net.serving.inner import InnerSupply
-from soth_mitm.policy.recorded import Wanted
+from soth_mitm.policy.recorded import Wanted, method_of
 
 if TYPE_CHECKING:
     from soth_mitm.hooks.decisions import Decision
@@ -42,7 +42,8 @@ class ReplayPart(Part):
         """See `chain.Part`."""
         deck, wanted = self._recordings.deck, _wanted(turn.subject)
         digest = b""
-        if deck.likeness.asks_body and any(deck.bodies(wanted)) and not turn.streams:
+        by_head = turn.streams or deck.goes_by_head(wanted)
+        if deck.likeness.asks_body and any(deck.bodies(wanted)) and not by_head:
             try:
                 body = await turn.message.body()
             except BodyTooLarge as error:
@@ -55,7 +56,7 @@ class ReplayPart(Part):
             return self._without(turn, "it was not recorded")
         try:
             answerer = await self._recordings.answer_of(answer)
-        except DumpError as error:
+        except (DumpError, ValueError) as error:
             return self._without(turn, str(error))
         turn.flow.emit(RuleApplied(NAME, "answer", answerer.name))
         turn.serve(InnerSupply(self._shared, answerer))
@@ -70,4 +71,5 @@ class ReplayPart(Part):
 
 
 def _wanted(subject: Subject) -> Wanted:
-    return Wanted(subject.scheme, subject.host, subject.port, subject.method.encode(), subject.target)
+    method = method_of(subject.method.encode(), subject.lower)
+    return Wanted(subject.scheme, subject.host, subject.port, method, subject.target)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Canned:
     """Answers with what a rule says."""
 
+    early = False
+
     def __init__(self, name: str, mock: Mock, *, most: int) -> None:
         self.name = name
         self._mock = mock
@@ -32,7 +34,7 @@ class Canned:
         Raises:
             OSError: it cannot be read. ValueError: it is over the budget.
         """
-        mock, fields = self._mock, fields_of(self._mock)
+        mock, fields = self._mock, _pairs(self._mock.fields)
         body, kind = mock.body.encode(), "text/plain; charset=utf-8"
         if mock.file:
             body = await asyncio.to_thread(_read, Path(mock.file), self._most)
@@ -41,12 +43,14 @@ class Canned:
             kind = "application/json"
         if body and all(name.lower() != b"content-type" for name, _ in fields):
             fields = (*fields, (b"Content-Type", kind.encode()))
-        return Answer(mock.status, fields, b"" if request.method == b"HEAD" else body, len(body))
+        if request.method == b"HEAD":
+            return Answer(mock.status, fields, b"", len(body))
+        return Answer(mock.status, fields, body, len(body), trailers=_pairs(mock.trailers))
 
 
-def fields_of(mock: Mock) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the fields that a mock names."""
-    pairs = (line.partition(":") for line in mock.fields)
+def _pairs(lines: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the fields that lines of a mock name."""
+    pairs = (line.partition(":") for line in lines)
     return tuple((name.strip().encode(), value.strip().encode()) for name, _, value in pairs)
 
 

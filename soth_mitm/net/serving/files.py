@@ -27,6 +27,8 @@ _PLAIN: Final = (b"Content-Type", b"text/plain; charset=utf-8")
 class Files:
     """Answers from the file or the folder of a rule."""
 
+    early = False
+
     def __init__(self, name: str, action: MapLocal) -> None:
         self.name = name
         self._action = action

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import h11
 
 from soth_mitm.model.events import ConnOpened, Side
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import replies
+from soth_mitm.net import replies, tasks
 from soth_mitm.net.dial import Dialled
+from soth_mitm.net.serving.arrival import Arrival
 from soth_mitm.net.sockets import format_address
 from soth_mitm.net.upstream import Peer, start
 from soth_mitm.proto.connect import ConnectError, parse_absolute
@@ -30,17 +32,23 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 
 
 class Asked(NamedTuple):
-    """A request, read to its end; its body is passed over."""
+    """A request; its body is passed over."""
 
     method: bytes
     target: bytes
     """In origin-form."""
     fields: tuple[FieldLine, ...]
     """Names in lower case."""
+    arrival: Arrival
+    """What has come of its body."""
 
     def field(self, name: bytes) -> bytes:
         """Return the first value of a field, or nothing."""
         return next((value for own, value in self.fields if own == name), b"")
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
+"""Goes on in another protocol; gets what came already."""
 
 
 class Answer(NamedTuple):
@@ -53,7 +61,9 @@ class Answer(NamedTuple):
     """Of the body, where it is not sent (HEAD) or read piece by piece; None where it is not known."""
     reason: bytes = b""
     trailers: tuple[FieldLine, ...] = ()
-    """Sent where the length is not known."""
+    """Sent behind a body, which then goes in chunks; a client of HTTP/1.0 gets none."""
+    talk: Talk | None = None
+    """What follows where the status is 101."""
 
 
 class Answerer(Protocol):
@@ -62,6 +72,11 @@ class Answerer(Protocol):
     @property
     def name(self) -> str:
         """Who answers, for a person."""
+        ...
+
+    @property
+    def early(self) -> bool:
+        """Whether to answer before the request has ended."""
         ...
 
     async def has(self, target: bytes) -> bool:
@@ -130,7 +145,14 @@ class _Serving:
 
     async def run(self) -> None:
         while (asked := await self._request()) is not None:
-            await self._respond(asked)
+            rest = tasks.start(self._rest(asked.arrival), f"request of {self._answerer.name}")
+            try:
+                if not self._answerer.early:
+                    await asked.arrival.whole()
+                await self._respond(asked)
+                await rest
+            finally:
+                rest.cancel()
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
             self._http.start_next_cycle()
@@ -149,23 +171,27 @@ class _Serving:
 
     async def _request(self) -> Asked | None:
         try:
-            event = await self._event()
-            if not isinstance(event, h11.Request):
-                return None
-            head = event
-            while isinstance(event := await self._event(), h11.Data):
-                pass
-            if not isinstance(event, h11.EndOfMessage):
-                return None
+            head = await self._event()
         except h11.RemoteProtocolError as error:
             text = f"{self._answerer.name} cannot read this request: {error}"
             await self._send(_explained(400, text))
             return None
-        return Asked(
-            bytes(head.method),
-            _origin_form(bytes(head.target)),
-            tuple((bytes(name), bytes(value)) for name, value in head.headers),
-        )
+        if not isinstance(head, h11.Request):
+            return None
+        fields = tuple((bytes(name), bytes(value)) for name, value in head.headers)
+        target = _origin_form(bytes(head.target))
+        kind = next((value for name, value in fields if name == b"content-type"), b"")
+        return Asked(bytes(head.method), target, fields, Arrival(kind, target))
+
+    async def _rest(self, arrival: Arrival) -> None:
+        """Read a request's body, whatever it is."""
+        try:
+            while isinstance(event := await self._event(), h11.Data):
+                arrival.feed(event.data)
+        except (h11.RemoteProtocolError, ConnectionError):
+            pass  # it does not come any more
+        finally:
+            arrival.end()
 
     async def _respond(self, asked: Asked) -> None:
         try:
@@ -175,9 +201,16 @@ class _Serving:
         await self._send(answer)
 
     async def _send(self, answer: Answer) -> None:
+        if answer.talk is not None:
+            fields = list(answer.fields)
+            reason = replies.phrase(answer.status)
+            self._put(h11.InformationalResponse(status_code=answer.status, headers=fields, reason=reason))
+            await answer.talk(self._reader, self._writer, self._http.trailing_data[0])
+            return
         fields = [pair for pair in answer.fields if pair[0].lower() not in _FRAMING]
-        length = answer.length
-        if length is None and isinstance(answer.body, bytes):
+        trailers = answer.trailers if self._http.their_http_version == b"1.1" else ()
+        length = answer.length if not trailers else None
+        if length is None and isinstance(answer.body, bytes) and not trailers:
             length = len(answer.body)
         if length is not None and answer.status not in (204, 304):
             fields.append((b"Content-Length", b"%d" % length))
@@ -191,7 +224,7 @@ class _Serving:
             async for piece in answer.body:
                 self._put(h11.Data(data=piece))
                 await self._writer.drain()
-        self._put(h11.EndOfMessage(headers=list(answer.trailers) if length is None else []))
+        self._put(h11.EndOfMessage(headers=list(trailers)))
         await self._writer.drain()
 
     def _put(self, event: h11.Event) -> None:

@@ -56,6 +56,8 @@ class Mock(_Action, frozen=True, tag="mock"):
     body: str = ""
     file: str = ""
     """A file that is the body, read when it is asked for."""
+    trailers: tuple[str, ...] = ()
+    """Lines `Name: value` that come after the body: the status of a gRPC call, for instance."""
 
 
 class Block(_Action, frozen=True, tag="block"):

@@ -167,12 +167,16 @@ def _mock(mock: a.Mock) -> str:
         return "body and file exclude each other"
     if mock.file and (fault := _on_disk("file", mock.file, only_file=True)):
         return fault
-    for line in mock.fields:
+    return _lines("fields", mock.fields) or _lines("trailers", mock.trailers) or _status(mock.status)
+
+
+def _lines(key: str, lines: tuple[str, ...]) -> str:
+    for line in lines:
         name, colon, value = line.partition(":")
         fault = _field(name.strip(), value) if colon else "it must be written Name: value"
         if fault:
-            return f"fields: {_quoted(line)}: {fault}"
-    return _status(mock.status)
+            return f"{key}: {_quoted(line)}: {fault}"
+    return ""
 
 
 def _field(name: str, value: str) -> str:
