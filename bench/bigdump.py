@@ -1,7 +1,8 @@
 """A dump of a gigabyte with 500,000 flows, and how it is read: `python -m bench.bigdump [FILE] [--flows N]`.
 
 The file is made once (about a minute), and kept. Then, each in a process of its own: the time until the first
-rows are there, the rate at which all rows are read, memory, and a conversion to HAR.
+rows are there, the rate at which all rows are listed, memory; the same where the row index is damaged, so that
+the events have to be read; and a conversion to HAR.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,8 +20,10 @@ from pathlib import Path
 
 from soth_mitm.model import events as e
 from soth_mitm.record.eventfile import EventFile
+from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.store import Store
 from soth_mitm.record.target import FileTarget
+from soth_mitm.record.walking import IndexedSegment
 
 FLOWS = 500_000
 WALL = 1_767_225_600_000_000_000
@@ -68,6 +72,19 @@ def make(path: Path, flows: int) -> None:
     target.close()
 
 
+def spoil(path: Path, spoilt: Path) -> None:
+    """Copy a dump, with a flipped byte in the last part of the row index of each segment."""
+    shutil.copyfile(path, spoilt)
+    with DumpReader(path) as reader, spoilt.open("r+b") as file:
+        for each in reader.sections():
+            if isinstance(each, IndexedSegment):
+                at = each.last_part + 100
+                file.seek(at)
+                byte = file.read(1)[0]
+                file.seek(at)
+                file.write(bytes([byte ^ 1]))
+
+
 async def _load(path: Path) -> dict[str, float]:
     started = time.perf_counter()
     store = Store.open_dump(path)
@@ -86,6 +103,18 @@ def _measure(path: Path) -> None:
     found = asyncio.run(_load(path))
     found["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(found))
+
+
+def _report(path: Path, how: str) -> dict[str, float]:
+    """List the rows of a file in another process, and print how that went."""
+    size = path.stat().st_size / 1e6
+    found: dict[str, float] = json.loads(_in_a_process("-m", "bench.bigdump", str(path), "--measure"))
+    print(f"{how}: {size:,.0f} MB, {found['rows']:,.0f} rows")
+    print(f"  first {FIRST_ROWS} rows   {found['first'] * 1000:,.0f} ms")
+    seconds, cpu = found["seconds"], found["cpu"]
+    print(f"  all rows        {seconds:.1f} s, {size / seconds:.0f} MB/s; {cpu:.1f} s of CPU")
+    print(f"  memory (RSS)    {found['rss']:.0f} MB")
+    return found
 
 
 def _in_a_process(*argv: str) -> str:
@@ -108,14 +137,11 @@ def main() -> None:
         started = time.perf_counter()
         make(path, arguments.flows)
         print(f"made {path} in {time.perf_counter() - started:.1f} s")
-    size = path.stat().st_size
-    found = json.loads(_in_a_process("-m", "bench.bigdump", str(path), "--measure"))
-    print(f"size            {size / 1e6:,.0f} MB")
-    print(f"rows            {found['rows']:,.0f}")
-    print(f"first {FIRST_ROWS} rows   {found['first'] * 1000:,.0f} ms")
-    rate = size / 1e6 / found["seconds"]
-    print(f"all rows        {found['seconds']:.1f} s, {rate:.0f} MB/s; {found['cpu']:.1f} s of CPU")
-    print(f"memory (RSS)    {found['rss']:.0f} MB")
+    found = _report(path, "by its index")
+    with tempfile.TemporaryDirectory() as directory:
+        spoilt = Path(directory, "spoilt.soth")
+        spoil(path, spoilt)
+        _report(spoilt, "without one")
     if arguments.no_har:
         return
     with tempfile.TemporaryDirectory() as directory:
@@ -126,7 +152,7 @@ def main() -> None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = used.ru_utime + used.ru_stime - found["cpu"]
         peak = used.ru_maxrss / 1024
-        rate = size / 1e6 / seconds
+        rate = path.stat().st_size / 1e6 / seconds
         print(f"convert to HAR  {seconds:.1f} s, {rate:.0f} MB/s; {cpu:.1f} s of CPU, {peak:.0f} MB")
 
 

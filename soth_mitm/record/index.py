@@ -174,7 +174,7 @@ class Index:
 
     def _settle(self, row: Row, block: int) -> int:
         """Give a changed row its place, and pack it when it is closed; return its number, -1 for none."""
-        if row.open:
+        if row.state != CLOSED:
             self._note_block(row.flow, block)
             if row.kind == "failed":
                 return -1
@@ -190,6 +190,9 @@ class Index:
                 self._remarks.drop(row.flow)
                 return equal
             self._add(row)
+        else:
+            del self._open[row.number]
+            del self._numbers[row.flow]
         self._pack(row, block)
         return row.number
 
@@ -210,15 +213,14 @@ class Index:
         self.end = number + 1
         if number // PAGE_ROWS - self._first_page >= len(self._pages):
             self._pages.append(Page())
-        self._open[number] = row
-        self._numbers[row.flow] = number
+        if row.state != CLOSED:
+            self._open[number] = row
+            self._numbers[row.flow] = number
         if not row.process:
             self._unnamed.note(row.conn, number)
 
     def _pack(self, row: Row, block: int) -> None:
         number, flow = row.number, row.flow
-        del self._open[number]
-        del self._numbers[flow]
         first = last = NO_BLOCKS if block == NO_BLOCK else block
         blocks = self._blocks.get(flow)
         if blocks is not None:

@@ -129,7 +129,7 @@ def decode_part(payload: bytes) -> IndexPart:
         part = _decoder.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LayoutError("index_part") from error
-    if not all(map(_is_sound, _rows_of(part))):
+    if not _are_sound(list(_rows_of(part))):
         raise LayoutError("index_row")
     return part
 
@@ -154,16 +154,24 @@ _texts_of = attrgetter(*(
 ))  # fmt: skip
 
 
-def _is_sound(row: Row) -> bool:
-    """Say whether a row could have been made of events: a file may come from anywhere."""
-    texts = "".join(_texts_of(row))
-    if row.llm is not None:
-        call = row.llm
-        texts += "".join((call.dialect, call.model, call.stop, call.error, call.priced))
-    if not (texts.isascii() and texts.isprintable()) and printable(texts) != texts:
+def _are_sound(rows: list[Row]) -> bool:
+    """Say whether rows could have been made of events: a file may come from anywhere."""
+    calls = [row.llm for row in rows if row.llm is not None]
+    texts = ["".join(_texts_of(row)) for row in rows]
+    texts += ["".join((call.dialect, call.model, call.stop, call.error, call.priced)) for call in calls]
+    whole = "".join(texts)
+    if not (whole.isascii() and whole.isprintable()) and printable(whole) != whole:
         return False
-    known = row.state in _STATES and row.kind in _KINDS and row.form in _FORMS
-    return known and len(row.path) <= PATH_LIMIT and len(texts) <= _CHARACTERS and row.flow > 0
+    if max(map(len, texts), default=0) > _CHARACTERS:
+        return False
+    return all(
+        row.state in _STATES
+        and row.kind in _KINDS
+        and row.form in _FORMS
+        and len(row.path) <= PATH_LIMIT
+        and row.flow > 0
+        for row in rows
+    )
 
 
 def _shifted(row: Row, by: Shift) -> Row:

@@ -38,6 +38,8 @@ class RowIndexer:
     """
 
     def __init__(self) -> None:
+        import zstandard  # noqa: F401 - loading it must not hold up the traffic that fills the first part
+
         self._fold = RowFold()
         self._told: set[int] = set()
         """Open flows whose rows were told, in this segment or an earlier one."""

@@ -83,12 +83,13 @@ class SessionFacts(msgspec.Struct):
 class SessionFold:
     """Fold session and conn events into `facts`; the index tells what it learns from rows."""
 
-    __slots__ = ("_clients", "_refusing", "_trusting", "facts")
+    __slots__ = ("_clients", "_latest", "_refusing", "_trusting", "facts")
 
     def __init__(self) -> None:
         self.facts = SessionFacts()
         self._clients: dict[int, None] = {}
         self._trusting: set[str] = set()
+        self._latest = ""
         self._refusing: set[tuple[str, str]] = set()
 
     def apply(self, event: e.Event) -> None:
@@ -196,7 +197,8 @@ class SessionFold:
     def decrypted(self, client: str) -> None:
         """A flow came through an intercepted connection; only that proves that its client trusts the CA."""
         self.facts.decrypted += 1
-        if len(self._trusting) < _CLIENTS:
+        if client != self._latest and len(self._trusting) < _CLIENTS:
+            self._latest = client
             self._trusting.add(client.rpartition(":")[0])
             self.facts.trusting = len(self._trusting)
 

@@ -60,6 +60,8 @@ class IndexedSegment(NamedTuple):
     """The other blocks of frames."""
     parts: list[bytes]
     """The blocks of its index; their checksums are right."""
+    last_part: int
+    """Where the last of them stands."""
     highest: tuple[int, int]
     """The highest conn and flow of its events."""
 
@@ -100,7 +102,7 @@ def _walk(file: int, path: Path, offset: int) -> IndexedSegment | None:
     at = first = offset + length
     blocks: list[BlockAt] = []
     parts: list[bytes] = []
-    checkpoints = 0
+    checkpoints = part_at = 0
     for _ in range(2 * SEGMENT_BLOCKS):
         header = decode_block_header(os.pread(file, BLOCK_HEADER_SIZE, at))
         if header is None or header.codec not in (CODEC_STORED, CODEC_ZSTD):
@@ -109,7 +111,7 @@ def _walk(file: int, path: Path, offset: int) -> IndexedSegment | None:
         at += block.length
         if header.ends_segment:
             decode_footer(block_payload(os.pread(file, block.length, block.offset)))
-            segment = IndexedSegment(path, info, first, at, checkpoints, blocks, parts, (0, 0))
+            segment = IndexedSegment(path, info, first, at, checkpoints, blocks, parts, part_at, (0, 0))
             last = segment.part(-1) if parts else None
             if last is None or last.end is None:
                 return None
@@ -117,6 +119,7 @@ def _walk(file: int, path: Path, offset: int) -> IndexedSegment | None:
         if not header.has_frames:
             parts.append(os.pread(file, block.length, block.offset))
             check_block(parts[-1])
+            part_at = block.offset
         elif header.flags & BLOCK_CHECKPOINT:
             checkpoints += 1
             first = at
