@@ -1,8 +1,8 @@
 """A dump of a gigabyte with 500,000 flows, and how it is read: `python -m bench.bigdump [FILE] [--flows N]`.
 
 The file is made once (about a minute), and kept. Then, each in a process of its own: the time until the first
-rows are there, the rate at which all rows are listed, memory; the same where the row index is damaged, so that
-the events have to be read; and a conversion to HAR.
+rows are there, the rate at which all rows are listed, and memory; the same where the row index is damaged, so
+that the events have to be read; and a conversion to HAR.
 """
 
 from __future__ import annotations
