@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from soth_mitm.decode import nested
 from soth_mitm.decode.numbers import when_text
 from soth_mitm.decode.outline import Outline
-from soth_mitm.decode.undoing import CodingError, undoing
+from soth_mitm.decode.unpacking import Unpacker
 from soth_mitm.decode.views import NotThis, Stepped
 from soth_mitm.text import human_size, printable
 
@@ -27,7 +27,7 @@ class CompressedView(Stepped):
         super().__init__()
         self._given = given
         self._coding = _CODINGS.get(given.beginning[:2], b"")
-        self._undoing = undoing(self._coding) if self._coding else None
+        self._unpacker = Unpacker(self._coding)
         self._outline = Outline()
         self.folds = self._outline.folds
         self._content = nested.Kept()
@@ -36,17 +36,17 @@ class CompressedView(Stepped):
     def work(self, data: bytes, *, final: bool) -> Iterator[str]:
         """See `Stepped`."""
         self._size += len(data)
-        if self._undoing is None:
+        if not self._coding:
             raise NotThis("not a compressed file: it begins like none")
-        if not self.error and self._content.size <= nested.LONGEST:
-            try:
-                for piece in self._undoing.feed(data):
-                    self._content.add(piece)
-                    yield ""
-                    if self._content.size > nested.LONGEST:
-                        break
-            except CodingError as error:
-                self.error = f"damaged: {error.detail}"
+        if not self._unpacker.error and self._content.size <= nested.LONGEST:
+            for piece in self._unpacker.feed(data):
+                self._content.add(piece)
+                yield ""
+                if self._content.size > nested.LONGEST:
+                    break
+        self.error = self._unpacker.error
+        if final and not self.error and self._unpacker.missing and self._content.size <= nested.LONGEST:
+            self.error = f"not complete: {self._unpacker.missing} ends too early"
         if final:
             yield from self._tell(ended=True)
 
@@ -58,8 +58,8 @@ class CompressedView(Stepped):
         name, outline = self._coding.decode("ascii"), self._outline
         size = self._content.size
         content, whole = self._content.take()
-        if self.error and not content:
-            raise NotThis(f"not a {name} file: {self.error}")
+        if self.error and not (content and self._unpacker.codings):
+            raise NotThis(f"no {name} file that can be read: {self.error}")
         facts = gzip_facts(self._given.beginning) if name == "gzip" else []
         outline.section(
             " · ".join([f"● {name} file", *facts, f"{human_size(size)} bytes unpacked"]), "inside"

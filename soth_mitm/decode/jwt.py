@@ -24,7 +24,8 @@ class Token(NamedTuple):
     payload: bytes
     """The claims; of an encrypted token, nothing."""
     signature: bytes
-    encrypted: bool
+    sealed: tuple[bytes, bytes, bytes] | None = None
+    """Of an encrypted token, the encrypted key, the initialization vector, and the claims encrypted."""
 
     @property
     def times(self) -> list[tuple[str, int]]:
@@ -46,10 +47,10 @@ def token_of(data: bytes) -> Token | None:
     if not _members(header):
         return None
     if len(parts) == _ENCRYPTED:
-        return Token(header, b"", parts[4] or b"", True)
+        return Token(header, b"", parts[4] or b"", (parts[1] or b"", parts[2] or b"", parts[3] or b""))
     if len(parts) != 3 or parts[1] is None:
         return None
-    return Token(header, parts[1], parts[2] or b"", False)
+    return Token(header, parts[1], parts[2] or b"")
 
 
 def _unbased(part: bytes) -> bytes | None:

@@ -11,7 +11,6 @@ from soth_mitm.decode.jwt import LONGEST, token_of
 from soth_mitm.decode.numbers import when_text
 from soth_mitm.decode.outline import Outline
 from soth_mitm.decode.views import NotThis, Whole
-from soth_mitm.text import printable
 
 if TYPE_CHECKING:
     from soth_mitm.decode.registry import Given
@@ -43,10 +42,20 @@ class JwtView(Whole):
             for _ in nested.tell(self._outline, part, about, self._given):
                 yield self._outline.take()
             self._outline.close()
-        what = "encrypted, only the header can be read" if token.encrypted else "not checked"
-        self._outline.section(f"● {'tag' if token.encrypted else 'signature'}", "signature")
-        self._outline.note(f"{len(token.signature):,} bytes, {what}")
-        self._outline.block(printable(token.signature.hex(" ")) or "none")
-        self._outline.close()
+        if token.sealed is None:
+            self._bytes("signature", token.signature, "not checked")
+        else:
+            key, vector, claims = token.sealed
+            self._bytes("encrypted key", key)
+            self._bytes("initialization vector", vector)
+            self._bytes("encrypted claims", claims, "only the header can be read")
+            self._bytes("tag", token.signature, "not checked")
         self._outline.finish()
         yield self._outline.take()
+
+    def _bytes(self, heading: str, data: bytes, note: str = "") -> None:
+        length = f"{len(data):,} byte{'' if len(data) == 1 else 's'}"
+        self._outline.section(f"● {heading}", heading)
+        self._outline.note(", ".join(filter(None, (length, note if data else ""))))
+        self._outline.block(data.hex(" ") or "none")
+        self._outline.close()

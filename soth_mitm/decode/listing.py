@@ -35,3 +35,8 @@ class Listing(Stepped):
         """Return the text so far; nothing comes behind."""
         self.outline.finish()
         return self.outline.take()
+
+
+def counted(entries: int) -> str:
+    """Return how many entries there are, in words."""
+    return "1 entry" if entries == 1 else f"{entries:,} entries"

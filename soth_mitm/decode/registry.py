@@ -84,7 +84,7 @@ def _text_like(
     if is_json and not about.response and looks.like_graphql(data):
         return Choice(DECODERS["graphql"], "JSON with a GraphQL query")
     if named is not None and named.look != "code":
-        return Choice(named, plain.reason)
+        return Choice(named, printable(about.media_type, 80) if plain.reason else "")
     if prefix_of(data) is not None:
         return Choice(DECODERS["json"], "begins like JSON that must not be run as a script")
     if named is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from soth_mitm.decode.listing import Listing
+from soth_mitm.decode.listing import Listing, counted
 from soth_mitm.decode.numbers import when_text
 from soth_mitm.decode.views import NotThis
 from soth_mitm.text import human_size, printable
@@ -70,7 +70,7 @@ class TarView(Listing):
         if not cut and not self._over and (self._skip or self._held):
             self.error = "not a whole tar: it ends inside an entry"
         so_far = " so far" if cut else ""
-        self.outline.say(f"# {self.entries:,} entries, {human_size(self._total)} bytes{so_far}")
+        self.outline.say(f"# {counted(self.entries)}, {human_size(self._total)} bytes{so_far}")
 
     def _next(self, data: bytes, at: int) -> int:
         """Take one head or one long name; return its length, -1 where it has not come."""

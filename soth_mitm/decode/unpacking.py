@@ -6,6 +6,7 @@ that expands to gigabytes comes out piece by piece, and whoever takes them stops
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -17,6 +18,12 @@ STEP: Final = 64 * 1024
 
 _KEPT: Final = 64 * 1024
 """Coded bytes that are kept until the first output, to be shown as they are where it is no such coding."""
+
+_BROTLI_STEP: Final = 1024
+"""Coded bytes of brotli fed at once: no more are lost where there is damage in them."""
+
+_SALVAGED: Final = 64
+_PIECES: Final = 256
 
 _ZSTD_STEP: Final = 256
 """Coded bytes of zstd fed at once: each few of them can stand for 128 KiB."""
@@ -50,13 +57,29 @@ class _Zlib(_Coding):
                     return
                 self._inflater = zlib.decompressobj(self._wbits)
                 self.ended = False
-            out = self._inflater.decompress(data, STEP)
-            while out:
-                yield out
-                full = len(out) == STEP and not self._inflater.eof
-                out = self._inflater.decompress(self._inflater.unconsumed_tail, STEP) if full else b""
+            before = self._inflater.copy()
+            try:
+                out = self._inflater.decompress(data, STEP)
+            except zlib.error:
+                yield from _up_to_damage(before, data)
+                raise
+            yield out
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
             self.ended = self._inflater.eof
+
+
+def _up_to_damage(inflater: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    """Yield what comes before the damage in `data`, which zlib keeps where it meets both at once."""
+    for size in (_SALVAGED, 1):
+        at = 0
+        while at < len(data):
+            before = inflater.copy()
+            try:
+                yield inflater.decompress(data[at : at + size])
+            except zlib.error:
+                break
+            at += size
+        inflater, data = before, data[at : at + size]
 
 
 class _Deflate(_Coding):
@@ -84,13 +107,15 @@ class _Brotli(_Coding):
         self._decoder: Any = brotli.Decompressor()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if self.ended:
-            return
-        out = self._decoder.process(data, output_buffer_limit=STEP)
-        while out:
-            yield out
-            out = b"" if self._decoder.is_finished() else self._decoder.process(b"", output_buffer_limit=STEP)
-        self.ended = self._decoder.is_finished()
+        decoder = self._decoder
+        for start in range(0, len(data), _BROTLI_STEP):
+            if self.ended:
+                return
+            out = decoder.process(data[start : start + _BROTLI_STEP], output_buffer_limit=STEP)
+            while out:
+                yield out
+                out = b"" if decoder.is_finished() else decoder.process(b"", output_buffer_limit=STEP)
+            self.ended = decoder.is_finished()
 
 
 class _Zstd(_Coding):
@@ -152,19 +177,30 @@ class _Stage:
             self._kept += data
         try:
             for piece in self._coding.feed(data):
-                self.undone = True
+                self.undone |= bool(piece)
                 yield piece
         except GeneratorExit:
             raise
         except Exception as problem:
             # A decompressor of a third party; whatever it raises concerns this body alone.
             words = str(problem).rpartition(": ")[2]
+            if not self.undone:
+                yield from self._salvaged()
             if self.undone:
                 self.error = f"{self.name} is damaged: {words}"
             else:
                 self.error = f"not {self.name}: {words}"
                 self._passes = True
                 yield bytes(self._kept)
+
+    def _salvaged(self) -> Iterator[bytes]:
+        """Yield what comes before the damage, which a decompressor keeps for itself; nothing came so far."""
+        coding, size = _CODINGS[self.name](), max(len(self._kept) // _PIECES, 1)
+        with contextlib.suppress(Exception):
+            for start in range(0, len(self._kept), size):
+                for piece in coding.feed(bytes(self._kept[start : start + size])):
+                    self.undone |= bool(piece)
+                    yield piece
 
 
 class Unpacker:

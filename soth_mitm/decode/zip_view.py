@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from soth_mitm.decode.listing import Listing
+from soth_mitm.decode.listing import Listing, counted
 from soth_mitm.decode.views import NotThis
 from soth_mitm.text import human_size
 
@@ -75,7 +75,7 @@ class ZipView(Listing):
 
     def _list(self, at: int, count: int) -> Iterator[str]:
         tail, packed, unpacked = bytes(self._tail), 0, 0
-        self.outline.say(f"zip archive, {count:,} entries")
+        self.outline.say(f"zip archive, {counted(count)}")
         for number in range(count):
             if at + _CENTRAL.size > len(tail) or tail[at : at + 4] != b"PK\x01\x02":
                 self.error = f"not a whole zip: its directory breaks off behind entry {number:,} of {count:,}"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soth_mitm.decode.coding import MOST_CODINGS, undo
+from soth_mitm.decode.unpacking import Unpacker
 
 PLAIN = b"".join(b"line %d of a body that is long enough to be compressed\n" % n for n in range(2000))
 
@@ -153,6 +154,14 @@ def test_what_comes_before_the_damage_is_given(name: str) -> None:
     assert found.error or found.data != plain
     assert len(found.data) > 10_000
     assert plain.startswith(found.data[:10_000])
+    for size in (len(coded), 5000):
+        unpacker = Unpacker(name.encode())
+        pieces = [bytes(coded[at : at + size]) for at in range(0, len(coded), size)]
+        out = b"".join(piece for each in pieces for piece in unpacker.feed(each))
+        assert unpacker.codings == (name,)
+        assert unpacker.error or out != plain
+        assert len(out) > 10_000
+        assert plain.startswith(out[:10_000])
 
 
 def test_a_checksum_that_is_wrong_takes_nothing_away() -> None:
@@ -160,3 +169,6 @@ def test_a_checksum_that_is_wrong_takes_nothing_away() -> None:
     coded[-5] ^= 1
     found = undo(bytes(coded), b"gzip", limit=100)
     assert (found.data, found.error) == (b"some words", "gzip is damaged: incorrect data check")
+    unpacker = Unpacker(b"gzip")
+    assert b"".join(unpacker.feed(bytes(coded))) == b"some words"
+    assert unpacker.error == found.error

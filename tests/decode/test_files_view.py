@@ -285,7 +285,7 @@ def test_a_token_is_taken_apart() -> None:
         "  73 69 67",
     ]
     sealed = f"{based({'alg': 'RSA-OAEP'})}.a2V5.aXY.dGV4dA.dGFn".encode()
-    assert shown("jwt", sealed).lines[-2] == "● tag  # 3 bytes, encrypted, only the header can be read"
+    assert shown("jwt", sealed).lines[-4] == "● encrypted claims  # 4 bytes, only the header can be read"
 
 
 def test_a_dns_message_is_read_record_by_record() -> None:

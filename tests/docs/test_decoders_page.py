@@ -171,19 +171,29 @@ LIMITS = {
     "hex": "none",
 }
 SUBJECTS = {
+    "archive": "zip and tar, listed; gzip and zstd files with what is inside; cut off and damaged",
     "aws_events": "AWS event streams: framing, checksums, kinds of headers, faults",
     "cbor": "CBOR (RFC 8949): numbers, tags, strings and containers without a length, faults",
     "charset": "character sets by mark, name and looks; characters that a terminal obeys",
+    "certificate": "certificates in PEM and DER, keys, damaged blocks",
+    "code": "JavaScript and style sheets, laid out",
     "coding": "content codings, alone and in stacks, damaged and cut off",
+    "dns": "DNS messages: questions, answers, compressed names, faults",
     "form": "URL-encoded forms",
+    "graphql": "GraphQL requests: one, several, documents alone; what is none",
+    "hex": "bytes that nothing else shows",
+    "image": "facts about images, whole and damaged",
+    "jwt": "JSON Web Tokens: signed, encrypted, without a signature",
     "layers": "base64 and percent escapes, peeled by hand",
     "grpc": "gRPC, gRPC-Web, Connect: framing, compression, trailers, faults",
     "json": "JSON, JSON lines and sequences: exactness, faults with their places, prefixes",
     "markup": "XML and HTML",
     "msgpack": "MessagePack: every kind of value, names of any type, faults",
     "multipart": "multipart bodies: boundaries, heads, transfer encodings, parts in parts",
+    "pdf": "facts about PDFs",
     "protobuf": "Protocol Buffers, with a schema and without",
     "sse": "event streams by the rules of the WHATWG",
+    "talk": "calls to language models and MCP (their dialects: [llm.md](llm.md))",
 }
 SHOWN = [decoder for decoder in DECODERS.values() if decoder.name != "empty"]
 

@@ -6,7 +6,7 @@ A file `NAME.txt` holds the cases of one subject. A case begins with `# ` and it
                                 message-encoding, decoder (chosen by hand), cut N (N bytes are missing at
                                 the end), open (more may come), schema (that of tests/decode/shop.py)
     "a\x00"                     the body: pieces of text in UTF-8, with Python's escapes,
-    82 a1 61                    and bytes as hex, one after the other
+    82 a1 61                    and bytes as hex, one after the other; `00 * 512` is so many of them
     = msgpack                   the decoder that must show it
     ~ words                     a note about it
     ! words                     what is wrong with it
@@ -68,7 +68,8 @@ def _case(block: str) -> Case:
         elif line.startswith(('"', "'")):
             body += str(ast.literal_eval(line)).encode("utf-8", "surrogatepass")
         else:
-            body += bytes.fromhex(line)
+            piece, _, count = line.partition(" * ")
+            body += bytes.fromhex(piece) * int(count or 1)
     return Case(title, known, body, tuple(expected), tuple(source))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from soth_mitm.decode.catalogue import DECODERS
 from tests.decode.conformance.cases import Case, cases_of, found, subjects
 
 CASES = [pytest.param(case, id=f"{name}: {case.title}") for name in subjects() for case in cases_of(name)]
@@ -13,6 +14,11 @@ CASES = [pytest.param(case, id=f"{name}: {case.title}") for name in subjects() f
 def test_a_case_is_shown_as_its_file_says(case: Case) -> None:
     assert case.expected
     assert found(case) == case.expected
+
+
+def test_each_decoder_has_cases() -> None:
+    every = (case for subject in subjects() for case in cases_of(subject))
+    assert {case.expected[0][2:] for case in every} == set(DECODERS)
 
 
 @pytest.mark.parametrize("subject", subjects())
