@@ -20,12 +20,12 @@ from soth_mitm.model.reasons import FAILURES, WORDS, CloseReason
 from soth_mitm.proto.grpc import TRAILERS
 from soth_mitm.proto.grpc_status import Status, status_of, status_of_note
 from soth_mitm.record.memos import HOSTS, METHODS, SHORTS, TYPES, WORD_LIMIT, bounded
+from soth_mitm.record.row_failures import FAILED
 from soth_mitm.text import printable
 
 PATH_LIMIT = 120
 """Most characters of a path that a row keeps, the ellipsis included."""
 
-_HINT_LIMIT = 400
 _NO_HELLO = ("", "")
 
 OPEN = "open"
@@ -279,51 +279,8 @@ def _resumed(row: Row, event: e.Event, body: e.Resumed) -> None:
         row.modified = True
 
 
-def _handler_failed(row: Row, event: e.Event, body: e.HandlerFailed) -> None:
-    if body.outcome == "closed":
-        row.outcome = "handler failed"
-
-
 def _hello(row: Row, event: e.Event, body: e.HelloReceived) -> None:
     row.sni, row.ja4 = HOSTS[body.sni], SHORTS[body.ja4]
-
-
-def _tls_failed(row: Row, event: e.Event, body: e.TlsFailed) -> None:
-    failure = body.failure
-    row.tls_reason = SHORTS[failure.reason]
-    row.tls_peer = failure.peer
-    row.outcome = outcomes.tls_words(failure)
-    row.hint = printable(failure.hint, _HINT_LIMIT)
-
-
-def _dial_failed(row: Row, event: e.Event, body: e.DialFailed) -> None:
-    row.outcome = outcomes.dial_words(body.stage, body.code)
-    row.hint = outcomes.dial_hint(body.stage, body.code, row.host, row.port, body.via)
-
-
-def _refused(row: Row, event: e.Event, body: e.ConnectRefused) -> None:
-    row.guard = SHORTS[body.code]
-    row.outcome = outcomes.refused_words(row.guard)
-    row.hint = outcomes.refused_hint(row.guard)
-    if not row.status:
-        row.status = body.status
-
-
-def _guard(row: Row, event: e.Event, body: e.GuardTripped) -> None:
-    row.guard = SHORTS[body.code]
-    row.outcome = outcomes.refused_words(row.guard)
-    row.hint = printable(body.hint, _HINT_LIMIT) or outcomes.refused_hint(row.guard)
-
-
-def _noted(row: Row, event: e.Event, body: e.Noted) -> None:
-    if body.code == outcomes.LEARNED and row.kind == "tunnel":
-        row.outcome = outcomes.guard_words(outcomes.LEARNED)
-        row.hint = outcomes.LEARNED_HINT.format(host=row.sni or row.host)
-    elif body.code in outcomes.OTHER_VERSION:
-        row.outcome = outcomes.OTHER_VERSION[body.code][0]
-        row.hint = outcomes.version_hint(body.code, row.host, row.port)
-    elif body.code == outcomes.DEADLINE:
-        row.outcome = outcomes.DEADLINE_WORDS
 
 
 def _closed(row: Row, event: e.Event, body: e.FlowClosed) -> None:
@@ -385,14 +342,9 @@ _STEPS: dict[type[e.Body], _Step] = {
     e.RuleApplied: _ruled,
     e.Paused: _paused,
     e.Resumed: _resumed,
-    e.HandlerFailed: _handler_failed,
     e.HelloReceived: _hello,
-    e.TlsFailed: _tls_failed,
-    e.DialFailed: _dial_failed,
-    e.ConnectRefused: _refused,
-    e.GuardTripped: _guard,
-    e.Noted: _noted,
     e.FlowClosed: _closed,
+    **FAILED,
 }
 
 
