@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from soth_mitm.control.debugger import Debugger, DecisionError, PausedMessage
 from soth_mitm.control.proxy import Control
+from soth_mitm.net.pausing import Lapsed
 
-__all__ = ["Control", "Debugger", "DecisionError", "PausedMessage"]
+__all__ = ["Control", "Debugger", "DecisionError", "Lapsed", "PausedMessage"]

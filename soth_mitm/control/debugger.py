@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from soth_mitm.control.calls import call
 from soth_mitm.errors import SothError
 from soth_mitm.net import amend
-from soth_mitm.net.pausing import Pauses, Verdict, Waiting
+from soth_mitm.net.pausing import Lapsed, Pauses, Verdict, Waiting
 from soth_mitm.policy.editing import Draft, MessageDraft, RequestDraft, ResponseDraft
 from soth_mitm.policy.editing.checks import faults
 
@@ -72,6 +72,11 @@ class Debugger:
     def paused(self) -> tuple[PausedMessage, ...]:
         """What is paused, the oldest first."""
         return tuple(_shown(waiting) for waiting in self._pauses)
+
+    @property
+    def lapsed(self) -> tuple[Lapsed, ...]:
+        """The latest pauses that ended without a decision, the oldest first, with their edits."""
+        return tuple(self._pauses.lapsed)
 
     def now(self) -> int:
         """Return the time that deadlines are of, in nanoseconds."""
@@ -224,6 +229,15 @@ class Debugger:
     def _editing(self, number: int, on: bool) -> None:
         self._pauses.queue.edit(number, on, now=self.now())
         self._pauses.reschedule()
+
+    async def unfinished(self, number: int, on: bool) -> None:
+        """Say that more was typed for a message than can be sent: should its time be over, its row tells."""
+        await call(self._shared, self._unfinished, number, on)
+
+    def _unfinished(self, number: int, on: bool) -> None:
+        waiting = self._pauses.get(number)
+        if waiting is not None:
+            waiting.unfinished = on
 
     async def more_time(self, number: int, seconds: float = 60.0) -> None:
         """Give a paused message more time."""

@@ -7,7 +7,8 @@ user interface decides through `control.debugger`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal
+from collections import deque
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from soth_mitm.model.events import Direction, Noted, Paused, Resumed
 from soth_mitm.model.reasons import CloseReason
@@ -45,6 +46,11 @@ _STAGES: Final = {
 }
 
 
+_UNDECIDED: Final = frozenset(("deadline", "client_gone", "upstream_gone"))
+LAPSED: Final = 64
+"""Pauses of which it is known that nobody had decided."""
+
+
 class Verdict:
     """How a pause ended, and what goes on: a draft, or an answer."""
 
@@ -58,6 +64,17 @@ class Verdict:
         """What the client gets instead of all else."""
 
 
+class Lapsed(NamedTuple):
+    """A pause that ended without anybody having decided: its time was over, or a side left."""
+
+    number: int
+    flow: int
+    how: Outcome
+    original: Draft
+    draft: Draft
+    """With the edits that had been made."""
+
+
 class Waiting:
     """One paused message, with its edits so far."""
 
@@ -69,6 +86,8 @@ class Waiting:
         self.direction = direction
         self.original = original
         self.draft = original
+        self.unfinished = False
+        """More has been typed than stands in the draft, and cannot be sent yet."""
         self.body_streams = streams
         """Its body is not held: it goes on behind the head, whatever becomes of that."""
         self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
@@ -86,6 +105,8 @@ class Pauses:
         self.attached = 0
         """User interfaces that can decide; without one nothing is paused."""
         self.edits = 0
+        self.lapsed: deque[Lapsed] = deque(maxlen=LAPSED)
+        """The latest pauses that ended without a decision."""
         self.breakpoints.give(given(shared.config))
         self.limit(shared.config.limits)
 
@@ -204,7 +225,13 @@ class Pauses:
         self._shared.counters.level("paused_messages", len(self.queue))
         if how == "deadline":
             self._shared.counters.hit("pause_seconds")
+        if how in _UNDECIDED:
+            self.lapsed.append(Lapsed(pause.number, flow.number, how, waiting.original, waiting.draft))
         if not flow.closed:
+            if how == "deadline" and (waiting.unfinished or waiting.draft != waiting.original):
+                flow.emit(
+                    Noted("edits_not_sent", "nobody had sent the edits in time, so the original went on")
+                )
             waited = max(self._now() - pause.since_ns, 0)
             flow.emit(Resumed(pause.number, waiting.direction, how, waited))
         self._schedule()

@@ -161,6 +161,20 @@ async def test_after_the_deadline_the_original_goes_on(lab: Lab) -> None:
     await debugger.edit(paused.number, msgspec.structs.replace(draft, target=b"/edited"))
     await (await link.server()).same(link.get())
     assert (await lab.one(Resumed)).how == "deadline"
+    assert (await lab.one(Noted)).code == "edits_not_sent"
+    (lapsed,) = debugger.lapsed
+    assert isinstance(lapsed.draft, RequestDraft)
+    assert (lapsed.flow, lapsed.how, lapsed.draft.target) == (paused.flow, "deadline", b"/edited")
+    await link.pass_response(OK)
+
+
+async def test_the_row_says_so_where_more_was_typed_than_could_be_sent(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.REQUEST), pause_seconds=0.05)
+    link = await lab.link("plain")
+    link.ask(link.get())
+    await debugger.unfinished((await stopped(debugger)).number, True)
+    await (await link.server()).same(link.get())
+    assert (await lab.one(Noted)).code == "edits_not_sent"
     await link.pass_response(OK)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soth_mitm.control import PausedMessage
+from soth_mitm.control import Lapsed, PausedMessage
+from soth_mitm.model.events import Outcome
 from soth_mitm.model.terms import Direction
 from soth_mitm.policy.breakpoints import Breakpoint, BreakpointSet, BreakpointState, Stage
 from soth_mitm.policy.editing import Draft, RequestDraft, ResponseDraft
@@ -24,6 +25,9 @@ class Debugging:
         self.ended: list[tuple[int, str]] = []
         self.sent: list[bytes] = []
         """Bodies of requests that went on."""
+        self.lapsed: tuple[Lapsed, ...] = ()
+        self.typed: set[int] = set()
+        """Messages of which more was typed than can be sent."""
         self.attached = 0
         self.time = 100 * SECOND
 
@@ -107,6 +111,12 @@ class Debugging:
         self.ended += [(each.number, how) for each in found]
         return bool(found)
 
+    def lapse(self, number: int, how: Outcome = "deadline") -> None:
+        """End a pause without a decision."""
+        paused = next(each for each in self.paused if each.number == number)
+        self.lapsed += (Lapsed(number, paused.flow, how, paused.original, paused.draft),)
+        self._end(number, how)
+
     def _change(self, number: int, **changes: object) -> bool:
         self.paused = tuple(
             each._replace(**changes) if each.number == number else each  # type: ignore[arg-type]
@@ -157,6 +167,9 @@ class Debugging:
 
     async def editing(self, number: int, on: bool, /) -> None:
         self._change(number, editing=on)
+
+    async def unfinished(self, number: int, on: bool, /) -> None:
+        (self.typed.add if on else self.typed.discard)(number)
 
     async def more_time(self, number: int, seconds: float = 60.0, /) -> None:
         deadline = next(each.deadline_ns for each in self.paused if each.number == number) or self.time

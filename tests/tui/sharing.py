@@ -20,6 +20,7 @@ async def turn(staged: Stage, name: str) -> AsyncIterator[None]:
     while staged.screen is not staged.main:
         await staged.app.pop_screen()
     debugger.paused = ()
+    debugger.lapsed = ()
     debugger.ended.clear()
     debugger.sent.clear()
     staged.app.clear_notifications()

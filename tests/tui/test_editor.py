@@ -33,6 +33,11 @@ REQUEST = RequestDraft(
 )
 
 
+RESPONSE = ResponseDraft(
+    status=200, reason=b"OK", fields=((b"Content-Type", b"application/json"),), body=b'{"a":1}'
+)
+
+
 class Desk(Destination):
     """Remembers what it was given; refuses while it has a reason."""
 
@@ -329,6 +334,33 @@ async def edits_that_cannot_be_sent_are_kept_and_hold_the_message(staged: Stage)
     assert screen.sheet.parts.fields[0][1].endswith(b"\r")
     await staged.keys("escape", "p", "u", "a")
     await staged.until(lambda: staged.control.debugger.ended == [(2, "resumed"), (1, "resumed")])
+
+
+@scene
+async def what_was_typed_when_the_time_is_over_is_kept_with_its_flow(staged: Stage) -> None:
+    debugger = staged.control.debugger
+    debugger.pause(1)
+    await staged.keys("g", "e", "f5", "f5", "f5", "enter", "backslash", "r", "enter", "escape")
+    await staged.until(lambda: debugger.typed == {1})
+    debugger.lapse(1)
+    await staged.until(lambda: "#1 went on as it came; what you typed is kept: R" in toasts(staged))
+    await staged.keys("R")
+    screen = staged.screen
+    assert isinstance(screen, EditScreen)
+    assert screen.sheet.parts.fields[0][1].endswith(b"\r")
+    await staged.keys("escape")
+    staged.app.clear_notifications()
+    # What could be sent is in the draft, and what a response became as well.
+    debugger.pause(1, RESPONSE, stage=At.RESPONSE_BODY)
+    await staged.keys("e", "down", "down", "end", "0", "escape")
+    await staged.until(lambda: bool(debugger.paused) and debugger.paused[0].draft != RESPONSE)
+    debugger.lapse(2, "client_gone")
+    await staged.until(lambda: "The client of #1 has left; what you typed is kept: e" in toasts(staged))
+    await staged.keys("e")
+    again = staged.screen
+    assert isinstance(again, EditScreen)
+    assert again.sheet.parts.data.endswith(b"}0")
+    assert "It is not paused any more" in staged.shown()
 
 
 @scene

@@ -46,6 +46,9 @@ class Outbox(Destination):
         resend = msgspec.structs.replace(self._resend, draft=draft)
         if draft.body is not None:
             resend = msgspec.structs.replace(resend, read=None, length=0)
+        elif resend.read is None:  # only its head was edited, and the body is in the recorded draft
+            draft = msgspec.structs.replace(draft, body=self._resend.draft.body)
+            resend = msgspec.structs.replace(resend, draft=draft)
         await self._desk.send(resend)
 
 
@@ -106,12 +109,16 @@ class Composing(Desk):
 
         def left(result: EditResult | None) -> None:
             if result is not None and result.how == "kept" and result.sheet.changed and resend.of:
-                self._sheets[resend.of] = result.sheet
-                if len(self._sheets) > SHEETS:
-                    del self._sheets[next(iter(self._sheets))]
+                self.keep(resend.of, result.sheet)
                 self.app.replaying.say("Not sent; what you typed is kept: R on the flow goes on")
 
         self.app.push_screen(screen, left)
+
+    def keep(self, flow: int, sheet: Sheet) -> None:
+        """Keep what was typed for a request of a flow, for the next time that its editor is opened."""
+        self._sheets[flow] = sheet
+        if len(self._sheets) > SHEETS:
+            del self._sheets[next(iter(self._sheets))]
 
     # --- a new one
 

@@ -113,6 +113,7 @@ class Debugging(Desk):
         debugger = self.debugger
         if debugger is None:
             return
+        self.app.editing.look()
         paused = self.paused
         hosts: dict[int, str] = {}
         for each in paused:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.about import About, message_type
 from soth_mitm.errors import SothError
 from soth_mitm.model.terms import Direction
 from soth_mitm.policy.editing import MessageDraft, RequestDraft, ResponseDraft
+from soth_mitm.policy.editing.sheet import Sheet
 from soth_mitm.record.resending import Resend
 from soth_mitm_tui.columns import host
 from soth_mitm_tui.debugging import named
@@ -17,14 +19,20 @@ from soth_mitm_tui.editing.destination import Destination, Standing
 from soth_mitm_tui.screens.edit import EditResult, EditScreen
 
 if TYPE_CHECKING:
-    from soth_mitm.control import PausedMessage
+    from soth_mitm.control import Lapsed, PausedMessage
     from soth_mitm.policy.editing import Draft
-    from soth_mitm.policy.editing.sheet import Sheet
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.debugging import Debugger
 
 OVER: Final = "It is not paused any more: its client left, or it was let go or killed"
 
+LATE: Final = {
+    "deadline": "The time was over, so #{} went on as it came",
+    "client_gone": "The client of #{} has left",
+    "upstream_gone": "The server of #{} has left",
+}
+KEPT: Final = 32
+"""Messages that are not paused any more, and whose edits are kept as they were typed."""
 EMPTY: Final = ResponseDraft(
     status=200, reason=b"OK", fields=((b"Content-Type", b"application/json"),), body=b""
 )
@@ -127,6 +135,12 @@ class Editing(Desk):
         super().__init__(app)
         self._sheets: dict[tuple[int, str], Sheet] = {}
         """What was typed and not sent, by the number of the pause and what is edited."""
+        self._seen: deque[PausedMessage] = deque(maxlen=KEPT)
+        """What an editor was opened for."""
+        self._late: dict[int, tuple[PausedMessage, str, Sheet]] = {}
+        """What was typed, and not sent in time, by the flow; of requests, composing keeps it."""
+        self._looked_at: set[int] = set()
+        """The pauses that are known to have ended without a decision."""
         self.deeds = {
             "flow.edit": self._edit,
             "paused.edit": self._edit,
@@ -145,6 +159,8 @@ class Editing(Desk):
         if self.app.debugging.debugger is None:
             return NO_PROXY
         current = self.app.debugging.current
+        if current is None and action_id != "paused.answer" and self.main.current_flow in self._late:
+            return ""
         if current is None:
             return "Nothing of this flow is paused: b sets a breakpoint"
         if action_id == "paused.answer" and isinstance(current.original, MessageDraft):
@@ -170,6 +186,10 @@ class Editing(Desk):
         paused = self.app.debugging.current
         if paused is not None:
             self._open(Paused(self, paused), paused, "edit", paused.draft, paused.original)
+            return
+        paused, what, sheet = self._late[self.main.current_flow]
+        destination = (Answer if what == "answer" else Paused)(self, paused)
+        self.app.push_screen(EditScreen(sheet.kept, destination, original=sheet.original, sheet=sheet))
 
     def _answer(self) -> None:
         paused = self.app.debugging.current
@@ -184,6 +204,8 @@ class Editing(Desk):
         self, destination: Paused, paused: PausedMessage, what: str, draft: Draft, original: Draft
     ) -> None:
         self._forget()
+        if paused not in self._seen:
+            self._seen.append(paused)
         key = paused.number, what
         sheet = self._sheets.get(key)
         if sheet is not None and what == "edit" and not sheet.faults():
@@ -221,15 +243,60 @@ class Editing(Desk):
         if result.how == "kept" and result.sheet.changed and (result.draft is None or key[1] == "answer"):
             self._sheets[key] = result.sheet
             there = any(each.number == key[0] for each in self.app.debugging.paused)
-            if result.sheet.faults() and there:
+            lapsed = next((each for each in self.debugger.lapsed if each.number == key[0]), None)
+            if lapsed is not None:
+                self._keep(lapsed, key[1], self._sheets.pop(key))
+            elif result.sheet.faults() and there:
                 self.app.notify("Kept as typed: it cannot be sent yet, e goes on", markup=False, timeout=5)
+        self.app.run_worker(self.debugger.unfinished(key[0], key in self._sheets), exit_on_error=False)
         if key[1] == "answer" and result.how in ("sent", "dropped"):
             screen = self.app.screen
             if isinstance(screen, EditScreen):
                 screen.answered()
         self.app.debugging.refresh()
 
+    # --- what ended before it was sent
+
+    def look(self) -> None:
+        """Keep with its flow what was typed for messages whose pause ended without a decision."""
+        ended = self.debugger.lapsed
+        fresh = [each for each in ended if each.number not in self._looked_at]
+        self._looked_at = {each.number for each in ended}
+        for lapsed in fresh:
+            if self._is_open(lapsed.number):
+                continue
+            for what in ("edit", "answer"):
+                sheet = self._sheets.pop((lapsed.number, what), None)
+                if sheet is None and what == "edit" and lapsed.draft != lapsed.original:
+                    sheet = Sheet(
+                        lapsed.draft, original=lapsed.original, most=self.app.config.limits.edit_bytes
+                    )
+                if sheet is not None:
+                    self._keep(lapsed, what, sheet)
+
+    def _is_open(self, number: int) -> bool:
+        destinations = (
+            screen.destination for screen in self.app.screen_stack if isinstance(screen, EditScreen)
+        )
+        return any(isinstance(each, Paused) and each.paused.number == number for each in destinations)
+
+    def _keep(self, lapsed: Lapsed, what: str, sheet: Sheet) -> None:
+        flow, key = lapsed.flow, "e"
+        if isinstance(sheet.original, RequestDraft):
+            self.app.composing.keep(flow, sheet)
+            key = "R"
+        else:
+            paused = next((each for each in self._seen if each.number == lapsed.number), None)
+            if paused is None:
+                return
+            self._late[flow] = paused, what, sheet
+            if len(self._late) > KEPT:
+                del self._late[next(iter(self._late))]
+        said = f"{LATE[lapsed.how].format(flow)}; what you typed is kept: {key} on the flow opens it"
+        self.app.notify(said, severity="warning", markup=False, timeout=8)
+
     def _forget(self) -> None:
-        """Forget what was typed for messages that are not paused any more."""
+        """Forget what was typed for messages about which somebody has decided."""
+        self.look()
         there = {each.number for each in self.app.debugging.paused}
         self._sheets = {key: sheet for key, sheet in self._sheets.items() if key[0] in there}
