@@ -21,6 +21,7 @@ from soth_mitm_tui.diffing.sources import two_flows
 from soth_mitm_tui.plans import Plan
 from soth_mitm_tui.runs import Entry, Run, Verdict
 from soth_mitm_tui.screens.diff import DiffScreen
+from soth_mitm_tui.screens.edit import EditScreen
 from tests.tui.cases import toasts
 from tests.tui.script import Script, head
 from tests.tui.stage import stage
@@ -192,3 +193,28 @@ def test_a_comparison_says_what_has_come_of_a_flow_by_now() -> None:
     assert comparison.names()[1].text == before, "a row that is gone keeps what it was called"
     by_flow[2] = later
     assert comparison.names()[1].text == "#2 replay  200 2.0s  GET a.test/notes"
+
+
+async def test_the_bytes_of_a_binary_body_are_edited_and_sent_as_a_replay() -> None:
+    data = bytes(range(256)) * 2
+
+    def uploaded(script: Script) -> None:
+        conn = script.connect("api.shop.test")
+        kind = (("Content-Type", "application/octet-stream"),)
+        flow = script.request(conn, "api.shop.test", "POST", "/upload", body=data, fields=kind)
+        script.respond(conn, flow, 201, "Created")
+
+    async with stage(uploaded) as staged:
+        await staged.press("g", "R")
+        await staged.until(lambda: isinstance(staged.screen, EditScreen))
+        assert "512 bytes, no text" in staged.shown()
+        assert "f6 Hex edits its bytes" in staged.shown()
+        await staged.keys("f6", "f", "f", "tab")
+        await staged.keys("f6", "f6")
+        await staged.until(lambda: "[Changes]" in staged.shown())
+        await staged.until(lambda: "1 differs" in staged.shown())
+        await staged.keys("ctrl+s")
+        await staged.until(lambda: staged.control.replays)
+        draft = staged.control.replays[0].resend.draft
+        assert (draft.body, draft.target) == (b"\xff" + data[1:], b"/upload")
+        assert staged.control.replays[0].of == 1

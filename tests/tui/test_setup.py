@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from textual.geometry import Region
+
 from soth_mitm.config import Config
 from soth_mitm.model import events as e
 from soth_mitm.record.session import SessionFacts
 from soth_mitm_tui.setup import commands, setup_lines
+from tests.tui.stage import stage
 
 
 def card(facts: SessionFacts) -> str:
@@ -78,3 +81,15 @@ def test_what_to_try_fits_the_mode() -> None:
     assert tried("0.0.0.0", 8081, "reverse:http://a") == "curl http://127.0.0.1:8081/"
     assert tried("/run/x.sock", 0, "unix").startswith("curl --unix-socket /run/x.sock --request-target http")
     assert tried("127.0.0.1", 8082, "upstream:http://b:1").startswith("curl -x http://127.0.0.1:8082")
+
+
+async def test_the_card_is_wrapped_even_where_it_is_drawn_before_it_knows_its_size() -> None:
+    async with stage(lambda script: None, size=(80, 24)) as staged:
+        card = staged.main.card
+        wrapped = staged.shown(card)
+        assert "alone" in wrapped
+        card.layout_of.width = 200
+        card.layout_of.forget()
+        card._sight = None
+        strips = card.render_lines(Region(0, 0, *card.size))
+        assert [strip.text.rstrip() for strip in strips] == wrapped.split("\n")

@@ -13,6 +13,7 @@ from soth_mitm_tui.widgets.line_scroll import LineScroll
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.geometry import Region
 
     from soth_mitm_tui.lines import Line, Span
     from soth_mitm_tui.viewers.content import Joined
@@ -178,6 +179,16 @@ class LineView(LineScroll):
         self.move(-WHEEL)
 
     # --- drawing
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw what is in sight, within its width even where it was not told of that yet."""
+        layout, width = self.layout_of, self.scrollable_content_region.width
+        if layout.width != width:
+            layout.width = width
+            layout.forget()
+            self._last_top = self._sight = None
+            self.place = layout.clamp(Place(self.place.line))
+        return super().render_lines(crop)
 
     def sight(self) -> list[Place]:
         """Return the rows in sight, from the top."""
