@@ -62,14 +62,6 @@ async def test_saved_filters_stand_as_chips(picture: SnapshotAssertion) -> None:
 
 
 @BOTH
-async def test_the_menu_shows_what_can_be_copied(size: tuple[int, int], picture: SnapshotAssertion) -> None:
-    """What cannot be copied is dim and says why."""
-    async with stage(size=size) as staged:
-        await staged.press("g", "j", "y")
-        assert drawn(staged) == picture
-
-
-@BOTH
 async def test_the_dialog_saves_flows_and_bodies(
     size: tuple[int, int], picture: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,16 +61,6 @@ async def test_the_main_screen_shows_flows_while_they_stream(
 
 
 @BOTH
-async def test_a_json_answer_is_decoded_and_coloured(
-    size: tuple[int, int], picture: SnapshotAssertion
-) -> None:
-    """The response tab of a compressed JSON answer."""
-    async with stage(size=size) as staged:
-        await staged.press("j", "j", "j", "j", "j", "enter", "3")
-        assert drawn(staged) == picture
-
-
-@BOTH
 async def test_a_stream_of_events_is_shown_while_it_streams(
     size: tuple[int, int], picture: SnapshotAssertion
 ) -> None:
@@ -140,14 +130,6 @@ async def test_hostile_text_is_shown_and_not_obeyed(
     """Control sequences, bidirectional marks and markup in every place that a peer can fill."""
     async with stage(lambda script: script.hostile(), size=size) as staged:
         await staged.press("enter", "3")
-        assert drawn(staged) == picture
-
-
-@BOTH
-async def test_the_help_lists_every_key(size: tuple[int, int], picture: SnapshotAssertion) -> None:
-    """The help of the flow list."""
-    async with stage(size=size) as staged:
-        await staged.press("question_mark")
         assert drawn(staged) == picture
 
 
