@@ -70,7 +70,7 @@ def classes() -> set[str]:
     found: set[type] = set()
     left: list[type] = [Screen, ModalScreen]
     while left:
-        known = left.pop().__subclasses__()
+        known: list[type] = left.pop().__subclasses__()
         found.update(known)
         left += known
     return {each.__name__ for each in found if each.__module__.startswith("soth_mitm_tui.")}

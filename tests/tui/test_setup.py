@@ -88,7 +88,7 @@ async def test_the_card_is_wrapped_even_where_it_is_drawn_before_it_knows_its_si
         card = staged.main.card
         wrapped = staged.shown(card)
         assert "alone" in wrapped
-        card.layout_of.width = 200
+        card.layout_of.width = 0
         card.layout_of.forget()
         card._sight = None
         strips = card.render_lines(Region(0, 0, *card.size))

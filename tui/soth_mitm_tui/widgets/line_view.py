@@ -181,10 +181,10 @@ class LineView(LineScroll):
     # --- drawing
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw what is in sight, within its width even where it was not told of that yet."""
-        layout, width = self.layout_of, self.scrollable_content_region.width
-        if layout.width != width:
-            layout.width = width
+        """Draw what is in sight, within its width even where it is drawn before it was told of one."""
+        layout = self.layout_of
+        if not layout.width:
+            layout.width = self.scrollable_content_region.width
             layout.forget()
             self._last_top = self._sight = None
             self.place = layout.clamp(Place(self.place.line))
