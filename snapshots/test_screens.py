@@ -66,7 +66,8 @@ async def test_a_stream_of_events_is_shown_while_it_streams(
 ) -> None:
     """Server-sent events, followed at their end."""
     async with stage(lambda script: script.event_stream(events=40), size=size) as staged:
-        await staged.press("enter", "3", "G")
+        await staged.press("enter", "3")
+        await staged.press("G")
         assert drawn(staged) == picture
 
 
