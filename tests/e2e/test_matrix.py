@@ -262,7 +262,8 @@ def test_what_passes_is_what_passes_without_the_proxy(
     wanted, direct = directly(world, scheme=scheme, method=method)
     got = ask(world, mode, spoken, scheme=scheme, method=method)
     assert (wanted.code, got.code) == (0, 0), got.err
-    world.made.append(Made(mode, scheme, world.origins[scheme].port, TOKEN))
+    messages = [(peers.DOWN, 1), (peers.DOWN, 1)] if method == "events" else None
+    world.made.append(Made(mode, scheme, world.origins[scheme].port, TOKEN, messages=messages))
     (through,) = world.origins[scheme].requests
     world.origins[scheme].requests.clear()
     if SPEAKS[spoken].same_bytes:
