@@ -158,6 +158,8 @@ class TextPrinter:
 
     def _message(self, row: FlowRow, event: Event) -> None:
         """Print a stream that no head gave away once its first message is there."""
+        if row.flow in self._begun:
+            return
         if not isinstance(event.body, MessageSeen) or event.body.direction == Direction.REQUEST:
             return
         if row.flow in self._answered or not self._may_be_unary(row):

@@ -233,15 +233,23 @@ class MessageTeller:
         origin: str = "",
     ) -> None:
         """Tell a message whose payload lies in the body, as it is, from `offset` on."""
-        self._seen(
-            label,
-            size=size,
-            offset=offset if self.capture else -1,
-            number=number,
-            wire=wire,
-            compressed=compressed,
-            note=note,
-            origin=origin,
+        if label != self._label:
+            self._label, self._shown = label, printable(label, LABEL_LIMIT)
+        capture = self.capture
+        self._emit(
+            MessageSeen(
+                self._direction,
+                number or self._numbers.next(),
+                self._shown,
+                size,
+                b"",
+                offset if capture else -1,
+                wire,
+                1,
+                compressed,
+                printable(note, NOTE_LIMIT) if note and capture else "",
+                origin,
+            )
         )
 
     def give_up(self, label: str) -> None:

@@ -18,6 +18,11 @@ LINE_HELD: Final = 64 * 1024
 passed over."""
 
 _END: Final = re.compile(rb"[\r\n]")
+_USUAL: Final = re.compile(
+    rb"(?:id: ?([^\r\n\x00]*)\n)?(?:event: ?([^\r\n]*)\n)?(?:id: ?([^\r\n\x00]*)\n)?data: ?([^\r\n]*)\n\n"
+)
+"""An event as nearly all are: one line of data, lines that end with LF. It is read in one step."""
+_USUAL_LENGTH: Final = 32 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _LF, _CR, _COLON = 10, 13, 58
 _NOT, _DATA, _OTHER = 0, 1, 2
@@ -63,10 +68,17 @@ class SseSplitter:
             if data[0] == _LF:
                 start, self._crlf = 1, True
                 self._moved(base + 1)
-        for match in _END.finditer(data, start):
+        while start < len(data):
+            if self._block == base + start and not (self._fields or self._line or self._streaming):
+                usual = _USUAL.match(data, start)
+                if usual is not None and usual.end() - start <= _USUAL_LENGTH:
+                    start = usual.end()
+                    yield self._whole(usual, base)
+                    continue
+            match = _END.search(data, start)
+            if match is None:
+                break
             stop = match.start()
-            if stop < start:
-                continue  # the LF of a CR LF
             after = stop + 1
             crlf = False
             if data[stop] == _CR:
@@ -89,6 +101,27 @@ class SseSplitter:
                 self._moved(base + start)
         if start < len(data):
             yield from self._partial(data[start:], base + start)
+
+    def _whole(self, usual: re.Match[bytes], base: int) -> Found:
+        """Return an event that is read in one step, as `_field` and `_dispatch` make it of its lines."""
+        identity, kind, later, data = usual.groups()
+        if later is not None:
+            identity = later
+        note = ""
+        if identity is not None:
+            note = self.last_id = identity.decode("utf-8", "replace")
+        start, end = self._block, base + usual.end()
+        self._block, self._crlf = end, False
+        return Found(
+            kind.decode("utf-8", "replace") if kind else "message",
+            len(data),
+            data,
+            base + usual.start(4),
+            start,
+            end,
+            end - start,
+            note,
+        )
 
     def pause(self) -> Iterator[Item]:
         """See `Splitter`."""
