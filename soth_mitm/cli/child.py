@@ -42,7 +42,7 @@ async def _main(arguments: argparse.Namespace, config: Config) -> int:
     tally = Tally(settings.fail_on(arguments))
     told: deque[str] = deque(maxlen=MOST_TOLD)
     prepared.bus.attach(tally)
-    prepared.bus.attach(Log(quiet=arguments.quiet, tell=told.append))
+    prepared.bus.attach(Log(quiet=arguments.quiet, tell=told.append), kinds=Log.kinds)
     async with prepared.run() as running:
         ca = running.proxy.ca
         bundle = environ.write_bundle(config.directory, ca.certificate_pem)

@@ -113,11 +113,11 @@ class Output:
         self._batches.put(b"")
 
 
-_LOGGED = frozenset({Notice, LimitReached, CaptureGap})
-
-
 class Log:
     """A sink that tells notices, used-up limits and capture gaps, on standard error by default."""
+
+    kinds: frozenset[type[Body]] = frozenset({Notice, LimitReached, CaptureGap})
+    """All that it is to be given."""
 
     def __init__(self, *, quiet: bool = False, tell: Callable[[str], None] | None = None) -> None:
         self._quiet = quiet
@@ -125,11 +125,7 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         """Tell what concerns the person."""
-        if type(event.body) in _LOGGED:  # what most events are not, found out in one step
-            self._log(event.body)
-
-    def _log(self, body: Body) -> None:
-        match body:
+        match event.body:
             case Notice(level=level, text=text):
                 if level == "error" or not self._quiet:
                     self._tell(text)

@@ -70,7 +70,7 @@ class Prepared:
         self._arguments = arguments
         self.recorder = self._recorder()
         if log:
-            self.bus.attach(Log(quiet=getattr(arguments, "quiet", False)))
+            self.bus.attach(Log(quiet=getattr(arguments, "quiet", False)), kinds=Log.kinds)
 
     def _recorder(self) -> Recorder | None:
         arguments = self._arguments

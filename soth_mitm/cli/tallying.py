@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from soth_mitm.cli.output import say
@@ -32,7 +32,9 @@ class Tally:
 
     def __init__(self, failing: FailOn | None = None) -> None:
         self.failing = failing
-        self._fold = RowFold()
+        self._fold = RowFold(on_closed=self._count)
+        self.apply: Callable[[Event], Row | None] = self._fold.apply if failing is None else self._judge
+        """See `Fold.apply`; it is called for every event, so that one step less counts."""
         self._flows = self._failed = self._errors = self._bytes = 0
         self._calls = CallSums()
 
@@ -41,21 +43,19 @@ class Tally:
         """See `Fold.open_rows`."""
         return self._fold.open_rows
 
-    def apply(self, event: Event) -> Row | None:
-        """See `Fold.apply`."""
+    def _judge(self, event: Event) -> Row | None:
         row = self._fold.apply(event)
-        if row is None:
-            return None
-        if self.failing is not None:
+        if row is not None and self.failing is not None:
             self.failing.take(row, event)
-        if type(event.body) is FlowClosed:
-            self._flows += 1
-            self._failed += row.error
-            self._errors += row.status >= 400
-            self._bytes += row.response_bytes
-            if row.llm is not None:
-                self._calls.add(row.llm)
         return row
+
+    def _count(self, row: Row) -> None:
+        self._flows += 1
+        self._failed += row.error
+        self._errors += row.status >= 400
+        self._bytes += row.response_bytes
+        if row.llm is not None:
+            self._calls.add(row.llm)
 
     def __call__(self, event: Event) -> None:
         """Take one event, as a subscriber."""

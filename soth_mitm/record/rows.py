@@ -352,6 +352,9 @@ CONN_KINDS: Final = frozenset({e.HelloReceived, e.ProcessKnown, e.ConnClosed})
 """The events of a conn that say something of its flows."""
 
 
+_ANNOTATED: Final = e.Annotated
+
+
 def _annotated(row: Row, body: e.Annotated) -> None:
     said = Annotation.of(body)
     row.mark, row.comment, row.colour = said.mark, said.line, said.colour
@@ -360,9 +363,11 @@ def _annotated(row: Row, body: e.Annotated) -> None:
 class RowFold:
     """Fold events into rows; feed it every event of a stream, in order."""
 
-    __slots__ = ("_hellos", "_open", "_process", "_unnamed")
+    __slots__ = ("_hellos", "_on_closed", "_open", "_process", "_unnamed")
 
-    def __init__(self) -> None:
+    def __init__(self, on_closed: Callable[[Row], None] | None = None) -> None:
+        self._on_closed = on_closed
+        """Told of each row that is closed."""
         self._open: dict[int, Row] = {}
         self._hellos: dict[int, tuple[str, str]] = {}
         self._process: dict[int, str] = {}
@@ -388,7 +393,7 @@ class RowFold:
         row = self._open.get(flow)
         if row is None:
             return self._opened(event, body) if type(body) is e.FlowOpened else None
-        if type(body) is e.Annotated:
+        if type(body) is _ANNOTATED:
             _annotated(row, body)
             return row
         now = event.mono_ns
@@ -397,6 +402,8 @@ class RowFold:
         _STEPS.get(type(body), _touched)(row, event, body)
         if row.state == CLOSED:
             del self._open[flow]
+            if self._on_closed is not None:
+                self._on_closed(row)
         return row
 
     def _opened(self, event: e.Event, body: e.FlowOpened) -> Row:
