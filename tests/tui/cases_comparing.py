@@ -111,6 +111,16 @@ async def _(staged: Stage, action: Action, key: str) -> None:
         assert words in staged.shown()
 
 
+@case("flow.turn-after")
+async def _(staged: Stage, action: Action, key: str) -> None:
+    await staged.press("G", "k", key)
+    await staged.until(lambda: "No later flow to api.llm.test goes on from #3" in toasts(staged))
+    await staged.press("g", key)
+    await staged.until(lambda: "all of the earlier prompt is the same" in staged.shown())
+    for words in ("#3 turn after", "#1", "weather", "sunny", "Calls of tools and their results"):
+        assert words in staged.shown()
+
+
 @case("messages.diff")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", "enter")
@@ -228,6 +238,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 
 SCENES: dict[str, Callable[[Script], object]] = {
     "flow.turn": agent,
+    "flow.turn-after": agent,
     "flow.diff": orders,
     "diff": orders,
     "messages.diff": chat,

@@ -166,7 +166,7 @@ def _turn(again: bool) -> Value:
     asked = WAYS["responses"].asks(again)
     if again:
         output = {"type": "function_call_output", "call_id": CALL, "output": RESULT}
-        asked = {"model": MODEL, "previous_response_id": "resp_1", "input": [output]}
+        asked = {**asked, "previous_response_id": "resp_1", "input": [output]}
     return {"type": "response.create", **asked}
 
 

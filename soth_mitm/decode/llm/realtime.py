@@ -71,6 +71,9 @@ def _create(talk: Conversation, body: dict[str, object]) -> None:
     if asked.get("tools"):
         talk.tools.clear()
         talk.tool_count = 0
+    before = (block.text for block in reversed(talk.blocks) if block.role is Role.SYSTEM)
+    if asked.get("instructions") == next(before, None):
+        asked = {**asked, "instructions": None}  # which each turn says again
     openai_responses.ask(talk, asked)
 
 

@@ -68,7 +68,8 @@ def turn_of(path: bytes, data: bytes) -> Turn | None:
     if known is None or not isinstance(value, dict):
         return None
     body = {**value, **fields(value.get("request"))} if "contents" in fields(value.get("request")) else value
-    body.pop("request", None)
+    for key in ("request", "previous_response_id", "conversation"):
+        body.pop(key, None)
     parts: list[Part] = []
     for key in _TOOLS:
         tools = body.pop(key, None)

@@ -22,5 +22,8 @@ from soth_mitm.policy.diff.report import DiffSection as DiffSection
 from soth_mitm.policy.diff.report import Kind as Kind
 from soth_mitm.policy.diff.turns import MOST_TURN as MOST_TURN
 from soth_mitm.policy.diff.turns import Side as Side
+from soth_mitm.policy.diff.turns import answers_to as answers_to
+from soth_mitm.policy.diff.turns import compare_last_turns as compare_last_turns
 from soth_mitm.policy.diff.turns import compare_turns as compare_turns
 from soth_mitm.policy.diff.turns import fingerprint_of as fingerprint_of
+from soth_mitm.policy.diff.turns import links_of_side as links_of_side

@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from soth_mitm.decode.coding import undo
 from soth_mitm.decode.llm import facts
+from soth_mitm.decode.llm.continuing import (
+    PATH,
+    Answer,
+    Links,
+    answer_in,
+    continued,
+    links_of,
+    turns_of_socket,
+)
+from soth_mitm.decode.llm.loose import as_json, fields, value_of
 from soth_mitm.decode.llm.turns import Part, Turn, answer_of, fingerprint, join_calls, turn_of
 from soth_mitm.policy.diff.comparing import Sample
 from soth_mitm.policy.diff.ignoring import NOTHING, Ignore
@@ -60,13 +70,14 @@ class Side(NamedTuple):
 
 def compare_turns(left: Side, right: Side, *, ignore: Ignore = NOTHING) -> DiffReport:
     """Compare two turns, of which the left one came before; never raises, whatever the bytes are."""
+    right, notes = _continuing(left, right)
     one, other = _turn(left), _turn(right)
     if one is None or other is None:
         whose = "earlier" if one is None else "later"
         words = f"the {whose} request cannot be read as a conversation, or is larger than 8 MiB"
         return DiffReport((DiffSection("Conversation", "size", (DiffLine(Kind.NOTE, label=words),)),))
     answers = _answer(left), _answer(right)
-    sections = [_prefix(one, other), *_parts(one, other, ignore)]
+    sections = [_prefix(one, other, notes), *_parts(one, other, ignore)]
     new = _beyond(one, other)
     if new.lines:
         sections.append(new)
@@ -99,8 +110,65 @@ def fingerprint_of(side: Side) -> tuple[bytes, ...]:
     return fingerprint(side.path, data) if data is not None else ()
 
 
-def _prefix(left: Turn, right: Turn) -> DiffSection:
-    """Say how much of the earlier prompt the later one begins with."""
+def links_of_side(side: Side) -> Links:
+    """Return what a request says that it continues."""
+    return links_of(_request(side))
+
+
+def answers_to(side: Side) -> str:
+    """Return the id of an answer of Responses; empty where there is none."""
+    return _answer_of(side).id
+
+
+def compare_last_turns(path: bytes, said: bytes, *, ignore: Ignore = NOTHING) -> DiffReport:
+    """Compare the last two turns of a WebSocket, whose texts are given one behind the other."""
+    turns = turns_of_socket(path, said)
+    if len(turns) < 2:
+        words = "there is only one turn by now" if turns else "no turn has begun"
+        return DiffReport((DiffSection("Conversation", "size", (DiffLine(Kind.NOTE, label=words),)),))
+    sides = [
+        Side(PATH, _sample(each.request), _sample(each.answer) if each.answer else None) for each in turns
+    ]
+    return compare_turns(sides[0], sides[1], ignore=ignore)
+
+
+def _sample(data: bytes) -> Sample:
+    return Sample(body=data, body_bytes=len(data), content_type=b"application/json")
+
+
+def _request(side: Side) -> dict[str, object]:
+    data = _body(side.request)
+    return fields(value_of(data)) if data is not None else {}
+
+
+def _answer_of(side: Side) -> Answer:
+    data = _body(side.answer) if side.answer is not None else None
+    if not data or side.answer is None:
+        return Answer("", ())
+    return answer_in(data, streamed=side.answer.content_type.startswith(b"text/event-stream"))
+
+
+def _continuing(left: Side, right: Side) -> tuple[Side, tuple[str, ...]]:
+    """Return the later turn with what the provider keeps of it, as the earlier one tells it, and notes."""
+    request = _request(right)
+    links = links_of(request)
+    if not links.after and not links.thread:
+        return right, ()
+    before, answer = _request(left), _answer_of(left)
+    if links.after and answer.id != links.after:
+        return right, (f"continues {links.after}, which is another answer than that of the earlier turn",)
+    name = links.after or links.thread
+    notes = [f"continues {name}: the earlier request and its answer count as its beginning"]
+    kept = links_of(before)
+    if kept.after or kept.thread:
+        notes.append(f"what {kept.after or kept.thread} holds was before both, and is not shown")
+    data = as_json(continued(before, answer, request)).encode("utf-8", "surrogatepass")
+    return right._replace(request=_sample(data)), tuple(notes)
+
+
+def _prefix(left: Turn, right: Turn, said: tuple[str, ...]) -> DiffSection:
+    """Say how much of the earlier prompt the later one begins with, below what is `said` about it."""
+    lead = [DiffLine(Kind.NOTE, label=printable(words, _SHOWN)) for words in said]
     broken = first_break(left, right)
     title = "Prefix that a cache could hold"
     if broken is None:
@@ -108,7 +176,7 @@ def _prefix(left: Turn, right: Turn) -> DiffSection:
         size = sum(len(part.data) for part in left.parts[:shared])
         whole = "all of the earlier prompt" if shared == len(left.parts) else "all of this prompt"
         words = f"{whole} is the same: {size:,} bytes, {_counted(left.parts[:shared])}"
-        return DiffSection(title, "size", (DiffLine(Kind.NOTE, label=words),))
+        return DiffSection(title, "size", (*lead, DiffLine(Kind.NOTE, label=words)))
     one, other = left.parts[broken.part], right.parts[broken.part]
     same = f"the first {broken.offset:,} bytes are the same: {_counted(left.parts[: broken.part])}"
     where = other.where if one.where == other.where else f"{one.where}, now {other.where}"
@@ -117,7 +185,7 @@ def _prefix(left: Turn, right: Turn) -> DiffSection:
     before, now = (printable(part.data[start : broken.inside + _AROUND], _SHOWN) for part in (one, other))
     line = DiffLine(Kind.CHANGED, before, now, f"byte {broken.offset:,}")
     notes = [DiffLine(Kind.NOTE, label=printable(words, _SHOWN)) for words in (same, differs)]
-    return DiffSection(title, "json", (*notes, line))
+    return DiffSection(title, "json", (*lead, *notes, line))
 
 
 def _counted(parts: tuple[Part, ...]) -> str:

@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soth_mitm.cli.demo import dialects, sessions
 from soth_mitm.decode.llm.turns import common, fingerprint, turn_of
-from soth_mitm.policy.diff import DiffReport, Kind, Sample, Side, compare_turns
+from soth_mitm.policy.diff import (
+    DiffReport,
+    Kind,
+    Sample,
+    Side,
+    answers_to,
+    compare_last_turns,
+    compare_turns,
+    links_of_side,
+)
 from soth_mitm.policy.diff.turns import first_break
 from tests.decode.llm.dialects import (
     CHAT,
@@ -179,3 +189,101 @@ def test_any_two_requests_are_survived(one: object, other: object) -> None:
         for each in (one, other)
     ]
     compare_turns(side(bodies[0], bodies[1], b"application/json"), side(bodies[1]))
+
+
+# --- what the provider keeps
+
+
+def responses(**body: object) -> bytes:
+    more = {"model": "m-1", "tools": [{"type": "function", "name": "stock"}], "instructions": "Be brief."}
+    return json.dumps({**more, **body}).encode()
+
+
+def streamed(again: bool) -> bytes:
+    return b"".join(dialects.WAYS["responses"].says(again))
+
+
+RESULT = {"type": "function_call_output", "call_id": dialects.CALL, "output": dialects.RESULT}
+
+
+def test_a_request_that_continues_an_answer_is_compared_with_all_that_it_continues() -> None:
+    first = side(responses(input="Is it there?"), streamed(again=False), path=b"/v1/responses")
+    second = side(responses(input=[RESULT], previous_response_id="resp_1"), path=b"/v1/responses")
+    said = titled(compare_turns(first, second))
+    assert said[PREFIX][0] == "continues resp_1: the earlier request and its answer count as its beginning"
+    assert "all of the earlier prompt is the same" in said[PREFIX][1]
+    assert [line.split(" | ")[0] for line in said["New at the end"]] == [
+        "input[1] \N{MIDDLE DOT} function_call", "input[2] \N{MIDDLE DOT} function_call_output",
+    ]  # fmt: skip
+    (call,) = said[CALLS]
+    assert dialects.RESULT in call
+    assert "Settings" not in said
+    assert (links_of_side(second).after, answers_to(first)) == ("resp_1", "resp_1")
+    third = side(responses(input="So?", previous_response_id="resp_9"), path=b"/v1/responses")
+    assert titled(compare_turns(first, third))[PREFIX][0].startswith("continues resp_9, which is another")
+
+
+def test_a_conversation_that_the_provider_keeps_is_followed_by_its_id() -> None:
+    kept = {"id": "conv_1"}
+    first = side(responses(input="Hm?", conversation=kept), streamed(again=True), path=b"/v1/responses")
+    second = side(responses(input="So?", conversation="conv_1"), path=b"/v1/responses")
+    assert links_of_side(first) == links_of_side(second) == ("", "conv_1")
+    said = titled(compare_turns(first, second))
+    assert said[PREFIX][:2] == [
+        "continues conv_1: the earlier request and its answer count as its beginning",
+        "what conv_1 holds was before both, and is not shown",
+    ]
+    assert len(said["New at the end"]) == 2
+
+
+def test_the_last_two_turns_of_a_websocket_are_compared() -> None:
+    talk = []
+    for again in (False, True):
+        (step,) = sessions.SESSIONS["turns"].steps
+        talk += [step.says[again], *dialects.response_events(again)]
+    data = b"".join(json.dumps(each).encode() for each in talk)
+    said = titled(compare_last_turns(b"/v1/responses", data))
+    assert "all of the earlier prompt is the same" in said[PREFIX][0]
+    assert dialects.RESULT in said[CALLS][0]
+    assert str(dialects.FIRST.input) in said["Tokens"][0]
+    once = b"".join(json.dumps(each).encode() for each in talk[:4])
+    assert titled(compare_last_turns(b"/v1/responses", once)) == {
+        "Conversation": ["there is only one turn by now"]
+    }
+    assert titled(compare_last_turns(b"/ws", b'{"a": 1}')) == {"Conversation": ["no turn has begun"]}
+
+
+def test_a_turn_of_realtime_begins_with_all_that_was_said_before() -> None:
+    def item(mark: str, said: str) -> dict[str, object]:
+        return {
+            "id": mark,
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": said}],
+        }
+
+    def answer(mark: str, said: str) -> list[dict[str, object]]:
+        output = {
+            "id": mark,
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "text", "text": said}],
+        }
+        usage = {"input_tokens": 7, "input_token_details": {"cached_tokens": 3}, "output_tokens": 2}
+        done = {"id": f"r{mark}", "status": "completed", "output": [output], "usage": usage}
+        return [{"type": "response.created", "response": {}}, {"type": "response.done", "response": done}]
+
+    heard = "conversation.item.input_audio_transcription.completed"
+    talk: list[dict[str, object]] = [
+        {"type": "session.created", "session": {"model": "m-1", "instructions": "Be kind."}},
+        {"type": "conversation.item.create", "item": item("a", "Hello")},
+        {"type": "conversation.item.create", "item": item("b", "Hello?")},
+        *answer("c", "Good day."),
+        {"type": "conversation.item.delete", "item_id": "b"},
+        {"type": heard, "item_id": "d", "transcript": "How are you?"},
+        *answer("e", "Well."),
+    ]
+    said = titled(compare_last_turns(b"/v1/realtime", b"".join(json.dumps(each).encode() for each in talk)))
+    assert said[PREFIX][1].endswith("of input[1] \N{MIDDLE DOT} user, now input[1] \N{MIDDLE DOT} assistant")
+    assert any("How are you?" in line for line in said["New at the end"])
+    assert "3 of them from the cache" in said["Tokens"][0]

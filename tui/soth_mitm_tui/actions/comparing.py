@@ -20,7 +20,14 @@ DIFF_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
         "flow.turn",
         "t",
         "turn before",
-        "Compare this call of a language model with the turn before.",
+        "Compare this call of a language model with the turn before; of a WebSocket, its last two turns.",
+        FLOW,
+    ),
+    Action(
+        "flow.turn-after",
+        "ctrl+t",
+        "turn after",
+        "Compare this call of a language model with the turn after, which has the results of its tools.",
         FLOW,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soth_mitm.model.events import MessageForm
 from soth_mitm.policy.diff import DEFAULTS, Ignore, IgnoreError
 from soth_mitm.record.lane import WorkerError
 from soth_mitm.text import printable
@@ -32,6 +33,7 @@ class Comparing(Desk):
             "flow.diff": self._flows,
             "messages.diff": self._messages,
             "flow.turn": self._turn,
+            "flow.turn-after": self._turn_after,
         }
 
     @property
@@ -110,25 +112,48 @@ class Comparing(Desk):
             self.show(sources.before_and_after(self.app.store, row, row_of=row_of))
 
     async def _turn(self) -> None:
-        """Compare a request to a model with the turn before."""
-        row, store, row_of = self._row, self.app.store, self.main.model.row_of
+        """Compare a request to a model with the turn before, or the last two turns of a WebSocket."""
+        row, store = self._row, self.app.store
         if row is None:
             return
         store.catch_up()
+        log = store.messages(row.flow) if row.form == MessageForm.WEBSOCKET else None
+        if log is not None and await turns.is_talk(log, row):
+            self.show(turns.last_turns(log, row, name=sources.name_of(row, "last turn")))
+            return
+        none = f"No earlier flow to {printable(row.host, 60)} shares a message with #{row.flow}"
+        before = await self._other_turn(row, turns.previous, "before", none=none)
+        if before is not None:
+            names = sources.name_of(before, "turn before"), sources.name_of(row)
+            self.show(turns.two_turns(store, before, row, names=names))
+
+    async def _turn_after(self) -> None:
+        """Compare a request to a model with the turn after, where the results of its tools are."""
+        row, store = self._row, self.app.store
+        if row is None:
+            return
+        store.catch_up()
+        none = f"No later flow to {printable(row.host, 60)} goes on from #{row.flow}"
+        after = await self._other_turn(row, turns.following, "after", none=none)
+        if after is not None:
+            names = sources.name_of(row), sources.name_of(after, "turn after")
+            self.show(turns.two_turns(store, row, after, names=names))
+
+    async def _other_turn(self, row: Row, find: turns.Find, which: str, *, none: str) -> Row | None:
+        """Return another turn of the conversation of a flow; say why where there is none."""
+        store, row_of = self.app.store, self.main.model.row_of
         if not await turns.is_turn(store, row):
             self._say(f"Flow #{row.flow} is no request to a language model that is known here")
-            return
+            return None
         try:
-            found = await turns.previous(store, self.app.worker, row, row_of)
+            found = await find(store, self.app.worker, row, row_of)
         except WorkerError as error:
-            self._say(printable(f"The turn before could not be found: {error}", 300))
-            return
-        before = row_of(found) if found else None
-        if before is None:
-            self._say(f"No earlier flow to {printable(row.host, 60)} shares a message with #{row.flow}")
-            return
-        names = sources.name_of(before, "turn before"), sources.name_of(row)
-        self.show(turns.two_turns(store, before, row, names=names))
+            self._say(printable(f"The turn {which} could not be found: {error}", 300))
+            return None
+        other = row_of(found) if found else None
+        if other is None:
+            self._say(none)
+        return other
 
     # --- messages
 
