@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
+from soth_mitm.decode.flowing import LineEnds, Tabs
 from soth_mitm.decode.folds import INDENT
 from soth_mitm.decode.views import View
 from soth_mitm.text import SafeText, printable_block
@@ -212,9 +213,10 @@ class CodeView(View):
 
     def __init__(self, characters: Characters, language: Language) -> None:
         self.characters: Characters = characters
+        self._ends, self._tabs = LineEnds(), Tabs()
         self._flow = CodeFlow(language)
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`."""
-        text = self._flow.feed(self.characters.feed(data, final=final), final=final)
-        return printable_block(text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
+        text = self._ends.feed(self.characters.feed(data, final=final), final=final)
+        return printable_block(self._tabs.feed(self._flow.feed(text, final=final)))

@@ -73,27 +73,46 @@ class Characters:
         return text
 
 
+class LineEnds:
+    """Makes LF of every line end, wherever the text is cut."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str, *, final: bool) -> str:
+        """Return the next text; a CR at its end waits for what follows."""
+        text, self._held = self._held + text, ""
+        if text.endswith("\r") and not final:
+            text, self._held = text[:-1], "\r"
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+class Tabs:
+    """Makes spaces of tabs, wherever the text is cut."""
+
+    def __init__(self) -> None:
+        self._column = 0
+
+    def feed(self, text: str) -> str:
+        """Return the next text."""
+        if "\t" in text:
+            text = (" " * self._column + text).expandtabs(TAB)[self._column :]
+        last = text.rfind("\n")
+        self._column = (len(text) - last - 1 if last >= 0 else self._column + len(text)) % TAB
+        return text
+
+
 class TextView(View):
     """Text as it stands: line ends become LF, tabs become spaces, what a terminal obeys is escaped."""
 
     def __init__(self, characters: Characters) -> None:
         self.characters: Characters = characters
-        self._column = 0
-        self._held = ""
+        self._ends, self._tabs = LineEnds(), Tabs()
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`."""
-        text = self._held + self.characters.feed(data, final=final)
-        self._held = ""
-        if text.endswith("\r") and not final:
-            text, self._held = text[:-1], "\r"
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if "\t" in text:
-            text = (" " * self._column + text).expandtabs(TAB)[self._column :]
-        last = text.rfind("\n")
-        self._column = (len(text) - last - 1 if last >= 0 else self._column + len(text)) % TAB
-        return printable_block(text)
+        text = self._ends.feed(self.characters.feed(data, final=final), final=final)
+        return printable_block(self._tabs.feed(text))
 
 
 class FormView(View):

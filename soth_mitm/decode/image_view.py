@@ -236,7 +236,7 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Image]], ...] =
     (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
     (lambda data: data[4:12] in _BRANDS, _avif),
     (lambda data: data[:2] == b"BM" and data[6:10] == b"\0\0\0\0", _bmp),
-    (lambda data: data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4] > 0, _ico),
+    (lambda data: data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and data[4:5] > b"\0", _ico),
 )
 _NAMES: dict[Callable[[bytes], Image], str] = {
     _png: "PNG",

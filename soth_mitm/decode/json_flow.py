@@ -122,7 +122,10 @@ class JsonFlow:
         if parts[-1]:
             trailing = parts[-1].rstrip()
             if trailing[-1:] in ("{", "[") and not final:
-                self._held, parts[-1] = trailing[-1], trailing[:-1]
+                # With the white space behind it, by which places are counted.
+                rest = parts[-1][len(trailing) - 1 :]
+                self._held = rest if len(rest) < _LONGEST_WORD else rest[0]
+                parts[-1] = trailing[:-1]
         elif len(parts) > 1:
             last = parts[-2]
             if last[0] != '"':

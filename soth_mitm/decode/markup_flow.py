@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.decode.flowing import LineEnds, Tabs
 from soth_mitm.decode.views import View
 from soth_mitm.text import SafeText, printable_block
 
@@ -195,9 +196,10 @@ class MarkupView(View):
 
     def __init__(self, characters: Characters, *, html: bool) -> None:
         self.characters: Characters = characters
+        self._ends, self._tabs = LineEnds(), Tabs()
         self._flow = MarkupFlow(html=html)
 
     def feed(self, data: bytes, *, final: bool = False) -> SafeText:
         """See `View`."""
-        text = self._flow.feed(self.characters.feed(data, final=final), final=final)
-        return printable_block(text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
+        text = self._ends.feed(self.characters.feed(data, final=final), final=final)
+        return printable_block(self._tabs.feed(self._flow.feed(text, final=final)))

@@ -7,8 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.fuzz.decoding import DECODING, known
 from tests.fuzz.mutating import Mutator
 from tests.fuzz.targets import TARGETS
+
+ALL = {**TARGETS, **DECODING}
+"""Every target, by name."""
 
 CORPORA = Path(__file__).parent / "corpora"
 
@@ -19,7 +23,7 @@ class Failure(AssertionError):
 
 def corpus(name: str) -> list[tuple[str, bytes]]:
     """Return the kept inputs of a target, by name."""
-    return [(path.name, path.read_bytes()) for path in sorted((CORPORA / name).iterdir())]
+    return [(path.name, path.read_bytes()) for path in sorted((CORPORA / name).glob("*"))]
 
 
 def check(name: str, data: bytes, cuts: list[int], *, keep: bool = False) -> None:
@@ -29,11 +33,12 @@ def check(name: str, data: bytes, cuts: list[int], *, keep: bool = False) -> Non
         Failure: it fails; with `keep`, the input is a file of the corpus from now on.
     """
     try:
-        TARGETS[name](data, cuts)
+        ALL[name](data, cuts)
     except BaseException as error:
         where = ""
         if keep:
             path = CORPORA / name / f"failed_{hashlib.sha256(data).hexdigest()[:12]}"
+            path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
             where = f"; kept as {path}"
         raise Failure(f"{name} fails on {data[:200]!r} cut at {cuts}: {error!r}{where}") from error
@@ -41,9 +46,10 @@ def check(name: str, data: bytes, cuts: list[int], *, keep: bool = False) -> Non
 
 def inputs(name: str, seed: int) -> Iterator[tuple[bytes, list[int]]]:
     """Yield inputs of a target and where to cut them, for ever; the same for the same seed."""
-    mutator, known = Mutator(seed), [data for _, data in corpus(name)]
+    mutator, bodies = Mutator(seed), [data for _, data in corpus(name)]
+    bodies += known(name) if name in DECODING else []
     while True:
-        data = mutator.made_of(known)
+        data = mutator.made_of(bodies)
         yield data, mutator.places(len(data))
 
 
