@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     write_buffer_bytes: int = 65_536
     capture_body_bytes: int = 64 * 1024 * 1024
     hook_body_bytes: int = 8 * 1024 * 1024
+    hold_seconds: float = 10.0
     paused_messages: int = 200
     paused_bytes: int = 64 * 1024 * 1024
     pause_seconds: float = 60.0
@@ -328,7 +329,7 @@ def _check_values(config: Config, source: str) -> None:
         raise ConfigError(f"proxy_auth in {source} must be USER:PASSWORD, with a colon between them")
     may_be_zero = {
         "response_timeout", "leaf_cache", "session_cache", "pool_idle_per_host", "pool_idle_total",
-        "upstream_queue", "breaker_failures", "pause_seconds",
+        "upstream_queue", "breaker_failures", "pause_seconds", "hold_seconds",
     }  # fmt: skip
     for field in msgspec.structs.fields(Limits):
         value = getattr(config.limits, field.name)

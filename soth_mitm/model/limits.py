@@ -30,6 +30,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("write_buffer_bytes", 64 * KIB, "bytes", "stop reading from the sender", "back_pressure"),
     Limit("capture_body_bytes", 64 * MIB, "bytes", "forward the rest, record only its size", "capture_body"),
     Limit("hook_body_bytes", 8 * MIB, "bytes", "tell the handler the body is too large", "hook_body"),
+    Limit("hold_seconds", 10, "seconds (0: none)", "go on without the whole body", "body_not_held"),
     Limit("paused_messages", 200, "messages", "let further ones go on", "not_paused"),
     Limit("paused_bytes", 64 * MIB, "bytes of bodies", "let further ones go on", "not_paused"),
     Limit("pause_seconds", 60, "seconds (0: none)", "send the original on", "pause_deadline"),

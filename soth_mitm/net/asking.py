@@ -18,7 +18,7 @@ from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, Message
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, messages, replies
 from soth_mitm.net.chain import Turn
-from soth_mitm.net.hold import BodyCutOff
+from soth_mitm.net.hold import BodyCutOff, BodyLate
 from soth_mitm.net.shaping import ShapedBody
 from soth_mitm.net.sockets import format_address
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
@@ -168,7 +168,7 @@ class Asking(ABC):
         """Do so for the response."""
 
     @abstractmethod
-    async def _whole_request(self, hold: Hold) -> bytes:
+    async def _whole_request(self, hold: Hold, patience: float) -> bytes:
         """Wait for the request's body as it came, and see to it that the client sends it."""
 
     @abstractmethod
@@ -213,8 +213,11 @@ class Asking(ABC):
 
     # --- the chain ----------------------------------------------------------------------------------
 
-    async def _body(self, direction: Direction) -> bytes:
-        """Return the body as a part finds it: what those before have made of it, or what came."""
+    async def _body(self, direction: Direction, patience: float = 0.0) -> bytes:
+        """Return the body as a part finds it: what those before have made of it, or what came.
+
+        For that it is waited `patience` seconds, where that is given.
+        """
         request = direction is Direction.REQUEST
         body = self._bodies.get(direction)
         if body is None:
@@ -222,7 +225,7 @@ class Asking(ABC):
             if hold is None:
                 name = "request" if request else "response"
                 raise RuntimeError(f"{name}.body() can only be awaited inside on_{name}")
-            body = await (self._whole_request(hold) if request else hold.collect())
+            body = await (self._whole_request(hold, patience) if request else hold.collect(patience))
         shaped = self._taps[direction].shaped
         if shaped is not None and shaped.rewrites:
             return await self._rewritten(direction, shaped, body)
@@ -250,8 +253,8 @@ class Asking(ABC):
         asked, request = self._asked, direction is Direction.REQUEST
         turn: Turn
 
-        async def body() -> bytes:
-            return await self._untimed(turn, self._body(direction))
+        async def body(patience: float = 0.0) -> bytes:
+            return await self._untimed(turn, self._body(direction, patience))
 
         turn = Turn(
             asked.flow,
@@ -259,7 +262,8 @@ class Asking(ABC):
             asked.subject,
             message=self._request_view(body) if request else self._response_view(body),
             hook=hook,
-            streams=self._taps[direction].held is not None or self._handshake is not None,
+            streams=self._streams(direction),
+            body=lambda: body(self._shared.config.limits.hold_seconds),
             draft=self._request_draft if request else self._response_draft,
             watch=partial(self._watch, direction),
             resizable=self._resizable(direction),
@@ -268,6 +272,12 @@ class Asking(ABC):
             serve=self._serve,
         )
         return turn
+
+    def _streams(self, direction: Direction) -> bool:
+        """Whether a message is a stream of messages, to whose end nobody waits."""
+        tap = self._taps[direction]
+        endless = tap.messages is not None and tap.messages.endless
+        return endless or tap.held is not None or self._handshake is not None
 
     async def _decided(self, direction: Direction, hook: str) -> bool:
         """Ask the parts in turn; return whether the message goes on, changed or not."""
@@ -390,7 +400,9 @@ class Asking(ABC):
             return await self._unhurried(turn, body)
         except BodyTooLarge as error:
             if not isinstance(error, BodyCutOff):
-                self._shared.counters.hit("hook_body_bytes")
+                self._shared.counters.hit(
+                    "hold_seconds" if isinstance(error, BodyLate) else "hook_body_bytes"
+                )
             raise
 
     @staticmethod

@@ -68,7 +68,7 @@ class Breaking(Part):
         stage, stopped = at_body, None
         if not turn.streams and breakpoints.may_stop(turn.subject, at_body):
             try:
-                body = await turn.message.body()
+                body = await turn.body()
                 if breakpoints.asks_body(at_body):
                     plain = await decoded(body, turn.draft(body).fields, most=most)
                     turn.subject.has_body(turn.direction, plain)

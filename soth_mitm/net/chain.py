@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -60,6 +60,7 @@ class Turn:
         message: Request | Response,
         hook: str,
         streams: bool,
+        body: Callable[[], Awaitable[bytes]],
         draft: Callable[[bytes | None], RequestDraft | ResponseDraft],
         watch: Callable[[], None],
         resizable: bool,
@@ -76,6 +77,8 @@ class Turn:
         """The handler's hook for it."""
         self.streams = streams
         """Its body is a stream of messages, which are decided about one by one and never held as a whole."""
+        self.body = body
+        """Waits for its body as it is now, for `limits.hold_seconds` at most; raises BodyTooLarge."""
         self.draft = draft
         """Returns what goes on, with this body, or None for one that streams on."""
         self.watch = watch

@@ -149,14 +149,14 @@ class Deciding(Asking):
         )
         self._spawn(self._decide_request(), "on_request")
 
-    async def _whole_request(self, hold: Hold) -> bytes:
+    async def _whole_request(self, hold: Hold, patience: float) -> bytes:
         """See `Asking`."""
         exchange = self._exchange
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
             self._answered_100 = True
             exchange.session.write(CONTINUE_100)
             exchange.flow.emit(ResponseInfo(100, CONTINUE_100, generated=True))
-        return await hold.collect()
+        return await hold.collect(patience)
 
     async def _decide_request(self) -> None:
         if not await self._decided(Direction.REQUEST, "on_request"):

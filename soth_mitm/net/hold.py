@@ -20,6 +20,10 @@ class BodyCutOff(BodyTooLarge):
     """The rest of the body will not come, whatever the budget."""
 
 
+class BodyLate(BodyTooLarge):
+    """The body has not ended in time; it may never do."""
+
+
 class Hold:
     """Items of one direction, kept until the hook has decided.
 
@@ -72,17 +76,20 @@ class Hold:
         if not self.ended:
             self._enough()
 
-    async def collect(self) -> bytes:
-        """Wait for the whole body.
+    async def collect(self, patience: float = 0.0) -> bytes:
+        """Wait for the whole body, for `patience` seconds where that is given.
 
         Raises:
-            BodyTooLarge: it is over the budget.
+            BodyTooLarge: it is over the budget. BodyLate: it has not ended by then.
         """
         if not self.ended and self.size <= self._limit:
             if self._waiter is None:
                 self._waiter = asyncio.get_running_loop().create_future()
                 self._more()
-            await asyncio.shield(self._waiter)  # others may wait for it too
+            done, _ = await asyncio.wait((self._waiter,), timeout=patience or None)  # others may wait too
+            if not done:
+                raise BodyLate(f"the body has not ended within limits.hold_seconds ({patience:g} s)")
+            self._waiter.result()
         if self.size > self._limit:
             raise BodyTooLarge(f"the body is larger than limits.hook_body_bytes ({self._limit} bytes)")
         return b"".join(item.data for item in self.items if isinstance(item, Body))

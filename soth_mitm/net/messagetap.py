@@ -81,6 +81,11 @@ class MessageTap:
         """Makes what has the messages decided about that follow; None where they cannot be taken out."""
 
     @property
+    def endless(self) -> bool:
+        """Whether it may go on for as long as it likes; what is sent in calls is short, as most calls are."""
+        return self.sure and self._form is not MessageForm.GRPC
+
+    @property
     def can_join(self) -> bool:
         """Whether the messages that follow can be decided about, once one has ended."""
         return self.hold is not None and not self._over

@@ -149,10 +149,10 @@ class StreamDeciding(Asking):
         held: HeldBody | ShapedBody,
         relay: Callable[[bytes, bool], None],
         *,
-        trailers: Callable[[Section], None] = lambda section: None,
+        trailers: Callable[[Section], None],
         credit: Callable[[int], None] = lambda count: None,
     ) -> HeldStream:
-        """Connect what a body goes through; one of our own has no trailers, and no sender."""
+        """Connect what a body goes through; one of our own has no sender."""
         exchange = self._exchange
         way = HeldStream(
             held,
@@ -182,15 +182,17 @@ class StreamDeciding(Asking):
         self._up.begin(limit=limit, ended=self._exchange.request_done)
         self._spawn(self._decide_request(), "on_request")
 
-    async def _whole_request(self, hold: Hold) -> bytes:
+    async def _whole_request(self, hold: Hold, patience: float) -> bytes:
         """See `Asking`."""
         exchange = self._exchange
+        if exchange.head.protocol:  # what follows an extended CONNECT is no body
+            return b""
         if exchange.head.expect_continue and not hold.items and not self._answered_100:
             self._answered_100 = True
             self._engine.send_head(exchange.stream, _CONTINUE_100, interim=True)
             exchange.session.pump.soon()
             exchange.flow.emit(ResponseInfo(100, lines(_CONTINUE_100) + b"\r\n", generated=True))
-        return await hold.collect()
+        return await hold.collect(patience)
 
     async def _decide_request(self) -> None:
         if not await self._decided(Direction.REQUEST, "on_request"):
@@ -207,12 +209,14 @@ class StreamDeciding(Asking):
                 self._up.replay(items)
             return
         whole = self._up.discard(items)
+        section = self._up.section
         if body and self._own_goes_through(Direction.REQUEST):
             self._pass_own_request(head, body)
         else:
-            exchange.put_request(head, body)
+            exchange.put_request(head, body, trailers=section)
         if whole and not exchange.request_done:
-            self._one_ended(Direction.REQUEST, exchange.end_request)
+            raw = section[2] if section is not None else b""
+            self._one_ended(Direction.REQUEST, partial(exchange.end_request, raw))
 
     def _pass_own_request(self, head: heads.RequestHead, body: bytes) -> None:
         """Send a head, and let the body that goes in place of another go through what there is for it."""
@@ -229,8 +233,20 @@ class StreamDeciding(Asking):
             if end and not exchange.request_done:
                 self._one_ended(Direction.REQUEST, exchange.end_request)
 
+        def trailers(section: Section) -> None:
+            exchange.own_request(b"", end=True, trailers=section)
+            if not exchange.request_done:
+                self._one_ended(Direction.REQUEST, partial(exchange.end_request, section[2]))
+
         exchange.put_request(head, b"", whole=False)
-        self._way(held, relay).takes_data(body, overhead=0, end=True)
+        self._take_own(self._way(held, relay, trailers=trailers), body, self._up.section)
+
+    @staticmethod
+    def _take_own(way: HeldStream, body: bytes, section: Section | None) -> None:
+        """Let a body go through, and the fields that ended the one in whose place it goes."""
+        way.takes_data(body, overhead=0, end=section is None)
+        if section is not None:
+            way.takes_trailers(section)
 
     def _ended_before(self) -> None:
         hold = self._holds.get(Direction.REQUEST)
@@ -275,10 +291,12 @@ class StreamDeciding(Asking):
         body = self._bodies.get(Direction.RESPONSE)
         if body is not None:
             self._down.discard(items)
-            if exchange.head.method == b"HEAD" or not self._own_goes_through(Direction.RESPONSE):
-                exchange.replace_response(answer, b"" if exchange.head.method == b"HEAD" else body)
-            else:
+            if exchange.head.method == b"HEAD":
+                exchange.replace_response(answer, b"")
+            elif self._own_goes_through(Direction.RESPONSE):
                 self._pass_own_response(answer, body)
+            else:
+                exchange.replace_response(answer, body, trailers=self._down.section)
             return
         self._put_response(answer, end=end)
         if self._handshake is not None:
@@ -295,8 +313,12 @@ class StreamDeciding(Asking):
             answer = answer._replace(fields=fields, never=never)
             exchange.flow.emit(held.resized(lines(fields) + b"\r\n", _NO_LENGTH))
         exchange.replace_response(answer, None)
-        way = self._way(held, lambda data, end: exchange.own_response(data, end=end))
-        way.takes_data(body, overhead=0, end=True)
+        way = self._way(
+            held,
+            lambda data, end: exchange.own_response(data, end=end),
+            trailers=lambda section: exchange.own_response(b"", end=True, trailers=section),
+        )
+        self._take_own(way, body, self._down.section)
 
     # --- what the chain asks ------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from soth_mitm.net.origin import elsewhere
 from soth_mitm.proto.http2 import ErrorCode, heads
 
 if TYPE_CHECKING:
+    from soth_mitm.net.http2.held import Section
     from soth_mitm.net.http2.leg import Answer
     from soth_mitm.net.http2.session import StreamSession
     from soth_mitm.net.origin import Place, Site, Supply
@@ -47,8 +48,15 @@ class Replacing(Relaying):
         self.place, self.sent_head, self.request_changed = place, head, True
         self._subject = None
 
-    def put_request(self, head: heads.RequestHead, body: bytes | None, *, whole: bool = True) -> None:
-        """Send this head, and where `body` is given that body instead of the client's.
+    def put_request(
+        self,
+        head: heads.RequestHead,
+        body: bytes | None,
+        *,
+        whole: bool = True,
+        trailers: Section | None = None,
+    ) -> None:
+        """Send this head, and where `body` is given that body instead of the client's, with these trailers.
 
         Not `whole`: more of it follows, by `own_request`.
         """
@@ -56,12 +64,12 @@ class Replacing(Relaying):
         if body is not None:
             self._replaced, self._own_open = whole, not whole
             self._early = [body] if body else []
-            self._early_trailers = None
+            self._early_trailers = trailers[:2] if trailers is not None else None
             if body:
                 self._request.passed(body)
         self.begin()
 
-    def own_request(self, data: bytes, *, end: bool) -> None:
+    def own_request(self, data: bytes, *, end: bool, trailers: Section | None = None) -> None:
         """Send a piece of a body that goes in place of the client's."""
         self.touched = True
         if data:
@@ -70,45 +78,58 @@ class Replacing(Relaying):
         self._request.wire += len(data) + 9
         if end:
             self._replaced, self._own_open = True, False
-        if self.leg is not None:
-            self.leg.send(data, end=end)
-        elif data:
-            self._early.append(data)
+        leg = self.leg
+        if leg is None:
+            self._early += [data] if data else []
+            self._early_trailers = trailers[:2] if trailers is not None else None
+        elif trailers is not None:
+            leg.send_trailers(*trailers[:2])
+        else:
+            leg.send(data, end=end)
         if end:
             self._maybe_complete()
 
     # --- the response ---------------------------------------------------------------------------
 
-    def replace_response(self, answer: Answer, body: bytes | None) -> None:
+    def replace_response(
+        self, answer: Answer, body: bytes | None, *, trailers: Section | None = None
+    ) -> None:
         """Send a head with a body of our own, or None where that follows by `own_response`.
 
         The upstream's own is not wanted any more.
         """
         self._answered = self._replacing = True
-        self._engine.send_head(self.stream, answer.fields, never=answer.never, end=body == b"")
+        self._engine.send_head(
+            self.stream, answer.fields, never=answer.never, end=body == b"" and trailers is None
+        )
         self.session.pump.soon()
-        if body is not None:
+        if body is not None and trailers is not None:
+            self.own_response(body, end=False)
+            self.own_response(b"", end=True, trailers=trailers)
+        elif body is not None:
             self.own_response(body, end=True)
 
-    def own_response(self, data: bytes, *, end: bool) -> None:
+    def own_response(self, data: bytes, *, end: bool, trailers: Section | None = None) -> None:
         """Send a piece of a body that goes in place of the upstream's."""
         self._alive()
         if data:
             self.flow.from_upstream += len(data)
             self._response.passed(data)
             self._response.wire += len(data)
-        if data or not self.stream.local_done:
+        if trailers is not None:
+            self._engine.send_trailers(self.stream, trailers[0], never=trailers[1])
+        elif data or not self.stream.local_done:
             waits = len(data) - self._engine.send(self.stream, data, end=end)
             if waits:
                 self._wait_for_reader(waits)
         self.session.pump.soon()
         if end:
-            self._own_response_sent()
+            self._own_response_sent(trailers[2] if trailers is not None else b"")
 
-    def _own_response_sent(self) -> None:
+    def _own_response_sent(self, trailers: bytes) -> None:
         self.response_done = True
         self._response.ended()
-        self.flow.emit(ResponseEnd(self._response.data, self._response.wire))
+        self.flow.emit(ResponseEnd(self._response.data, self._response.wire, trailers))
         if not self.request_done:
             self._reset_client(ErrorCode.NO_ERROR)
         self.session.pump.soon()

@@ -39,7 +39,7 @@ class Side:
         self._dropped = dropped
         self._ended = ended
         self._granting = False
-        self._section: Section | None = None
+        self.section: Section | None = None
         """The fields at its end, where they came while it was held."""
         self.discards = False
         """Another body goes on in its place."""
@@ -80,7 +80,7 @@ class Side:
         """Keep or drop the fields that end the message likewise."""
         hold = self._holds.get(self._direction)
         if hold is not None:
-            self._section = section
+            self.section = section
             hold.add((_END,))
         elif self.discards:
             self._ended()
@@ -103,7 +103,7 @@ class Side:
 
     def replay(self, items: Sequence[Item]) -> None:
         """Send on what was held, as if it came now."""
-        section = self._section
+        section = self.section
         ended = bool(items) and isinstance(items[-1], End)
         bodies = [item.data for item in items if isinstance(item, Body)]
         for position, data in enumerate(bodies):

@@ -44,7 +44,7 @@ async def replace(
         if turn.resizable:
             turn.shape(rewriting)
             return None
-        body = await turn.message.body()
+        body = await turn.body()
         made = await rewritten(body, rewriting, limit=limits.hook_body_bytes)
         return None if made == body else Modify(body=made)
     except (CodingError, BodyTooLarge) as error:

@@ -185,10 +185,13 @@ class RulePart(Part):
     async def _meant(self, turn: Turn) -> bool:
         """Ask for the message as it is now, and where the expression needs it for its body."""
         judged = turn.subject.judge(self._question.wanted)
-        if judged is not None or turn.streams:
-            return bool(judged)
+        if judged is not None:
+            return judged
+        if turn.streams:
+            turn.flow.emit(Noted("rule_undecided", f"{self.name} asks for the body, and it is a stream"))
+            return False
         try:
-            body = await turn.message.body()
+            body = await turn.body()
         except BodyTooLarge as error:
             turn.flow.emit(Noted("rule_undecided", f"{self.name} asks for the body, and {error}"))
             return False

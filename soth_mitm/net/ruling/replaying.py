@@ -45,7 +45,7 @@ class ReplayPart(Part):
         by_head = turn.streams or deck.goes_by_head(wanted)
         if deck.likeness.asks_body and any(deck.bodies(wanted)) and not by_head:
             try:
-                body = await turn.message.body()
+                body = await turn.body()
             except BodyTooLarge as error:
                 return self._without(turn, f"its body cannot be compared: {error}")
             digest = hashlib.sha256(body).digest() if body else b""
