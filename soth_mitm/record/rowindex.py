@@ -64,7 +64,7 @@ class SegmentEnd(msgspec.Struct, array_like=True):
     """How things stand at the end of the segment."""
 
     open: list[Row]
-    """The rows of flows that are open."""
+    """The rows of open flows that have changed since they were told."""
     conn: int
     """The highest conn of its events."""
     flow: int

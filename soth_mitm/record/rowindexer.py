@@ -43,6 +43,8 @@ class RowIndexer:
         self._fold = RowFold()
         self._told: set[int] = set()
         """Open flows whose rows were told, in this segment or an earlier one."""
+        self._changed: set[int] = set()
+        """Those whose rows have changed since."""
         self._begin()
 
     def _begin(self) -> None:
@@ -56,7 +58,7 @@ class RowIndexer:
     @property
     def size(self) -> int:
         """About how many bytes would follow if the segment ended now, at most."""
-        return self._held + len(self._fold.open_rows) * ROW_BYTES + 512
+        return self._held + len(self._changed) * ROW_BYTES + 512
 
     def pass_by(self) -> None:
         """Take note of a block of a checkpoint."""
@@ -91,11 +93,14 @@ class RowIndexer:
 
         Nothing where a row could not be encoded: the segment then has no index that counts.
         """
-        end = SegmentEnd(list(self._fold.open_rows.values()), self._conn, self._flow)
+        rows = self._fold.open_rows
+        end = SegmentEnd([rows[flow] for flow in self._changed], self._conn, self._flow)
         try:
             ready = [] if self._failed else [self._end_part(end)]
         except _UNENCODABLE:
             ready = []
+        if ready:
+            self._changed.clear()
         self._begin()
         return ready
 
@@ -132,8 +137,10 @@ class RowIndexer:
         flow, told = row.flow, self._told
         if not row.open:
             told.discard(flow)
+            self._changed.discard(flow)
             return row
         if flow in told:
+            self._changed.add(flow)
             return flow
         told.add(flow)
         return row
