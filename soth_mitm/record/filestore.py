@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from soth_mitm.errors import DumpError
 from soth_mitm.model.annotation import AnnotationError, changed
 from soth_mitm.model.limits import DEFAULTS
+from soth_mitm.record.adopting import AdoptingIndex
 from soth_mitm.record.format import BLOCK_CHECKPOINT
-from soth_mitm.record.index import Index
 from soth_mitm.record.pieces import BlockPlace
 from soth_mitm.record.reader import Block, DumpReader, ReadReport, read_payload
 from soth_mitm.record.rowindex import EVENTS_AT_ONCE
 from soth_mitm.record.runs import NO_SHIFT, Runs
 from soth_mitm.record.store import Store
+from soth_mitm.record.tables import Tables
 from soth_mitm.record.threads import in_thread
 from soth_mitm.record.walking import IndexedSegment
 
@@ -81,7 +82,8 @@ class DumpStore(Store):
         Raises:
             DumpError: it cannot be opened.
         """
-        super().__init__(Index(), Runs(), message_rows=int(DEFAULTS["message_rows"]))
+        self._adopting = AdoptingIndex()
+        super().__init__(self._adopting, Runs(), message_rows=int(DEFAULTS["message_rows"]))
         self.path = path
         self._reader = DumpReader(path)
         self._paths: list[Path] = []
@@ -190,15 +192,15 @@ class DumpStore(Store):
 
     async def _adopt_part(self, part: IndexPart, first: int) -> int:
         """Take the rows of a part, whose blocks count from `first`; return the block that follows."""
-        shift, index, at, slices = self._runs.current, self.index, first, _Slices()
+        shift, index, at, slices = self._runs.current, self._adopting, first, _Slices()
+        part.shift(shift)
+        tables = Tables(part.sites, part.results)
         for digest in part.digests:
-            digest.shift(shift)
             at = first + digest.block + 1
-            index.adopt(digest, digest.events(shift), at - 1)
+            index.adopt(digest, digest.events(shift), at - 1, tables)
             if slices.over:
                 await slices.rest()
         if part.end is not None:
-            part.end.shift(shift)
             rows = part.end.open
             for start in range(0, len(rows), _ROWS_AT_ONCE):
                 index.adopt_open(rows[start : start + _ROWS_AT_ONCE])

@@ -29,7 +29,6 @@ from soth_mitm.record.session import SessionFacts, SessionFold
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Event
-    from soth_mitm.record.rowindex import Digest
 
 LOOK_UP = 64
 """Most flows whose rows are looked up to tell which changed; of more it is said that any may have."""
@@ -92,67 +91,17 @@ class Index:
                 session(event)
                 if type(body) is ProcessKnown or type(body) is ConnClosed:
                     of_conns.append((event.conn, body))
-            self._settle_all(touched.values(), block, of_conns, said)
+            numbers = {self._settle(row, block) for row in touched.values()}
+            self._settle_others(numbers, of_conns, said, block)
 
-    def adopt(self, digest: Digest, told: Iterable[Event], block: int) -> None:
-        """Take what a row index says of the next events, all of which lie in `block`; `told` are its own.
-
-        It changes the rows as `apply` would with the events. A flow that began before what was taken
-        so far is passed over, as there.
-        """
-        fold = self._rows
-        said: list[tuple[int, Annotation]] = []
-        of_conns: list[tuple[int, ProcessKnown | ConnClosed]] = []
-        with self._lock:
-            for conn in digest.conns:
-                self._conn_blocks.note(conn, block)
-            for event in told:
-                body = event.body
-                if type(body) is Annotated:
-                    said.append((event.flow, Annotation.of(body)))
-                    continue
-                if not event.flow:
-                    fold.apply(event)
-                self._session.apply(event)
-                if type(body) is ProcessKnown or type(body) is ConnClosed:
-                    of_conns.append((event.conn, body))
-            rows = [row for each in digest.rows if (row := self._adopted(each, digest.carried)) is not None]
-            self._settle_all(rows, block, of_conns, said)
-
-    def _adopted(self, told: int | Row, carried: list[int]) -> Row | None:
-        """Return the row that is told of; None where nothing is known of its beginning."""
-        rows = self._rows.open_rows
-        if isinstance(told, int):
-            return rows.get(told)
-        known = rows.get(told.flow)
-        if known is None and told.flow in carried:
-            return None
-        told.number = -1
-        if known is not None:
-            told.number, known.state = known.number, CLOSED
-            del rows[told.flow]
-        if told.open:
-            self._rows.put(told)
-        return told
-
-    def adopt_open(self, rows: Iterable[Row]) -> None:
-        """Take how the rows of open flows stand at the end of what was adopted."""
-        with self._lock:
-            for row in rows:
-                known = self._rows.open_rows.get(row.flow)
-                if known is not None:
-                    row.number = known.number
-                    for name in Row.__struct_fields__:
-                        setattr(known, name, getattr(row, name))
-
-    def _settle_all(
+    def _settle_others(
         self,
-        rows: Iterable[Row],
-        block: int,
+        numbers: set[int],
         of_conns: list[tuple[int, ProcessKnown | ConnClosed]],
         said: list[tuple[int, Annotation]],
+        block: int,
     ) -> None:
-        numbers = {self._settle(row, block) for row in rows}
+        """Do what is said of rows, of which those with `numbers` have changed."""
         for conn, told in of_conns:
             numbers |= self._name(conn, told)
         numbers.update(self._annotate(flow, annotation, block) for flow, annotation in said)
@@ -208,19 +157,27 @@ class Index:
     def _add(self, row: Row) -> None:
         """Put a row at the end."""
         if row.intercepted and row.kind != "failed":
-            self._session.decrypted(row.client)
-        number = row.number = self.end
-        self.end = number + 1
-        if number // PAGE_ROWS - self._first_page >= len(self._pages):
-            self._pages.append(Page())
+            self._session.decrypted(row.client.rpartition(":")[0])
+        number = row.number = self._next_number()
         if row.state != CLOSED:
             self._open[number] = row
             self._numbers[row.flow] = number
         if not row.process:
             self._unnamed.note(row.conn, number)
 
+    def _next_number(self) -> int:
+        number = self.end
+        self.end = number + 1
+        if number // PAGE_ROWS - self._first_page >= len(self._pages):
+            self._pages.append(Page())
+        return number
+
     def _pack(self, row: Row, block: int) -> None:
-        number, flow = row.number, row.flow
+        first, last = self._ends(row.flow, block)
+        self._page(row.number).pack(row.number % PAGE_ROWS, row, first, last)
+
+    def _ends(self, flow: int, block: int) -> tuple[int, int]:
+        """Return first and last block of a flow that has ended in `block`."""
         first = last = NO_BLOCKS if block == NO_BLOCK else block
         blocks = self._blocks.get(flow)
         if blocks is not None:
@@ -229,7 +186,7 @@ class Index:
             if len(blocks) <= 2:
                 # The two ends say it all; otherwise the whole list stays.
                 del self._blocks[flow]
-        self._page(number).pack(number % PAGE_ROWS, row, first, last)
+        return first, last
 
     def _page(self, number: int) -> Page:
         return self._pages[number // PAGE_ROWS - self._first_page]

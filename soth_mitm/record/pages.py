@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from soth_mitm.policy.filters import after_path, before_path
+from soth_mitm.record.packed import WHOLE_ADDRESS, Packed, Result, Site, result_of, site_of
 from soth_mitm.record.rows import CLOSED, Row
 
 if TYPE_CHECKING:
@@ -37,36 +38,12 @@ _FLOWS = struct.Struct("<Q94x")
 
 _SITE_COLUMN, _CLIENT_COLUMN = 13, 15
 
-_WHOLE_ADDRESS = 0x1_0000
-"""Stands for the port of a client address that is not `host:port`."""
 _VARIED = 64
 """Results of a page that may have a message of gRPC each; of further ones the name must do."""
-_OUTCOME_AT = 6
+_OUTCOME_AT: Final = 6
+_GRPC_AT: Final = 18
 _LARGEST = 2**63 - 1
 _LARGEST_ID = 2**64 - 1
-
-
-class _Clients(dict[str, tuple[str, int]]):
-    """Client addresses, split into what repeats and the port; emptied when full."""
-
-    def __missing__(self, address: str) -> tuple[str, int]:
-        host, colon, port = address.rpartition(":")
-        number = (
-            int(port) if colon and port.isascii() and port.isdigit() and len(port) < 6 else _WHOLE_ADDRESS
-        )
-        if number >= _WHOLE_ADDRESS or str(number) != port:
-            host, number = address, _WHOLE_ADDRESS
-        if len(self) >= _CLIENTS_KEPT:
-            self.clear()
-        self[address] = host, number
-        return host, number
-
-
-_CLIENTS = _Clients()
-_CLIENTS_KEPT = 4096
-
-_Site = tuple[str, str, str, int, str, str, bool, bool, int, str]
-_Result = tuple[Any, ...]
 
 
 class Page:
@@ -88,10 +65,10 @@ class Page:
     def __init__(self) -> None:
         self._records = bytearray(_SIZE * PAGE_ROWS)
         self._paths: bytearray | bytes = bytearray()
-        self._sites: list[_Site] = []
-        self._results: list[_Result] = []
-        self._site_ids: dict[_Site, int] = {}
-        self._result_ids: dict[_Result, int] = {}
+        self._sites: list[Site] = []
+        self._results: list[Result] = []
+        self._site_ids: dict[Site, int] = {}
+        self._result_ids: dict[Result, int] = {}
         self.calls: dict[int, Call] = {}
         """Calls to language models, by flow."""
         self._filled = 0
@@ -100,89 +77,90 @@ class Page:
 
     def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
         """Keep a closed row in an empty slot."""
-        host, client = _CLIENTS[row.client]
-        site = (
-            host,
-            row.scheme,
-            row.host,
-            row.port,
-            row.sni,
-            row.ja4,
-            row.intercepted,
-            row.metadata_only,
-            row.replay_of,
-            row.process,
-        )
-        result = (
-            row.kind,
-            row.method,
-            row.status,
-            row.version,
-            row.content_type,
-            row.reason,
-            row.outcome,
-            row.error,
-            row.reused,
-            row.generated,
-            row.modified,
-            row.rewritten,
-            row.tls_reason,
-            row.tls_peer,
-            row.guard,
-            row.hint,
-            row.form,
-            row.messages_skipped,
-            row.grpc_status,
-            row.rules,
-        )
-        if row.grpc_status > 0 and len(self._results) >= _VARIED:
-            result = _without_message(result)
+        site, client = site_of(row)
         path = row.path.encode("utf-8", "replace")
-        start = len(self._paths)
+        if row.llm is not None:
+            self.calls[row.flow] = row.llm
+        self._put(
+            slot,
+            (
+                row.flow,
+                row.conn,
+                row.started_wall_ns,
+                row.started_mono_ns,
+                row.duration_ns,
+                row.ttfb_ns,
+                row.request_bytes,
+                row.response_bytes,
+                row.repeats,
+                first_block,
+                last_block,
+                len(self._paths),
+                len(path),
+                self.site_id(site),
+                self.result_id(result_of(row)),
+                client,
+                row.last_message_ns,
+                row.messages,
+            ),
+            path,
+        )
+
+    def put(self, slot: int, row: Packed, blocks: tuple[int, int], *, site: int, result: int) -> None:
+        """Keep a row of a row index in an empty slot; `site` and `result` are the numbers here."""
+        path = row.path.encode("utf-8", "replace")
+        self._put(
+            slot,
+            (
+                row.flow,
+                row.conn,
+                row.started_wall_ns,
+                row.started_mono_ns,
+                row.duration_ns,
+                row.ttfb_ns,
+                row.request_bytes,
+                row.response_bytes,
+                row.repeats,
+                *blocks,
+                len(self._paths),
+                len(path),
+                site,
+                result,
+                row.client_port,
+                row.last_message_ns,
+                row.messages,
+            ),
+            path,
+        )
+
+    def _put(self, slot: int, values: tuple[int, ...], path: bytes) -> None:
         assert isinstance(self._paths, bytearray), "a full page takes no more rows"
         self._paths += path
-        values = (
-            row.flow,
-            row.conn,
-            row.started_wall_ns,
-            row.started_mono_ns,
-            row.duration_ns,
-            row.ttfb_ns,
-            row.request_bytes,
-            row.response_bytes,
-            row.repeats,
-            first_block,
-            last_block,
-            start,
-            len(path),
-            self._site_id(site),
-            self._result_id(result),
-            client,
-            row.last_message_ns,
-            row.messages,
-        )
         try:
             _RECORD.pack_into(self._records, slot * _SIZE, *values)
         except struct.error:
             _RECORD.pack_into(self._records, slot * _SIZE, *_clamped(values))
-        if row.llm is not None:
-            self.calls[row.flow] = row.llm
-        if row.flow < self._lowest:
-            self._lowest = row.flow
-        if row.flow > self._highest:
-            self._highest = row.flow
+        flow = values[0]
+        if flow < self._lowest:
+            self._lowest = flow
+        if flow > self._highest:
+            self._highest = flow
         self._filled += 1
         if self._filled == PAGE_ROWS:
             self._seal()
 
-    def _site_id(self, site: _Site) -> int:
+    def site_id(self, site: Site) -> int:
+        """Return the number of a site, which it gets when it is new."""
         number = self._site_ids.get(site)
         if number is None:
             number = self._site_ids[site] = len(self._sites)
             self._sites.append(site)
         return number
 
-    def _result_id(self, result: _Result) -> int:
+    def result_id(self, result: Result) -> int:
+        """Return the number of a result; of many that have a message of gRPC, that of one without."""
+        if result[_GRPC_AT] > 0 and len(self._results) >= _VARIED:
+            result = _without_message(result)
         number = self._result_ids.get(result)
         if number is None:
             number = self._result_ids[result] = len(self._results)
@@ -248,7 +226,7 @@ class Page:
             kind=kind,
             started_wall_ns=wall,
             started_mono_ns=mono,
-            client=client if client_port == _WHOLE_ADDRESS else f"{client}:{client_port}",
+            client=client if client_port == WHOLE_ADDRESS else f"{client}:{client_port}",
             scheme=scheme,
             host=host,
             port=port,
@@ -295,7 +273,7 @@ class Page:
         """Say which program asked for the flow of a filled slot."""
         at = slot * _SIZE + _SITE_AT
         (number,) = _NUMBER.unpack_from(self._records, at)
-        _NUMBER.pack_into(self._records, at, self._site_id((*self._sites[number][:-1], process)))
+        _NUMBER.pack_into(self._records, at, self.site_id((*self._sites[number][:-1], process)))
 
     def flow(self, slot: int) -> int:
         """Return the flow of a filled slot."""
@@ -320,12 +298,12 @@ class Page:
     # --- by column ------------------------------------------------------------------------------
 
     @property
-    def sites(self) -> list[_Site]:
+    def sites(self) -> list[Site]:
         """Every place that a row of this page went to; `bycolumn.SITE` names the parts."""
         return self._sites
 
     @property
-    def results(self) -> list[_Result]:
+    def results(self) -> list[Result]:
         """Every way in which one ended; `bycolumn.RESULT` names the parts."""
         return self._results
 
@@ -361,7 +339,7 @@ class Page:
     def client(self, record: tuple[int, ...]) -> str:
         """Return the client's address of a record."""
         host, port = self._sites[record[_SITE_COLUMN]][0], record[_CLIENT_COLUMN]
-        return host if port == _WHOLE_ADDRESS else f"{host}:{port}"
+        return host if port == WHOLE_ADDRESS else f"{host}:{port}"
 
     def around(self, site: int, result: int) -> tuple[str, str]:
         """Return what stands before and behind the path in the lines of equal rows."""
@@ -381,10 +359,10 @@ class Page:
         _REPEATS.pack_into(self._records, at, min(repeats + 1, NO_BLOCKS))
 
 
-def _without_message(result: _Result) -> _Result:
+def _without_message(result: Result) -> Result:
     """Leave out of an outcome what the server said, which may be other words each time."""
-    words = str(result[_OUTCOME_AT]).partition(":")[0]
-    return (*result[:_OUTCOME_AT], words, *result[_OUTCOME_AT + 1 :])
+    words = result[_OUTCOME_AT].partition(":")[0]
+    return (*result[:6], words, *result[7:])
 
 
 def _clamped(values: tuple[int, ...]) -> list[int]:

@@ -7,15 +7,16 @@ Pure: `rowindexer` makes it, `Index.adopt` takes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from soth_mitm.model.terms import FlowKind, MessageForm
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, BLOCK_INDEX, LayoutError, compressed_block
 from soth_mitm.record.frames import decode_frame, frames_in
+from soth_mitm.record.packed import Packed, Result, Site
 from soth_mitm.record.rows import CLOSED, OPEN, PATH_LIMIT, STREAMING, Row
 from soth_mitm.record.runs import NO_SHIFT, Shift
 from soth_mitm.text import printable
@@ -35,9 +36,11 @@ class Digest(msgspec.Struct, array_like=True):
 
     block: int
     """Counts from the first block of frames in the segment, those of a checkpoint included."""
-    rows: list[int | Row]
-    """The flows that they change, in order. A row: it is told for the first time, or has ended. Only the
-    number: it goes on."""
+    rows: list[int | Packed]
+    """The flows that they change, in order: packed where it has ended, otherwise its number."""
+    whole: list[Row]
+    """The rows of those by number that are told of for the first time, and of those that have ended, but
+    failed or called a language model. The other ones go on."""
     conns: list[int]
     """The conns that they tell something of."""
     told: bytes = b""
@@ -51,14 +54,6 @@ class Digest(msgspec.Struct, array_like=True):
         found = (decode_frame(self.told, frame) for frame in frames_in(self.told))
         return [shift.apply(event) for event in found if event is not None]
 
-    def shift(self, by: Shift) -> None:
-        """Number conns and flows on, behind those of an earlier run."""
-        if by == NO_SHIFT:
-            return
-        self.conns = [conn + by.conn for conn in self.conns]
-        self.carried = [flow + by.flow for flow in self.carried]
-        self.rows = [row + by.flow if isinstance(row, int) else _shifted(row, by) for row in self.rows]
-
 
 class SegmentEnd(msgspec.Struct, array_like=True):
     """How things stand at the end of the segment."""
@@ -69,30 +64,51 @@ class SegmentEnd(msgspec.Struct, array_like=True):
     """The highest conn of its events."""
     flow: int
 
-    def shift(self, by: Shift) -> None:
-        """Number conns and flows of the rows on."""
-        if by != NO_SHIFT:
-            self.open = [_shifted(row, by) for row in self.open]
-
 
 class IndexPart(msgspec.Struct, array_like=True):
     """The payload of one block of the index."""
 
     version: int
+    sites: list[Site]
+    """Where the packed rows of this part went."""
+    results: list[Result]
+    """How they ended."""
     digests: list[Digest]
     end: SegmentEnd | None = None
     """Only in the last part of a segment."""
 
+    def shift(self, by: Shift) -> None:
+        """Number conns and flows on, behind those of an earlier run."""
+        if by == NO_SHIFT:
+            return
+        self.sites = [(*site[:8], site[8] + by.flow if site[8] else 0, site[9]) for site in self.sites]
+        for digest in self.digests:
+            digest.conns = [conn + by.conn for conn in digest.conns]
+            digest.carried = [flow + by.flow for flow in digest.carried]
+            digest.rows = [
+                row + by.flow if isinstance(row, int) else _shifted(row, by) for row in digest.rows
+            ]
+            digest.whole = [_shifted(row, by) for row in digest.whole]
+        if self.end is not None:
+            for row in self.end.open:
+                _shifted(row, by)
+
+
+class _Version(msgspec.Struct, array_like=True):
+    version: int
+
 
 class _Raw(msgspec.Struct, array_like=True):
     version: int
+    sites: list[Site]
+    results: list[Result]
     digests: list[msgspec.Raw]
     end: SegmentEnd | None
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(IndexPart)
-_head_decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw])
+_version_decoder = msgspec.msgpack.Decoder(_Version)
 
 
 def encode_digest(digest: Digest) -> bytes:
@@ -104,14 +120,17 @@ def encode_digest(digest: Digest) -> bytes:
     return _encoder.encode(digest)
 
 
-def encode_part(digests: list[bytes], end: SegmentEnd | None = None) -> bytes:
+def encode_part(
+    digests: list[bytes], sites: Iterable[Site], results: Iterable[Result], end: SegmentEnd | None = None
+) -> bytes:
     """Return a whole block of the index, compressed.
 
     Raises:
         ValueError, TypeError, OverflowError: a row holds what cannot be encoded.
     """
     buffer = bytearray(BLOCK_HEADER_SIZE)
-    part = _Raw(INDEX_VERSION, [msgspec.Raw(digest) for digest in digests], end)
+    raw = [msgspec.Raw(digest) for digest in digests]
+    part = _Raw(INDEX_VERSION, list(sites), list(results), raw, end)
     _encoder.encode_into(part, buffer, BLOCK_HEADER_SIZE)
     return compressed_block(buffer, flags=BLOCK_INDEX, frames=0, first_seq=0, last_seq=0)
 
@@ -123,28 +142,26 @@ def decode_part(payload: bytes) -> IndexPart:
         LayoutError: it is none, is of another version, or holds what no list may be told.
     """
     try:
-        version, *_ = _head_decoder.decode(payload)
-        if version != INDEX_VERSION:
+        if _version_decoder.decode(payload).version != INDEX_VERSION:
             raise LayoutError("index_version")
         part = _decoder.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LayoutError("index_part") from error
-    if not _are_sound(list(_rows_of(part))):
+    if not (_is_sound(part) and _are_sound(list(_rows_of(part)))):
         raise LayoutError("index_row")
     return part
 
 
 def _rows_of(part: IndexPart) -> Iterator[Row]:
     for digest in part.digests:
-        for row in digest.rows:
-            if not isinstance(row, int):
-                yield row
+        yield from digest.whole
     if part.end is not None:
         yield from part.end.open
 
 
 _STATES: Final = frozenset((OPEN, STREAMING, CLOSED))
 _KINDS: Final = frozenset(kind.value for kind in FlowKind)
+_PACKED_KINDS: Final = _KINDS - {FlowKind.FAILED.value}
 _FORMS: Final = frozenset(("", *(form.value for form in MessageForm)))
 _CHARACTERS: Final = 8192
 """More than all texts of a row have together."""
@@ -154,13 +171,32 @@ _texts_of = attrgetter(*(
 ))  # fmt: skip
 
 
+def _is_sound(part: IndexPart) -> bool:
+    """Say the same of the packed rows of a part."""
+    texts = [part_of for each in (*part.sites, *part.results) for part_of in each if isinstance(part_of, str)]
+    paths: list[str] = []
+    sites, results = len(part.sites), len(part.results)
+    for digest in part.digests:
+        for row in digest.rows:
+            if type(row) is Packed:
+                paths.append(row.path)
+                if not (0 <= row.site < sites and 0 <= row.result < results and row.flow > 0):
+                    return False
+    known = all(result[0] in _PACKED_KINDS and result[16] in _FORMS for result in part.results)
+    long = max(map(len, paths), default=0) > PATH_LIMIT or max(map(len, texts), default=0) > _CHARACTERS
+    return known and not long and _is_printable("".join((*texts, *paths)))
+
+
+def _is_printable(text: str) -> bool:
+    return (text.isascii() and text.isprintable()) or printable(text) == text
+
+
 def _are_sound(rows: list[Row]) -> bool:
     """Say whether rows could have been made of events: a file may come from anywhere."""
     calls = [row.llm for row in rows if row.llm is not None]
     texts = ["".join(_texts_of(row)) for row in rows]
     texts += ["".join((call.dialect, call.model, call.stop, call.error, call.priced)) for call in calls]
-    whole = "".join(texts)
-    if not (whole.isascii() and whole.isprintable()) and printable(whole) != whole:
+    if not _is_printable("".join(texts)):
         return False
     if max(map(len, texts), default=0) > _CHARACTERS:
         return False
@@ -174,8 +210,12 @@ def _are_sound(rows: list[Row]) -> bool:
     )
 
 
-def _shifted(row: Row, by: Shift) -> Row:
+_RowLike = TypeVar("_RowLike", Row, Packed)
+
+
+def _shifted(row: _RowLike, by: Shift) -> _RowLike:
     row.flow += by.flow
     row.conn = row.conn + by.conn if row.conn else 0
-    row.replay_of = row.replay_of + by.flow if row.replay_of else 0
+    if isinstance(row, Row):
+        row.replay_of = row.replay_of + by.flow if row.replay_of else 0
     return row

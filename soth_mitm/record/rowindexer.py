@@ -13,16 +13,21 @@ import msgspec
 
 from soth_mitm.model.events import Annotated, ConnectReceived, Side, TlsEstablished
 from soth_mitm.record.frames import append_frame, with_safe_text
+from soth_mitm.record.packed import Packed, result_of, site_of
 from soth_mitm.record.rowindex import EVENTS_AT_ONCE, Digest, SegmentEnd, encode_digest, encode_part
 from soth_mitm.record.rows import CONN_KINDS, RowFold
 from soth_mitm.record.session import SESSION_KINDS
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Body, Event
+    from soth_mitm.record.packed import Result, Site
     from soth_mitm.record.rows import Row
 
 PART_BYTES: Final = 128 * 1024
 """A part that has reached this size becomes a block; compressing it takes well below a millisecond."""
+
+_TABLE_BYTES: Final = 128
+"""About what an entry of a table takes."""
 
 ROW_BYTES: Final = 1024
 """More than an open row takes as a rule."""
@@ -50,10 +55,15 @@ class RowIndexer:
     def _begin(self) -> None:
         self._carried = set(self._fold.open_rows)
         self._block = 0
-        self._digests: list[bytes] = []
-        self._held = 0
+        self._begin_part()
         self._conn = self._flow = 0
         self._failed = False
+
+    def _begin_part(self) -> None:
+        self._digests: list[bytes] = []
+        self._sites: dict[Site, int] = {}
+        self._results: dict[Result, int] = {}
+        self._held = 0
 
     @property
     def size(self) -> int:
@@ -84,7 +94,7 @@ class RowIndexer:
         """Say that what was added is all of a block."""
         self._block += 1
         if self._failed:
-            self._digests, self._held = [], 0
+            self._begin_part()
         # A part ends with a block, so that who cannot read it can go on with the next block.
         return [self._end_part()] if self._held >= PART_BYTES else []
 
@@ -105,8 +115,9 @@ class RowIndexer:
         return ready
 
     def _end_part(self, end: SegmentEnd | None = None) -> bytes:
-        digests, self._digests, self._held = self._digests, [], 0
-        return encode_part(digests, end)
+        digests, sites, results = self._digests, self._sites, self._results
+        self._begin_part()
+        return encode_part(digests, sites, results, end)
 
     def _digest(self, events: Sequence[Event]) -> Digest:
         fold = self._fold.apply
@@ -129,21 +140,59 @@ class RowIndexer:
         carried = self._carried
         ended = [flow for flow, row in touched.items() if flow in carried and not row.open] if carried else []
         carried.difference_update(ended)
-        return Digest(
-            self._block, [self._row(row) for row in touched.values()], list(conns), bytes(told), ended
-        )
+        rows: list[int | Packed] = []
+        whole: list[Row] = []
+        for row in touched.values():
+            if self._goes_on(row):
+                rows.append(row.flow)
+            elif row.open or row.kind == "failed" or row.tls_peer or row.llm is not None:
+                # These say more to an index than what a packed row has.
+                rows.append(row.flow)
+                whole.append(row)
+            else:
+                rows.append(self._packed(row))
+        return Digest(self._block, rows, whole, list(conns), bytes(told), ended)
 
-    def _row(self, row: Row) -> int | Row:
+    def _goes_on(self, row: Row) -> bool:
+        """Say whether a row was told of and has not ended."""
         flow, told = row.flow, self._told
         if not row.open:
             told.discard(flow)
             self._changed.discard(flow)
-            return row
+            return False
         if flow in told:
             self._changed.add(flow)
-            return flow
+            return True
         told.add(flow)
-        return row
+        return False
+
+    def _packed(self, row: Row) -> Packed:
+        (site, port), result = site_of(row), result_of(row)
+        at = self._sites.get(site)
+        if at is None:
+            at = self._sites[site] = len(self._sites)
+            self._held += _TABLE_BYTES
+        how = self._results.get(result)
+        if how is None:
+            how = self._results[result] = len(self._results)
+            self._held += _TABLE_BYTES
+        return Packed(
+            row.flow,
+            row.conn,
+            row.started_wall_ns,
+            row.started_mono_ns,
+            row.duration_ns,
+            row.ttfb_ns,
+            row.request_bytes,
+            row.response_bytes,
+            row.repeats,
+            row.path,
+            at,
+            how,
+            port,
+            row.last_message_ns,
+            row.messages,
+        )
 
 
 def _tell(told: bytearray, event: Event) -> None:

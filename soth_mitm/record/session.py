@@ -89,7 +89,7 @@ class SessionFold:
         self.facts = SessionFacts()
         self._clients: dict[int, None] = {}
         self._trusting: set[str] = set()
-        self._latest = ""
+        self._latest: str | None = None
         self._refusing: set[tuple[str, str]] = set()
 
     def apply(self, event: e.Event) -> None:
@@ -194,12 +194,15 @@ class SessionFold:
             self.facts.log.append(LogLine(wall_ns, "warning", "tls", text))
             self.facts.logged += 1
 
-    def decrypted(self, client: str) -> None:
-        """A flow came through an intercepted connection; only that proves that its client trusts the CA."""
+    def decrypted(self, host: str) -> None:
+        """A flow came through an intercepted connection; only that proves that its client trusts the CA.
+
+        `host` is the address of the client without its port.
+        """
         self.facts.decrypted += 1
-        if client != self._latest and len(self._trusting) < _CLIENTS:
-            self._latest = client
-            self._trusting.add(client.rpartition(":")[0])
+        if host != self._latest and len(self._trusting) < _CLIENTS:
+            self._latest = host
+            self._trusting.add(host)
             self.facts.trusting = len(self._trusting)
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from soth_mitm.config import Limits
 from soth_mitm.model.events import BodyChunk, Direction, SessionEnded, SessionStarted
-from soth_mitm.record import checkpoint, footer, layout, recorder, rowindex
+from soth_mitm.record import bycolumn, checkpoint, footer, layout, recorder, rowindex
 from soth_mitm.record import format as dump_format
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.footer import BlockEntry
 from soth_mitm.record.format import SegmentInfo
 from soth_mitm.record.frames import FRAME_CHECKPOINT, FRAME_SIZE
+from soth_mitm.record.packed import Packed
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
 from soth_mitm.record.rows import Row
@@ -85,8 +86,12 @@ def test_the_map_and_the_table_are_those_of_the_code() -> None:
 
 def test_the_row_index_is_described_as_the_code_has_it() -> None:
     page = section("Row index")
-    for struct_type in (rowindex.IndexPart, rowindex.Digest, rowindex.SegmentEnd):
-        assert f"`[{', '.join(struct_type.__struct_fields__)}]`" in page
+    words = " ".join(page.split())
+    for struct_type in (rowindex.IndexPart, rowindex.Digest, rowindex.SegmentEnd, Packed):
+        assert f"`[{', '.join(struct_type.__struct_fields__)}]`" in words
+    for names in (bycolumn.SITE, bycolumn.RESULT):
+        listed = words.replace(" (without its port)", "").replace(" and `", ", `")
+        assert ", ".join(f"`{name}`" for name in names) in listed
     keys = [
         key
         for line in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)

@@ -20,6 +20,7 @@ from soth_mitm.record import rowindexer
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.filestore import DumpStore
 from soth_mitm.record.format import BLOCK_INDEX, LayoutError
+from soth_mitm.record.packed import Packed, Result, Site, result_of
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
 from soth_mitm.record.rowindex import Digest, IndexPart, SegmentEnd, decode_part
@@ -280,30 +281,62 @@ async def test_a_file_that_grows_is_gone_on_with(tmp_path: Path) -> None:
     assert store.report.complete
 
 
-def sound_row(**changes: object) -> Row:
+SITE = ("127.0.0.1", "http", "a.test", 80, "", "", False, False, 0, "")
+RESULT = result_of(Row(1, 1, "http", 1, 1, "127.0.0.1:1", "http", "a.test", 80, state="closed"))
+
+
+def row_of(**changes: object) -> Row:
     row = Row(1, 1, "http", 1, 1, "127.0.0.1:1", "http", "a.test", 80, state="closed")
     return msgspec.structs.replace(row, **changes)
 
 
-def part_of(row: Row, version: int = 1) -> bytes:
-    return msgspec.msgpack.encode(IndexPart(version, [Digest(0, [row], [])], SegmentEnd([], 1, 1)))
+def packed(**changes: object) -> Packed:
+    return msgspec.structs.replace(Packed(1, 1, 1, 1, 1, 1, 0, 0, 0, "/", 0, 0, 1, 0, 0), **changes)
+
+
+def part_of(row: Row | Packed, site: Site = SITE, result: Result = RESULT, version: int = 1) -> bytes:
+    digests = [Digest(0, [row], [], []) if isinstance(row, Packed) else Digest(0, [row.flow], [row], [])]
+    return msgspec.msgpack.encode(IndexPart(version, [site], [result], digests, SegmentEnd([], 1, 1)))
+
+
+ODD = "a\x1b]52;c;x\x07"
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"host": "a\x1b]52;c;x\x07"}, {"comment": "\u202e"}, {"state": "odd"}, {"kind": "odd"}, {"form": "odd"},
-     {"path": "/" * 200}, {"hint": "a" * 9000}, {"flow": 0}],
-)  # fmt: skip
-def test_a_row_that_no_events_could_make_is_refused(changes: dict[str, object]) -> None:
-    decode_part(part_of(sound_row()))
+    "odd",
+    [
+        part_of(row_of(host=ODD)),
+        part_of(row_of(comment="\u202e")),
+        part_of(row_of(state="odd")),
+        part_of(row_of(kind="odd")),
+        part_of(row_of(form="odd")),
+        part_of(row_of(path="/" * 200)),
+        part_of(row_of(hint="a" * 9000)),
+        part_of(row_of(flow=0)),
+        part_of(packed(path=ODD)),
+        part_of(packed(path="/" * 200)),
+        part_of(packed(site=1)),
+        part_of(packed(result=-1)),
+        part_of(packed(flow=0)),
+        part_of(packed(), (*SITE[:2], ODD, *SITE[3:])),
+        part_of(packed(), (*SITE[:2], "a" * 9000, *SITE[3:])),
+        part_of(packed(), SITE, ("failed", *RESULT[1:])),
+        part_of(packed(), SITE, (*RESULT[:16], "odd", *RESULT[17:])),
+        part_of(row_of(), version=2),
+        b"",
+        b"\xc1",
+        b"\x95\x01",
+        part_of(row_of())[:-3],
+    ],
+)
+def test_what_no_events_could_make_is_refused(odd: bytes) -> None:
     with pytest.raises(LayoutError):
-        decode_part(part_of(sound_row(**changes)))
+        decode_part(odd)
 
 
-def test_an_index_of_a_later_version_and_what_is_none_are_refused() -> None:
-    for payload in (part_of(sound_row(), version=2), b"", b"\xc1", b"\x93\x01", part_of(sound_row())[:-3]):
-        with pytest.raises(LayoutError):
-            decode_part(payload)
+def test_a_sound_part_is_read() -> None:
+    assert decode_part(part_of(packed())).digests[0].rows == [packed()]
+    assert decode_part(part_of(row_of())).digests[0].whole == [row_of()]
 
 
 async def test_where_a_part_cannot_be_understood_the_flows_behind_it_are_read(
