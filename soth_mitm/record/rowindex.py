@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from soth_mitm.model.llm import Call
 from soth_mitm.model.terms import FlowKind, MessageForm
 from soth_mitm.record.format import BLOCK_HEADER_SIZE, BLOCK_INDEX, LayoutError, compressed_block
 from soth_mitm.record.frames import decode_frame, frames_in
@@ -166,6 +167,9 @@ _FORMS: Final = frozenset(("", *(form.value for form in MessageForm)))
 _CHARACTERS: Final = 8192
 """More than all texts of a row have together."""
 
+_texts_of_call = attrgetter(*(
+    field.name for field in msgspec.structs.fields(Call) if field.type is str or field.type == "str"
+))  # fmt: skip
 _texts_of = attrgetter(*(
     field.name for field in msgspec.structs.fields(Row) if field.type is str or field.type == "str"
 ))  # fmt: skip
@@ -195,7 +199,7 @@ def _are_sound(rows: list[Row]) -> bool:
     """Say whether rows could have been made of events: a file may come from anywhere."""
     calls = [row.llm for row in rows if row.llm is not None]
     texts = ["".join(_texts_of(row)) for row in rows]
-    texts += ["".join((call.dialect, call.model, call.stop, call.error, call.priced)) for call in calls]
+    texts += ["".join(_texts_of_call(call)) for call in calls]
     if not _is_printable("".join(texts)):
         return False
     if max(map(len, texts), default=0) > _CHARACTERS:
