@@ -399,10 +399,10 @@ class Asking(ABC):
         try:
             return await self._unhurried(turn, body)
         except BodyTooLarge as error:
-            if not isinstance(error, BodyCutOff):
-                self._shared.counters.hit(
-                    "hold_seconds" if isinstance(error, BodyLate) else "hook_body_bytes"
-                )
+            if isinstance(error, BodyLate):
+                self._shared.counters.hit("hold_seconds")
+            elif not isinstance(error, BodyCutOff):
+                self._shared.counters.hit("hook_body_bytes")
             raise
 
     @staticmethod
