@@ -8,7 +8,7 @@ from soth_mitm.text import printable
 from soth_mitm_tui.columns import status_tone
 from soth_mitm_tui.lines import BLANK, Line, Span, Subject, heading, line
 from soth_mitm_tui.viewers.fields import field_lines, masked, masked_url, secret_count, section
-from soth_mitm_tui.viewers.tables import cookies_of, query_of, table
+from soth_mitm_tui.viewers.tables import cookies_of, credentials_of, query_of, table
 
 if TYPE_CHECKING:
     from soth_mitm.record.view import FlowView, MessageView
@@ -27,6 +27,10 @@ def head_lines(message: MessageView, view: FlowView, choices: Choices, *, now_wa
     lines += [BLANK, *_fields(message, choices)]
     for title, entries in (
         ("Query", query_of(message.target) if message.direction == "request" else []),
+        (
+            "Credentials" if message.direction == "request" else "Challenge",
+            credentials_of(message, now_wall_ns),
+        ),
         ("Cookies", cookies_of(message, now_wall_ns)),
     ):
         rows = table(title, entries, choices, fold=f"{message.direction}:{title}")

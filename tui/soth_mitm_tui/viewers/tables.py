@@ -1,4 +1,4 @@
-"""What is written inside the fields and the address: cookies, and the parameters of a query."""
+"""What is written inside the fields and the address: credentials, cookies, the parameters of a query."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from soth_mitm.decode.credentials import challenges, credentials
+from soth_mitm.decode.numbers import when_text
 from soth_mitm.export import redact
 from soth_mitm.text import printable
 from soth_mitm_tui.columns import DOTS
@@ -75,6 +77,30 @@ def _parameter(piece: bytes) -> Entry:
     if not equals:
         return Entry(shown, "", note=(("no value", "muted"),))
     return Entry(shown, printable(unquote_to_bytes(value.replace(b"+", b" "))), redact.is_secret(shown))
+
+
+# --- credentials --------------------------------------------------------------------------------
+
+
+def credentials_of(message: MessageView, now_wall_ns: int) -> list[Entry]:
+    """Return what a request shows who it is by, or what a response asks for, in its parts."""
+    request = message.direction == "request"
+    names = (
+        (b"authorization", b"proxy-authorization")
+        if request
+        else (b"www-authenticate", b"proxy-authenticate")
+    )
+    read = credentials if request else challenges
+    pieces = (piece for name in names for value in message.fields.get_all(name) for piece in read(value))
+    return [Entry(each.name, each.value, each.secret, _moment(each.moment, now_wall_ns)) for each in pieces]
+
+
+def _moment(seconds: int, now_wall_ns: int) -> tuple[Span, ...]:
+    if not seconds:
+        return ()
+    left = seconds - now_wall_ns / 1e9
+    when = f"in {span(left)}" if left > 0 else f"{span(-left)} ago"
+    return ((f"  {when_text(seconds)} ({when})", "muted"),)
 
 
 # --- cookies ------------------------------------------------------------------------------------
