@@ -59,7 +59,7 @@ async def serve(
     """Run a proxy under the app, inside what `around` makes of it; the port is bound before the screen."""
     from soth_mitm.cli.checkup.checkup import checkup
     from soth_mitm.cli.checkup.probing import probing
-    from soth_mitm_tui.app import run_app
+    from soth_mitm_tui.running import run_app
 
     prepared = Prepared(arguments, config, log=False)
     spill = open_spill(prepared.run_id, limits=config.limits) if config.spill else None
@@ -123,8 +123,8 @@ async def _file(path: Path, config: Config, *, remember: bool) -> int:
 
 async def _look(dump: Growing, path: Path, config: Config, *, remember: bool) -> int:
     """Open the app over `dump`, which is, or is made of, what the person has named."""
-    from soth_mitm_tui.app import run_app
     from soth_mitm_tui.reading import Reading
+    from soth_mitm_tui.running import run_app
 
     store = Store.open_dump(dump.path)
     reading = Reading(store, told=dump.remarks)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import soth_mitm_tui.app
+import soth_mitm_tui.running
 from soth_mitm.cli import options, settings, tui
 from soth_mitm.config import Config
 from soth_mitm.record.store import Store
-from soth_mitm_tui.app import Outcome
+from soth_mitm_tui.running import Outcome
 
 
 async def test_who_leaves_at_once_does_not_wait_for_open_flows(
@@ -38,7 +38,7 @@ async def test_who_leaves_at_once_does_not_wait_for_open_flows(
             await asyncio.sleep(0)
         return Outcome(None, drained=False)
 
-    monkeypatch.setattr(soth_mitm_tui.app, "run_app", leave_at_once)
+    monkeypatch.setattr(soth_mitm_tui.running, "run_app", leave_at_once)
     arguments = options.parse(["tui", "-p", "0", "--confdir", str(tmp_path), "--no-spill", "--no-state"])
     config = settings.of(arguments)
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
-from itertools import takewhile
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 
@@ -17,35 +16,12 @@ from soth_mitm.text import printable
 from soth_mitm_tui import clipboard
 from soth_mitm_tui.actions import DEFAULT, bindings
 from soth_mitm_tui.commands import ActionCommands
-from soth_mitm_tui.desks.browsing import Browsing
-from soth_mitm_tui.desks.cells import Cells
-from soth_mitm_tui.desks.comparing import Comparing
-from soth_mitm_tui.desks.composing import Composing
-from soth_mitm_tui.desks.copying import Copying
-from soth_mitm_tui.desks.debugging import Debugging
-from soth_mitm_tui.desks.decoding import Decoding
-from soth_mitm_tui.desks.editing import Editing
-from soth_mitm_tui.desks.filtering import Filtering
-from soth_mitm_tui.desks.flows import Flows
-from soth_mitm_tui.desks.general import General
-from soth_mitm_tui.desks.jumping import Jumping
-from soth_mitm_tui.desks.leaving import Leaving
-from soth_mitm_tui.desks.marking import Marking
-from soth_mitm_tui.desks.messages import Messages
-from soth_mitm_tui.desks.replaying import Replaying
-from soth_mitm_tui.desks.ruling import Ruling
-from soth_mitm_tui.desks.run import Run
-from soth_mitm_tui.desks.saved import SavedDesk
-from soth_mitm_tui.desks.saving import Saving
-from soth_mitm_tui.desks.viewing import Viewing
-from soth_mitm_tui.dispatch import Dispatcher
 from soth_mitm_tui.hints import Hints
-from soth_mitm_tui.keymap import FILE as KEYS_FILE
 from soth_mitm_tui.keymap import Keymap
-from soth_mitm_tui.keymap import load as load_keymap
+from soth_mitm_tui.notices import Notices, make_room
+from soth_mitm_tui.office import Office
 from soth_mitm_tui.safe import ControlFilter
 from soth_mitm_tui.screens.main import MainScreen
-from soth_mitm_tui.state import FILE as STATE_FILE
 from soth_mitm_tui.state import State
 from soth_mitm_tui.themes import DARK, LIGHT, THEMES
 
@@ -56,16 +32,14 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.driver import Driver
     from textual.filter import LineFilter
-    from textual.notifications import Notify, SeverityLevel
+    from textual.notifications import Notify
     from textual.theme import Theme
 
     from soth_mitm.config import Config
     from soth_mitm.model.checks import Check
     from soth_mitm.record.index import Index
-    from soth_mitm.record.session import NoticeLine
     from soth_mitm.record.store import Store
     from soth_mitm_tui.control import Control
-    from soth_mitm_tui.desks.desk import Desk
     from soth_mitm_tui.reading import Reading
     from soth_mitm_tui.widgets.bars import Bar
     from soth_mitm_tui.widgets.setup_card import SetupCard
@@ -79,17 +53,8 @@ COLLECT = (10_000, 20, 1000)
 COVERED = 10
 """Ticks after which the main screen is brought up to date while another one lies over it."""
 
-MOST_NOTICES = 3
-"""Notices in sight at a time; warnings and errors beyond it stay for as long as they are meant to."""
-
 WARM_UP = 0.5
 """Seconds after which the app prepares for large bodies, so that its first screen comes first."""
-
-_SEVERITIES: Final[dict[str, SeverityLevel]] = {
-    "info": "information",
-    "warning": "warning",
-    "error": "error",
-}
 
 _log = logging.getLogger("soth_mitm.app")
 
@@ -100,15 +65,6 @@ Doctor = Callable[["Config"], "AsyncIterator[Check]"]
 
 Probe = Callable[["Config", str, int], "AsyncIterator[Check]"]
 """Asks a server, by host and port, what it offers and proves, and yields each check when it is done."""
-
-
-class Outcome(NamedTuple):
-    """How the app ended."""
-
-    failure: Exception | None
-    """The error that ended it; None where the person did."""
-    drained: bool
-    """Whether the proxy was drained before."""
 
 
 class SothApp(App[None]):
@@ -145,7 +101,6 @@ class SothApp(App[None]):
         super().__init__()
         self.reading = reading
         self._warms_up = warm_up
-        self._remark = ""
         self.store, self.control = store, control
         self.config = config
         self.settings = settings if settings is not None else config.directory / "config.toml"
@@ -168,45 +123,15 @@ class SothApp(App[None]):
         self.worker = Worker()
         self._documents = Documents(store, limits=config.limits, protos=config.proto)
         self._control_filter = ControlFilter()
-        self._last_notice: NoticeLine | None = None
+        self._notices = Notices(self, reading)
         self._ticks = 0
         self.read_only = reading is not None
         """Whether a file is looked at, and no proxy runs."""
-        self.filtering = Filtering(self)
-        self.leaving = Leaving(self)
-        self.copying = Copying(self)
-        self.saving = Saving(self)
-        self.messages = Messages(self)
-        self.debugging = Debugging(self)
-        self.ruling = Ruling(self)
-        self.editing = Editing(self)
-        self.replaying = Replaying(self)
-        self.comparing = Comparing(self)
-        self.composing = Composing(self)
-        desks: tuple[Desk, ...] = (
-            Browsing(self),
-            Flows(self),
-            self.filtering,
-            SavedDesk(self),
-            self.copying,
-            self.saving,
-            Run(self),
-            Jumping(self),
-            Viewing(self),
-            Decoding(self),
-            self.messages,
-            self.debugging,
-            self.ruling,
-            self.editing,
-            self.replaying,
-            self.comparing,
-            self.composing,
-            Marking(self),
-            Cells(self),
-            General(self),
-            self.leaving,
-        )
-        self._dispatcher = Dispatcher(self, desks)
+        office = self._office = Office(self)
+        self.filtering, self.copying, self.saving = office.filtering, office.copying, office.saving
+        self.messages, self.debugging, self.ruling = office.messages, office.debugging, office.ruling
+        self.editing, self.replaying, self.leaving = office.editing, office.replaying, office.leaving
+        self.comparing, self.composing = office.comparing, office.composing
         self._main = self._make_main()
         self.failure: Exception | None = None
         self.drained = False
@@ -260,16 +185,12 @@ class SothApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look at the record."""
-        self._last_notice = next(reversed(self.store.index.session.notices), None)
+        self._notices.begin()
         self.set_interval(TICK, self._tick)
         self.run_worker(self.debugging.begin(), exit_on_error=False)
         self.run_worker(self.ruling.begin(), exit_on_error=False)
         if self.keymap.changed:
             self.set_keymap(self.keymap.changed)
-        if self.keymap.problems:
-            count = len(self.keymap.problems)
-            faults = "1 fault" if count == 1 else f"{count} faults"
-            self.notify(f"{faults} in {KEYS_FILE}; ? lists them", severity="warning", markup=False, timeout=8)
         if self._warms_up:
             self.set_timer(WARM_UP, self._warm_up)
 
@@ -306,37 +227,13 @@ class SothApp(App[None]):
         try:
             if not self._ticks % COVERED:
                 main.tick()
-            self._show_notices()
-            while self.state.notices:
-                self.notify(self.state.notices.pop(0), severity="warning", markup=False, timeout=10)
+            self._notices.show()
         except Exception as error:
             _log.error("a tick of the app failed", exc_info=error)
 
-    def _show_notices(self) -> None:
-        if self.reading is not None:
-            remark = self.reading.remark
-            if remark and remark != self._remark:
-                self.notify(remark, severity="warning", markup=False, timeout=10)
-            self._remark = remark
-            return  # those of the recorded run were for whoever ran it
-        notices = self.store.index.session.notices
-        if not notices or notices[-1] is self._last_notice:
-            return
-        fresh = list(takewhile(lambda notice: notice is not self._last_notice, reversed(notices)))
-        self._last_notice = notices[-1]
-        for notice in reversed(fresh[:3]):
-            self.notify(
-                printable(notice.text, 300), severity=_SEVERITIES.get(notice.level, "warning"), markup=False
-            )
-
     def on_notify(self, event: Notify) -> None:
         """Let a notice take the place of one that says the same, and a few be in sight at most."""
-        shown = list(self._notifications)
-        same = [notice for notice in shown if notice.message == event.notification.message]
-        others = [notice for notice in shown if notice not in same]
-        calm = [notice for notice in others if notice.severity == "information"]
-        for notice in (*same, *calm[: max(0, len(others) + 1 - MOST_NOTICES)]):
-            del self._notifications[notice]
+        make_room(self._notifications, event.notification)
 
     # --- acting
 
@@ -347,22 +244,22 @@ class SothApp(App[None]):
 
     def perform(self, action_id: str) -> None:
         """Carry out an action, or say why it does not work now."""
-        self._dispatcher.perform(action_id)
+        self._office.perform(action_id)
 
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
-        return self._dispatcher.reason_against(action_id)
+        return self._office.reason_against(action_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave a key to the next one bound to it where the pane does not take it."""
         if action == "perform" and parameters:
-            return self._dispatcher.takes(str(parameters[0]))
+            return self._office.takes(str(parameters[0]))
         return super().check_action(action, parameters)
 
     @property
     def focused_pane(self) -> str:
         """The name of the pane that has the focus."""
-        return self._dispatcher.focused_pane
+        return self._office.focused_pane
 
     def _hint(self, text: str) -> None:
         self.notify(printable(text, 300), markup=False, timeout=4)
@@ -425,51 +322,3 @@ class SothApp(App[None]):
             self._exception = error
             self._exception_event.set()
         self.exit(return_code=1)
-
-
-async def run_app(
-    store: Store,
-    control: Control,
-    *,
-    config: Config,
-    title: str = "soth-mitm",
-    light: bool = False,
-    reading: Reading | None = None,
-    remember: bool = True,
-    doctor: Doctor | None = None,
-    probe: Probe | None = None,
-    settings: Path | None = None,
-) -> Outcome:
-    """Run the app on the caller's loop until it ends; never raises for a fault of the app.
-
-    The caller has bound the port and started the proxy before, and stops it after; with `reading`,
-    it looks at a file that the caller has read meanwhile. Without `remember`, what the app remembers
-    is read and not written; `settings` is the file that `config` was read from. Where `failure` is
-    set, it says what happened and where the record is.
-    """
-    state = State(config.directory / STATE_FILE, writes=remember)
-    keymap = load_keymap(config.directory / KEYS_FILE)
-    app = SothApp(
-        store,
-        control,
-        config=config,
-        title=title,
-        light=light,
-        state=state,
-        keymap=keymap,
-        reading=reading,
-        doctor=doctor,
-        probe=probe,
-        settings=settings,
-        warm_up=True,
-    )
-    try:
-        await app.run_async()
-    except Exception as error:
-        _log.error("the app failed", exc_info=error)
-        app.failure = app.failure or error
-    finally:
-        if control.debugger is not None:
-            await control.debugger.detach()  # nobody is there any more to decide about what is paused
-        await state.close()
-    return Outcome(app.failure, app.drained)

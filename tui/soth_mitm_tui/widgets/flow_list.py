@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.cache import LRUCache
@@ -11,13 +11,11 @@ from textual.strip import Strip
 
 from soth_mitm.model.annotation import COLOURS
 from soth_mitm_tui.actions import bindings
-from soth_mitm_tui.arranging import Sorting
-from soth_mitm_tui.columns import BY_ID, Column
-from soth_mitm_tui.groups import GROUPINGS, Group
-from soth_mitm_tui.layout import GAP, LEAD, Around, Layout, Place, cell_spans, load_layout, places
+from soth_mitm_tui.groups import Group
+from soth_mitm_tui.layout import GAP, LEAD, Around, cell_spans
 from soth_mitm_tui.lines import BLANK, Line, line
 from soth_mitm_tui.waterfall import NO_SCALE, Scale, scale_of
-from soth_mitm_tui.widgets.cursor_list import CursorList
+from soth_mitm_tui.widgets.column_list import SECTION, ColumnList
 from soth_mitm_tui.widgets.group_line import group_spans
 
 if TYPE_CHECKING:
@@ -27,22 +25,15 @@ if TYPE_CHECKING:
     from textual import events
 
     from soth_mitm.record.rows import Row
-    from soth_mitm_tui.groups import Grouping
-    from soth_mitm_tui.lines import Span
     from soth_mitm_tui.state import State
     from soth_mitm_tui.viewmodel import FlowModel
 
-_SECTION: Final = "list"
 
-
-class FlowList(CursorList):
+class FlowList(ColumnList):
     """Shows the rows of a `FlowModel` in columns, and remembers how a person wants them."""
 
     class Opened(Message):
         """The flow under the cursor is to be looked at."""
-
-    class Laid(Message):
-        """Columns, their widths or the column of the cell cursor are others."""
 
     PANE: ClassVar[str] = "list"
     BINDINGS = bindings("list")
@@ -62,53 +53,15 @@ class FlowList(CursorList):
         *,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(model, id=id)
-        self._state = state
-        self.column = ""
-        """The column of the cell cursor; empty until it is used."""
+        super().__init__(model, state, id=id)
         self.when_empty: Sequence[Line] = ()
         """What stands in a list without rows."""
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(512)
-        self._layout_number = 0
         self._scale_for: tuple[int, int, int, int] | None = None
         self._scale: Scale = NO_SCALE
         self._now_ns = 0
         self.secrets = False
         """Whether secrets in paths are in the open."""
-        self.talks = False
-        """Whether a flow with messages was in sight, so that its columns have something to say."""
-        self.columns = load_layout(state)
-        self.following = self._followed = state.get(_SECTION, "follow", True)
-        self._restore()
-
-    def _restore(self) -> None:
-        name, _, direction = self._state.get(_SECTION, "sort", "").partition(" ")
-        sorting = Sorting(BY_ID[name], direction == "desc") if name in BY_ID else None
-        wanted = self._state.get(_SECTION, "group", "")
-        grouping = next((each for each in GROUPINGS if each.id == wanted), None)
-        self.model.arrange(sorting, grouping)
-        self.following = self._followed and sorting is None
-
-    # --- columns
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The columns in sight."""
-        return places(max(1, self.size.width - 1), self.columns, talks=self.talks)
-
-    def set_columns(self, columns: Layout) -> None:
-        """Show other columns, and remember them."""
-        if columns != self.columns:
-            self.columns = columns
-            columns.save(self._state)
-            self._layout_number += 1
-            self.refresh()
-            self.post_message(self.Laid())
-
-    @property
-    def current_column(self) -> Column | None:
-        """The column of the cell cursor; None until it is used, and where the column is not in sight."""
-        return next((place.column for place in self.places if place.column.id == self.column), None)
 
     # --- drawing
 
@@ -179,12 +132,6 @@ class FlowList(CursorList):
             return list(self.when_empty)
         count = "1 flow is" if hidden == 1 else f"{hidden:,} flows are"
         return [*self.when_empty, BLANK, line((f"  {count} hidden", "muted"))]
-
-    def _lay_anew(self) -> None:
-        """Show the columns that flows with messages have: the first of them has come into sight."""
-        self._layout_number += 1
-        self.refresh()
-        self.post_message(self.Laid())
 
     def _around_of(self, row: Row) -> Around:
         """Return what the cells of a row depend on, of what the columns in sight need."""
@@ -293,72 +240,7 @@ class FlowList(CursorList):
 
     def _set_follow(self, following: bool) -> None:
         self.follow(following)
-        self._state.set(_SECTION, "follow", following)
-
-    # --- columns and order
-
-    def action_left(self) -> None:
-        """Move the cell cursor to the column on the left."""
-        self._step_column(-1)
-
-    def action_right(self) -> None:
-        """Move the cell cursor to the column on the right."""
-        self._step_column(1)
-
-    def _step_column(self, step: int) -> None:
-        names = [place.column.id for place in self.places]
-        at = names.index(self.column) + step if self.column in names else names.index(self._middle(names))
-        self._set_column(names[max(0, min(at, len(names) - 1))])
-
-    @staticmethod
-    def _middle(names: list[str]) -> str:
-        return "host" if "host" in names else names[0]
-
-    def _set_column(self, name: str) -> None:
-        self.column = name
-        position = self.position
-        if position is not None:
-            self.refresh_lines(position)
-        self.post_message(self.Laid())
-
-    def action_sort(self) -> None:
-        """Sort by the column of the cell cursor; again turns the order round, a third time ends it."""
-        column = self.current_column
-        if column is not None:
-            self.sort_by(column)
-
-    def sort_by(self, column: Column) -> None:
-        """Sort by a column, turn the order round where it is sorted by it, or go back to arrival."""
-        before = self.model.sorting
-        sorting: Sorting | None = Sorting(column, column.right)
-        if before is not None and before.column is column:
-            sorting = Sorting(column, not column.right) if before.descending == column.right else None
-        self._order(sorting, self.model.grouping)
-
-    def _order(self, sorting: Sorting | None, grouping: Grouping | None) -> None:
-        self.order_by(sorting, grouping)
-        words = "" if sorting is None else f"{sorting.column.id} {'desc' if sorting.descending else 'asc'}"
-        self._state.set(_SECTION, "sort", words or None)
-        self._state.set(_SECTION, "group", grouping.id if grouping is not None else None)
-        self.post_message(self.Laid())
-
-    def action_group(self) -> None:
-        """Group rows by host, by client, by connection, or not at all."""
-        ways = (None, *GROUPINGS)
-        self._order(self.model.sorting, ways[(ways.index(self.model.grouping) + 1) % len(ways)])
-
-    def action_wider(self) -> None:
-        """Make the column of the cell cursor wider."""
-        self._resize_column(1)
-
-    def action_narrower(self) -> None:
-        """Make the column of the cell cursor narrower."""
-        self._resize_column(-1)
-
-    def _resize_column(self, step: int) -> None:
-        for place in self.places:
-            if place.column.id == self.column:
-                self.set_columns(self.columns.resize(self.column, place.width + step))
+        self._state.set(SECTION, "follow", following)
 
     # --- deleting, and marks
 
@@ -442,29 +324,14 @@ class FlowList(CursorList):
         self.refresh()
         self.post_message(self.Moved())
 
-    @property
-    def order_note(self) -> tuple[Span, ...]:
-        """What stands in the pane's title about the order."""
-        model, words = self.model, []
-        if model.arranging and not model.arranged:
-            words.append("sorting…" if model.sorting is not None else "grouping…")
-        else:
-            if model.sorting is not None:
-                words.append(f"sorted by {model.sorting.column.name}")
-            if model.grouping is not None:
-                words.append(model.grouping.label)
-        return ((" · ".join(words), "muted"),) if words else ()
-
     def reason_against(self, action_id: str) -> str:
         """Say why an action does not work now; empty where it does."""
         if action_id == "list.follow" and self.model.sorting is not None:
             head = self.model.sorting.column.name
             return f"Sorted by {head}, the newest flow may be anywhere: sort by arrival again to follow"
-        if action_id in ("list.sort", "list.wider", "list.narrower") and self.current_column is None:
-            return "Choose a column with ← and → first, or click its head"
         if action_id in ("list.fold", "list.fold-all") and self.model.tree is None:
             return "Nothing is grouped: v groups the flows"
-        return ""
+        return super().reason_against(action_id)
 
     # --- mouse
 
