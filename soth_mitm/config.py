@@ -233,7 +233,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strict_capture: bool = False
     redact: bool = True
     proto: tuple[str, ...] = ()
-    """Schemas of Protocol Buffers: descriptor sets, or `.proto` files where a compiler is installed."""
+    """Schemas of Protocol Buffers: descriptor sets, `.proto` files where a compiler is installed, or servers
+    that are asked by reflection (`grpc://HOST:PORT`)."""
     magic_host: str = "soth.mitm"
     tls: TlsSettings = TlsSettings()
     process_lookup: bool = True

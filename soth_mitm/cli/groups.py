@@ -138,7 +138,8 @@ def decoding(parser: argparse.ArgumentParser) -> None:
         "--proto",
         action="append",
         metavar="FILE",
-        help="schema of Protocol Buffers: a descriptor set, or a .proto file (repeatable)",
+        help="schema of Protocol Buffers: a descriptor set, a .proto file, or grpc://HOST:PORT to ask a "
+        "server by reflection (repeatable)",
     )
 
 

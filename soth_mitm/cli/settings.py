@@ -70,9 +70,11 @@ def of(arguments: argparse.Namespace, **defaults: object) -> settings.Config:
     except SothError as error:
         raise ConfigError(f"{error} (in {file or 'the command line'})") from error
     if config.proto:
+        from soth_mitm.cli.reflection import with_reflected
         from soth_mitm.record.schemas import prepared
 
-        config = msgspec.structs.replace(config, proto=prepared(config.proto))
+        names = with_reflected(config.proto, verify=not config.insecure)
+        config = msgspec.structs.replace(config, proto=prepared(names))
     if not config.confdir:
         return config
     # Other programs are told of files in there, and they may run in another directory.
