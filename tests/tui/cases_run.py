@@ -24,7 +24,7 @@ async def on_page(staged: Stage, key: str = "O") -> PageScreen:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await on_page(staged, key)
     text = staged.shown()
-    assert "Last 5 minutes" in text
+    assert "Last minute" in text
     assert "api.shop.test" in text
 
 

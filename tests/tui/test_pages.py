@@ -70,6 +70,8 @@ def test_every_line_of_the_overview_fits_and_every_lead_is_a_filter_that_finds_i
 
 @given(st.lists(st.floats(0, 1e9), max_size=400), st.integers(0, 100), st.integers(1, 5))
 def test_a_plot_has_the_size_asked_for(values: list[float], width: int, height: int) -> None:
+    wide = plots.stretched(values, width)
+    assert (len(wide) >= width and set(wide) == set(values)) or not values
     rows = plots.columns(values, width, height)
     assert len(rows) == height
     assert {len(row) for row in rows} == {width}

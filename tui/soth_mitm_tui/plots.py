@@ -38,6 +38,12 @@ def columns(values: Sequence[float], width: int, height: int) -> list[str]:
     ]
 
 
+def stretched(values: Sequence[float], width: int) -> Sequence[float]:
+    """Return at least `width` values, each as often as it takes to fill a plot."""
+    count = len(values)
+    return values if not 0 < count < width else [values[at * count // width] for at in range(width)]
+
+
 def bar(part: float, width: int) -> str:
     """Return a bar that fills a `part` (0 to 1) of `width` cells, to an eighth of a cell, padded."""
     if width <= 0:

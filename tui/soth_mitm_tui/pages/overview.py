@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 
 from soth_mitm.policy.filters import quoted, term_for
-from soth_mitm.record.statistics import OTHERS, SECONDS, Statistics, Tally
+from soth_mitm.record.statistics import OTHERS, SECONDS, Second, Statistics, Tally
 from soth_mitm.text import human_duration, human_size
 from soth_mitm_tui import plots
 from soth_mitm_tui.calls import model_entries
@@ -41,6 +41,8 @@ ORDERS: Final[Mapping[str, tuple[str, Callable[[Tally], int]]]] = {
     "p95": ("slowest by p95 first", lambda tally: tally.percentile(0.95)),
 }
 """What the tables can be sorted by: in words, and the figure, the largest of which comes first."""
+_REACHES: Final = (1, 2, SECONDS // 60)
+"""Minutes that the plots may cover; the fewest that have all there is."""
 _FIGURES: Final = 37
 _NAME: Final = 64
 """Cells of a name, where there is room; beyond them the eye loses the line."""
@@ -125,25 +127,34 @@ def _totals(statistics: Statistics, facts: SessionFacts, opened: int, part: floa
 
 def _rate(statistics: Statistics, width: int, now: int) -> Iterator[Entry]:
     seconds = list(statistics.history(now))
+    peak = float(max((each.flows for each in seconds), default=0))
+    minutes = _reach(seconds)
+    seconds = seconds[-minutes * 60 :]
     room = max(width - 14, 10)
     flows = [float(each.flows) for each in seconds]
-    peak, last = max(flows, default=0), sum(flows[-10:]) / 10
-    yield Entry(heading("Last 5 minutes", f"{last:.1f} flows/s now · peak {peak:,.0f}/s"))
-    rows = plots.columns(flows, room, 4)
+    last = sum(flows[-10:]) / 10
+    title = "Last minute" if minutes == 1 else f"Last {minutes} minutes"
+    yield Entry(heading(title, f"{last:.1f} flows/s now · peak {peak:,.0f}/s"))
+    rows = plots.columns(plots.stretched(flows, room), room, 4)
     for number, text in enumerate(rows):
         label = f"{peak:>8,.0f}/s" if number == 0 else f"{0:>8}/s" if number == len(rows) - 1 else " " * 10
         yield Entry(line((f" {label} ", "muted"), (text, "accent")))
     amounts = [float(each.bytes) for each in seconds]
     top = f"{human_size(int(max(amounts, default=0)))}B/s"
-    (lowest,) = plots.columns(amounts, room, 1)
+    (lowest,) = plots.columns(plots.stretched(amounts, room), room, 1)
     yield Entry(line((f" {top:>10} ", "muted"), (lowest, "good")))
     errors = [float(each.errors) for each in seconds]
     if any(errors):
-        (lowest,) = plots.columns(errors, room, 1)
+        (lowest,) = plots.columns(plots.stretched(errors, room), room, 1)
         yield Entry(line((f" {'failed':>10} ", "muted"), (lowest, "bad")))
-    minutes = SECONDS // 60
     yield Entry(line((" " * 12, "text"), (f"{-minutes} min" + " " * max(0, room - 9) + "now", "muted")))
     yield Entry(BLANK)
+
+
+def _reach(seconds: Sequence[Second]) -> int:
+    """Return how many minutes are worth drawing: a run that has just begun would be lost in five."""
+    quiet = next((at for at, each in enumerate(seconds) if each.flows or each.bytes), len(seconds))
+    return next(minutes for minutes in _REACHES if len(seconds) - quiet <= minutes * 60)
 
 
 def _outcomes(statistics: Statistics, width: int) -> Iterator[Entry]:

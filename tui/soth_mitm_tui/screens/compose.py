@@ -72,9 +72,7 @@ class ComposeScreen(ModalScreen[None]):
             title.set(note=tuple(span for key, words in keys for span in ((key, "accent"), (words, "muted"))))
             title.set_bright(True)
             yield title
-            yield Label(
-                "Paste a curl command, or type an address; empty for a request from nothing", markup=False
-            )
+            yield Label("Paste a curl command, or type an address; empty begins with nothing", markup=False)
             yield self.area
             yield self._verdict
 

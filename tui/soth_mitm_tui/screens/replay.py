@@ -77,7 +77,7 @@ class ReplayScreen(ModalScreen[None]):
             "times": ("1", f"1 to {limits.replay_times:,}"),
             "concurrency": ("1", f"1 to {limits.replay_concurrency:,}"),
             "timeout": (f"{limits.replay_timeout:g}", "seconds in which nothing moves"),
-            "ignore": ("dates and request ids", "json:$.id  field:NAME  like:REGEX"),
+            "ignore": ("dates, request ids", "json:$.id  field:NAME  like:REGEX"),
         }
 
     def compose(self) -> ComposeResult:
