@@ -342,16 +342,23 @@ def _check_values(config: Config, source: str) -> None:
         where = f"rules[{number}] in {source}"
         if rule.roots:
             _check_roots(rule.roots, f"roots of {where}")
+        _check_cert(rule.client_cert, f"client_cert of {where}")
         _check_sni(rule.tls_profile or config.tls.profile, rule.sni or config.tls.sni, where)
 
 
 def _check_roots(named: str, what: str) -> None:
-    if named not in ("os", "certifi") and not Path(named).is_file():
+    if named not in ("os", "certifi") and not Path(named).expanduser().exists():
         raise ConfigError(f"{what} names no file: {named}")
+
+
+def _check_cert(named: str, what: str) -> None:
+    if named and not Path(named).expanduser().is_file():
+        raise ConfigError(f"{what} names no file: {named}; it has to hold certificate and key in PEM form")
 
 
 def _check_tls(tls: TlsSettings, source: str) -> None:
     _check_sni(tls.profile, tls.sni, f"tls in {source}")
+    _check_cert(tls.client_cert, f"tls.client_cert in {source}")
     for name in ("passthrough_after", "passthrough_window", "passthrough_time"):
         value = getattr(tls, name)
         if value < 0 or (not value and name != "passthrough_after"):

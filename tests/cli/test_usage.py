@@ -117,6 +117,8 @@ def test_a_dump_given_twice_is_refused(refused: Callable[..., str]) -> None:
         (b"[tls]\nprofile = 'strict'\nsni = 'disabled'\n", "exclude each other"),
         (b"[[rules]]\nmatch = 'a'\ntls_profile = 'strict'\nsni = 'disabled'\n", "exclude each other"),
         (b"[[rules]]\nmatch = 'a'\nroots = 'none.pem'\n", "names no file: none.pem"),
+        (b"[[rules]]\nmatch = 'a'\nclient_cert = 'none.pem'\n", "client_cert of rules[0] in"),
+        (b"[tls]\nclient_cert = '/none/me.pem'\n", "names no file: /none/me.pem; it has to hold"),
         (b"[tls]\nclient_min_version = '1.3'\nclient_max_version = '1.2'\n", "tls.client_min_version 1.3"),
         (b'listen_port = "a"\n', "wrong value"),
         (b"\xff\xfe", "not UTF-8"),

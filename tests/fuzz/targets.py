@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 from soth_mitm.model.events import Direction
-from soth_mitm.proto import client_hello, connect
+from soth_mitm.proto import client_hello, connect, proxy_protocol, socks5
 from soth_mitm.proto.aws_events import AwsSplitter
 from soth_mitm.proto.client_hello import ClientHelloError
 from soth_mitm.proto.connect import ConnectError
@@ -66,6 +66,38 @@ def _hello(data: bytes, cuts: Sequence[int]) -> None:
             seen = client_hello.needed(data[:seen])
         client_hello.parse(data)
     except ClientHelloError as error:
+        _told(error.code)
+
+
+def _socks(data: bytes, cuts: Sequence[int]) -> None:
+    for auth in ("", "me:secret"):
+        machine, rest = socks5.Socks5(auth), data
+        try:
+            while machine.state is not socks5.State.DONE:
+                size = machine.needs(rest)
+                assert 0 < size <= socks5.MOST
+                # Whatever has come yet, no more is asked for than this message has.
+                assert all(machine.needs(rest[:cut]) <= size for cut in cuts)
+                if size > len(rest):
+                    break
+                machine.receive(rest[:size])
+                rest = rest[size:]
+        except socks5.Socks5Error as error:
+            _told(error.code)
+        else:
+            site = machine.target
+            assert site is None or (site.host and 0 < site.port < 65_536)
+
+
+def _proxy_header(data: bytes, cuts: Sequence[int]) -> None:
+    try:
+        header = proxy_protocol.parse(data)
+        assert 0 < header.length <= min(len(data), proxy_protocol.MOST)
+        assert all(proxy_protocol.needs(data[:cut]) <= header.length for cut in cuts if cut < header.length)
+        assert proxy_protocol.parse(data[: header.length]) == header
+        for site in (header.client, header.destination):
+            assert site is None or (site.host and 0 <= site.port < 65_536)
+    except proxy_protocol.ProxyHeaderError as error:
         _told(error.code)
 
 
@@ -125,6 +157,8 @@ def _web_text() -> Splitter:
 TARGETS: dict[str, Target] = {
     "connect": _connect,
     "client_hello": _hello,
+    "socks5": _socks,
+    "proxy_header": _proxy_header,
     "http1_request": partial(_http1, RequestReader),
     "http1_request_lenient": partial(_http1, partial(RequestReader, lenient=True)),
     "http1_response": partial(_http1, ResponseReader),

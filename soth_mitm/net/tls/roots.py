@@ -77,10 +77,10 @@ def system_trusts(certificate: str) -> bool | None:
 
 
 def choice_of(named: str) -> RootsChoice:
-    """Return the choice that a setting names: `os`, `certifi`, or a file."""
+    """Return the choice that a setting names: `os`, `certifi`, a file or a directory."""
     if named == "certifi":
         return "certifi"
-    return "os" if named == "os" else Path(named)
+    return "os" if named == "os" else Path(named).expanduser()
 
 
 def load_roots(context: ssl.SSLContext, choice: RootsChoice) -> RootsReport:
