@@ -17,7 +17,7 @@ import soth_mitm.decode
 import soth_mitm.proto
 from tests.fuzz.running import CORPORA, check, corpus, inputs
 
-READERS = tuple(str(Path(package.__file__).parent) for package in (soth_mitm.proto, soth_mitm.decode))
+READERS = tuple(str(Path(str(package.__file__)).parent) for package in (soth_mitm.proto, soth_mitm.decode))
 Lines = frozenset[tuple[str, int]]
 
 
