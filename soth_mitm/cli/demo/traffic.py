@@ -67,6 +67,8 @@ class Traffic:
                 playing = self._tasks.spawn(self._play(turn), "demo client")
                 playing.add_done_callback(lambda _: room.release())
                 await asyncio.sleep(len(turn.asks) / self._rate * self._random.uniform(0.4, 1.6))
+            for _ in range(AT_ONCE):
+                await room.acquire()  # until all have ended
         finally:
             for links in self._idle.values():
                 for link in links:

@@ -25,6 +25,8 @@ FLOWS_AFTER: Final = 5_000
 """Flows behind a stream among which its requests are looked for."""
 
 _AT_ONCE: Final = 100
+_BEFORE: Final = 20
+"""Flows before it that are looked at too: some clients do not wait for the endpoint."""
 _HOLE: Final = 200
 """Flows that are not there, one after the other, behind which no more are looked for."""
 _STREAM: Final = b"text/event-stream"
@@ -61,7 +63,8 @@ class Asked:
         return b""
 
     def _begin(self, flow: int) -> None:
-        self._flow, self._endpoint, self._calls, self._next = flow, "", [], flow + 1
+        self._flow, self._endpoint, self._calls = flow, "", []
+        self._next = max(flow - _BEFORE, 1)
 
     async def _of_stream(self, row: Row) -> bytes:
         if self._flow != row.flow:
