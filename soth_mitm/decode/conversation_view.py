@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.json_flow import JsonFlow, NotJson
 from soth_mitm.decode.llm.conversation import Block, Change, Conversation, Kind, Role
-from soth_mitm.decode.llm.facts import ending, heading, oddities
+from soth_mitm.decode.llm.facts import ending, heading, oddities, turn
 from soth_mitm.decode.llm.framing import Objects
 from soth_mitm.decode.llm.loose import value_of
 from soth_mitm.decode.llm.reader import Reader
@@ -72,7 +72,11 @@ class ConversationView(Stepped):
                 yield from self._streamed(reader, self._splitter, data)
         else:
             for value in self._objects.feed(data):
+                ended = reader.conversation.turns_ended
                 yield from self._tell(reader, reader.feed("", value))
+                if reader.conversation.turns_ended != ended:
+                    self._outline.say(f"# {printable(turn(reader.conversation))}")
+                    yield self._outline.take()
         if final:
             yield from self._end(reader)
 

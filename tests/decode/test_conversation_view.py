@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soth_mitm.cli.demo import dialects, sessions
+from soth_mitm.cli.demo.dialects import FIRST, SECOND, WAYS
 from soth_mitm.decode import render
 from soth_mitm.decode.about import About
 from soth_mitm.decode.conversation_view import ConversationView
+from soth_mitm.decode.llm.recognise import MESSAGES
 from soth_mitm.decode.registry import Given
 from soth_mitm.decode.sniff import LOOK
 from tests.decode.feeding import cut_at, outcome
@@ -138,3 +141,46 @@ def test_any_bytes_are_survived(data: bytes, response: bool, ended: bool) -> Non
         return ConversationView(Given(about, b""))
 
     outcome(make, [data], ended=ended)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_the_text_of_any_dialect_is_there_as_it_comes_and_the_numbers_at_the_end(name: str) -> None:
+    way = WAYS[name]
+    pieces = way.says(True)
+    half = len(pieces) // 2
+    about = About(way.kind.encode(), path=way.path.encode(), response=True)
+    view = ConversationView(Given(about, b"".join(pieces)[:LOOK], ""))
+    early = fed(view, b"".join(pieces[:half]))
+    assert "Yes: twelve are in" in early
+    assert "Friday?" not in early
+    rest = fed(view, b"".join(pieces[half:]), final=True)
+    assert "Friday?" in rest
+    assert rest.rstrip().endswith(f"{SECOND.output} tokens out")
+
+
+def test_the_numbers_of_each_answer_of_a_websocket_stand_below_it() -> None:
+    (step,) = sessions.SESSIONS["turns"].steps
+    view = ConversationView(
+        Given(About(MESSAGES, path=b"/v1/responses", response=""), b'{"type":"response.create"', True)
+    )
+    for again, used in ((False, FIRST), (True, SECOND)):
+        said = [step.says[again], *dialects.response_events(again)]
+        text = fed(view, b"".join(json.dumps(each).encode() for each in said))
+        assert (
+            text.rstrip()
+            .splitlines()[-1]
+            .startswith(f"# answer {1 + again} \N{MIDDLE DOT} stopped: completed")
+        )
+        assert text.rstrip().endswith(f"{used.output} tokens out")
+    assert (
+        fed(view, b"", final=True).strip()
+        == "# 2 answers \N{MIDDLE DOT} 910 tokens in, 408 of them from the cache, 94 tokens out"
+    )
+
+
+def fed(view: ConversationView, data: bytes, *, final: bool = False) -> str:
+    """Return what a view says to the next bytes."""
+    said = [view.feed(data, final=final)]
+    while view.busy:
+        said.append(view.go_on())
+    return "".join(said)

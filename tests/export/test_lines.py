@@ -355,7 +355,7 @@ def test_detail_2_prints_what_a_websocket_says_as_the_conversation_that_it_is() 
     lines = text_of(stream, detail=2).splitlines()
     assert [line for line in lines if line.startswith("    =")] == [
         "    =", "    = # OpenAI Realtime · m-1", "    = ● user", "    =   Hello?", "    = ● assistant",
-        "    =   Good day.", "    = # stopped: completed · 3 tokens out",
+        "    =   Good day.", "    = # answer 1 · stopped: completed · 3 tokens out",
     ]  # fmt: skip
     assert not any("    =" in line for line in text_of(stream, detail=1).splitlines())
 

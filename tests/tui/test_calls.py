@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+
 import pytest
 
+from soth_mitm.cli.demo import dialects, sessions
+from soth_mitm.cli.demo.dialects import SECOND, WAYS
 from soth_mitm.model import events as e
 from soth_mitm.policy.filters import compile_filter
 from soth_mitm.record.callsums import CallSums
@@ -114,3 +119,33 @@ async def test_the_answer_of_a_model_is_opened_first_and_fills_as_it_arrives() -
         assert staged.main.detail.tab == RESPONSE
         await staged.press("1")
         await staged.until(lambda: "to the first token" in page(staged))
+
+
+async def test_the_pane_fills_while_a_websocket_goes_on_and_its_last_two_turns_are_compared() -> None:
+    talks: list[Talk] = []
+
+    def scene(script: Script) -> None:
+        path = WAYS["responses"].path
+        talks.append(Talk(script, e.MessageForm.WEBSOCKET, "llm.test", path, both=True))
+
+    async with stage(scene, size=(120, 40)) as staged:
+
+        def said(words: str) -> bool:
+            return words in page(staged)
+
+        (talk,), (step,) = talks, sessions.SESSIONS["turns"].steps
+        for again, early, last in ((False, "They ask", "Paris"), (True, "Yes: twelve are", "Friday?")):
+            talk.say(e.Direction.REQUEST, json.dumps(step.says[again]))
+            events = dialects.response_events(again)
+            for number, event in enumerate(events):
+                talk.say(e.Direction.RESPONSE, json.dumps(event))
+                if number == len(events) // 2:
+                    await staged.press("escape", "G", "enter", "3", "G")
+                    await staged.until(partial(said, early))
+                    assert last not in page(staged)
+        await staged.settle()
+        await staged.until(lambda: f"{SECOND.output} tokens out" in page(staged))
+        await staged.press("escape", "t")
+        await staged.until(lambda: "all of the earlier prompt is the same" in staged.shown())
+        for words in ("turn before", "last turn", "stock", "Calls of tools and their results"):
+            assert words in staged.shown()

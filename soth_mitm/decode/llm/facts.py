@@ -33,8 +33,19 @@ def tokens(usage: Usage) -> str:
     return ", ".join(words)
 
 
+def turn(talk: Conversation) -> str:
+    """Return what stands below an answer that others may follow, with its own numbers."""
+    counted = tokens(talk.turn) if talk.turn is not None else ""
+    stop = f"stopped: {talk.stop_reason}" if talk.stop_reason else ""
+    error = f"error: {talk.error}" if talk.error else ""
+    words = (f"answer {talk.turns_ended:,}", stop, error, counted)
+    return " · ".join(word for word in words if word)
+
+
 def ending(talk: Conversation) -> list[str]:
     """Return what stands below the last block."""
+    if talk.turns_ended:
+        return [f"{talk.turns_ended:,} answers · {tokens(talk.usage)}"] if talk.turns_ended > 1 else []
     said = []
     if talk.error:
         said.append(f"error: {talk.error}")
