@@ -160,22 +160,15 @@ def test_the_text_of_any_dialect_is_there_as_it_comes_and_the_numbers_at_the_end
 
 def test_the_numbers_of_each_answer_of_a_websocket_stand_below_it() -> None:
     (step,) = sessions.SESSIONS["turns"].steps
-    view = ConversationView(
-        Given(About(MESSAGES, path=b"/v1/responses", response=""), b'{"type":"response.create"', True)
-    )
+    about = About(MESSAGES, path=b"/v1/responses", response=True)
+    view = ConversationView(Given(about, b'{"type":"response.create"', ""))
     for again, used in ((False, FIRST), (True, SECOND)):
         said = [step.says[again], *dialects.response_events(again)]
-        text = fed(view, b"".join(json.dumps(each).encode() for each in said))
-        assert (
-            text.rstrip()
-            .splitlines()[-1]
-            .startswith(f"# answer {1 + again} \N{MIDDLE DOT} stopped: completed")
-        )
-        assert text.rstrip().endswith(f"{used.output} tokens out")
-    assert (
-        fed(view, b"", final=True).strip()
-        == "# 2 answers \N{MIDDLE DOT} 910 tokens in, 408 of them from the cache, 94 tokens out"
-    )
+        last = fed(view, b"".join(json.dumps(each).encode() for each in said)).rstrip().splitlines()[-1]
+        assert last.startswith(f"# answer {1 + again} \N{MIDDLE DOT} stopped: completed")
+        assert last.endswith(f"{used.output} tokens out")
+    last = fed(view, b"", final=True).strip()
+    assert last == "# 2 answers \N{MIDDLE DOT} 910 tokens in, 408 of them from the cache, 94 tokens out"
 
 
 def fed(view: ConversationView, data: bytes, *, final: bool = False) -> str:
