@@ -102,6 +102,8 @@ def _salvaged(name: str, data: bytes, limit: int, part: _Part) -> _Part:
 
 def coding_names(content_encoding: bytes) -> list[str]:
     """Return the codings in the order in which they must be undone; the last applied comes first."""
+    if not content_encoding:
+        return []
     listed = content_encoding.decode("ascii", "replace").lower().split(",")
     names = [name.strip(" \t") for name in listed]
     return [name.removeprefix("x-") for name in reversed(names) if name not in ("", "identity")]

@@ -421,6 +421,7 @@ class Exchange:
             idle = not conn.reader.buffered and not conn.transport.get_write_buffer_size()
             self.origin.release(conn, clean and conn.alive and idle)
         self.flow.close(_COMPLETED)
+        self._request.asked = self._response.asked = None  # no circle is left for the collector
         self.session.exchange_done(self.head.keep_alive and clean)
 
     def _answered_early(self) -> None:

@@ -159,7 +159,8 @@ class FlowLife:
         if self.pauses and self.on_closing is not None:
             self.on_closing(self, reason)
         if self.call is not None:
-            self.call.closing()
+            call, self.call = self.call, None  # which knows the flow: no circle is left for the collector
+            call.closing()
         self.emit(FlowClosed(reason, detail, self.from_client, self.from_upstream))
         if self._on_end is not None:
             self._on_end(self.number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
+import weakref
 from typing import NamedTuple
 
 import pytest
@@ -20,6 +22,7 @@ from soth_mitm.model.events import (
     ResponseHead,
     ResponseInfo,
 )
+from soth_mitm.net.session import ClientSession
 from tests.helpers.net import OK, Lab
 
 HOST = b"Host: site.test\r\n"
@@ -192,6 +195,34 @@ async def test_a_connection_serves_one_request_after_another(lab: Lab, route: st
     assert len(link.origin.wires) == 1
     assert [bound.reused for bound in lab.all(FlowBound)] == [False] + [True] * (len(CASES) - 1)
     assert {closed.reason for closed in lab.all(FlowClosed)} == {"completed"}
+
+
+EVENTS = b"data: a\n\nevent: b\ndata: b\n\n"
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(EVENTS) + EVENTS
+)
+
+
+@pytest.mark.parametrize("answer", [OK, STREAM], ids=["a body", "an event stream"])
+async def test_an_exchange_leaves_nothing_to_the_collector_of_cycles(
+    lab: Lab, route: str, answer: bytes
+) -> None:
+    proxy = await lab.start()
+    link = await lab.link(route)
+    await link.pass_request(link.get())
+    await link.pass_response(answer)
+    await lab.settled()
+    gc.disable()
+    try:
+        await link.pass_request(link.get())
+        (session,) = proxy._shared.flows.values()
+        assert isinstance(session, ClientSession)
+        left = [weakref.ref(session.exchange)] if session.exchange else []
+        await link.pass_response(answer)
+        await lab.settled()
+        assert [each() for each in left] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_pipelined_requests_are_answered_in_order(lab: Lab, route: str) -> None:

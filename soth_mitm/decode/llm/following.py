@@ -44,8 +44,9 @@ class Following:
         self._reader: Reader | None = None
         self._told = False
         self._streamed = media_type in STREAMS
-        self._splitter = _splitter(media_type)
-        self._objects = Objects(longest=MESSAGE)
+        self._splitter: Splitter | None = None
+        self._objects: Objects | None = None
+        """What finds the messages: one of both, once it is known that this is a conversation."""
         self._parts: list[bytes] = []
         self._size = 0
         self.over = False
@@ -86,6 +87,8 @@ class Following:
             self._beginning = b""
             self._streamed = self._streamed or b"ndjson" in self._type or data.lstrip()[:1] == b"["
             self._reader = Reader(known.dialect, path=self._path, keep=0)
+            self._splitter = _splitter(self._type)
+            self._objects = Objects(longest=MESSAGE) if self._splitter is None else None
         elif len(data) >= LOOKED_AT or (self._streamed and _EVENT.search(data)):
             self.over, self._beginning = True, b""
         else:
@@ -93,13 +96,13 @@ class Following:
 
     def _messages(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         if self._splitter is None:
-            for value in self._objects.feed(data):
+            for value in self._objects.feed(data) if self._objects is not None else ():
                 yield "", value
             return
         try:
             yield from self._events(self._splitter, data)
         except SplitError as error:
-            self._splitter = None
+            self._splitter, self._objects = None, Objects(longest=MESSAGE)
             if self._reader is not None:
                 self._reader.conversation.put(error=error.detail)
 
