@@ -9,9 +9,12 @@ screen, in a line of output or in a log, passes it through here first.
 from __future__ import annotations
 
 import re
-from typing import Final, NewType
+from typing import TYPE_CHECKING, Final, NewType
 
-SafeText = NewType("SafeText", str)
+if TYPE_CHECKING:
+    SafeText = NewType("SafeText", str)
+else:
+    SafeText = str  # calling a NewType costs more than all else that `printable` does
 """Text that holds no character a terminal acts upon or hides."""
 
 # C0, DEL, C1, soft hyphen, Arabic letter mark, zero-width and bidi controls, line separators,

@@ -62,6 +62,9 @@ _WORDS = {
 }
 """What stands in the column of the status where there is none, per reason code."""
 
+_NOTHING_KEPT = Exchange()
+"""Stands for every flow where neither heads nor bodies are kept."""
+
 _KINDS = {"tunnel": "tun", "bytes": "raw"}
 
 
@@ -196,7 +199,7 @@ class TextPrinter:
     def _began(self, row: FlowRow) -> None:
         if row.flow in self._begun:
             return
-        exchange = self._collector.look(row.flow) if self._collector is not None else Exchange()
+        exchange = self._collector.look(row.flow) if self._collector is not None else _NOTHING_KEPT
         if not self._chooser.early(row, exchange):
             return
         self._begun.add(row.flow)
@@ -207,7 +210,7 @@ class TextPrinter:
 
     def _ended(self, row: FlowRow) -> None:
         flow = row.flow
-        exchange = self._collector.take(flow) if self._collector is not None else Exchange()
+        exchange = self._collector.take(flow) if self._collector is not None else _NOTHING_KEPT
         before = b""
         if self._calls_before is not None:
             self._calls_before.ended(row, exchange)

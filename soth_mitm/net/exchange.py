@@ -235,7 +235,7 @@ class Exchange:
             if self.shared.bus.congested:
                 self.session.hold_for_bus()
             return
-        whole = b"" if conn.reader.buffered else data
+        whole = b"" if conn.reader.held else data
         try:
             try:
                 items: Sequence[http1.Item] = conn.reader.receive(data)
@@ -245,7 +245,7 @@ class Exchange:
                     answers.response_refused(self, error)
                 return
             self.response_items(items, whole)
-            if conn.reader.buffered and not conn.reader.expecting and not self.finished:
+            if conn.reader.held and not conn.reader.expecting and not self.finished:
                 self.gate.shut(Why.PIPELINED)  # nobody asked for it, so nobody would ever take it
         except Exception as error:
             self.session.internal_error(error)
@@ -418,7 +418,7 @@ class Exchange:
             self.conn = None
             self.gate.detach()
             self.session.gate.open(_FULL)  # nobody tells us any more when that connection has room
-            idle = not conn.reader.buffered and not conn.transport.get_write_buffer_size()
+            idle = not conn.reader.held and not conn.transport.get_write_buffer_size()
             self.origin.release(conn, clean and conn.alive and idle)
         self.flow.close(_COMPLETED)
         self._request.asked = self._response.asked = None  # no circle is left for the collector

@@ -138,9 +138,9 @@ class ClientSession(ClientTransport):
 
     def _take(self, items: Sequence[Item]) -> None:
         if not items:
-            if self.exchange is not None and self.reader.buffered and not self.reader.message_open:
+            if self.exchange is not None and self.reader.held and not self.reader.message_open:
                 self.gate.shut(Why.PIPELINED)
-            elif not self._head_since and self.reader.buffered:
+            elif not self._head_since and self.reader.held:
                 self._head_since = self.shared.loop.time()
             return
         self._head_since = 0.0
@@ -288,7 +288,7 @@ class ClientSession(ClientTransport):
         if not keep or self.shared.draining:
             self.close_when_sent()
             return
-        if self.reader.buffered:
+        if self.reader.held:
             self.shared.loop.call_soon(self._next)
         else:
             self._next()
@@ -297,7 +297,10 @@ class ClientSession(ClientTransport):
         if self._closing or self.exchange is not None:
             return
         try:
-            self._read(None)
+            if self.reader.held:
+                self._read(None)
+            else:
+                self.reader.next_message()
         except Exception as error:
             self.internal_error(error)
         if self._ended and self.exchange is None:

@@ -236,7 +236,7 @@ class MessageTeller:
         if label != self._label:
             self._label, self._shown = label, printable(label, LABEL_LIMIT)
         capture = self.capture
-        self._emit(
+        self._emit(  # here and not by `_seen`: most messages are told by this
             MessageSeen(
                 self._direction,
                 number or self._numbers.next(),

@@ -19,10 +19,9 @@ passed over."""
 
 _END: Final = re.compile(rb"[\r\n]")
 _USUAL: Final = re.compile(
-    rb"(?:id: ?([^\r\n\x00]*)\n)?(?:event: ?([^\r\n]*)\n)?(?:id: ?([^\r\n\x00]*)\n)?data: ?([^\r\n]*)\n\n"
+    rb"(?:id: ?([^\n]*)\n)?(?:event: ?([^\n]*)\n)?(?:id: ?([^\n]*)\n)?data: ?([^\n]*)\n\n"
 )
-"""An event as nearly all are: one line of data, lines that end with LF. It is read in one step."""
-_USUAL_LENGTH: Final = 32 * 1024
+"""An event as nearly all are, where there is no CR and no NUL: one line of data. It is read in one step."""
 _BOM: Final = b"\xef\xbb\xbf"
 _LF, _CR, _COLON = 10, 13, 58
 _NOT, _DATA, _OTHER = 0, 1, 2
@@ -68,13 +67,12 @@ class SseSplitter:
             if data[0] == _LF:
                 start, self._crlf = 1, True
                 self._moved(base + 1)
-        while start < len(data):
-            if self._block == base + start and not (self._fields or self._line or self._streaming):
-                usual = _USUAL.match(data, start)
-                if usual is not None and usual.end() - start <= _USUAL_LENGTH:
-                    start = usual.end()
-                    yield self._whole(usual, base)
-                    continue
+        size = len(data)
+        plain = _CR not in data and 0 not in data and size <= LINE_HELD
+        while start < size:
+            if plain and self._block == base + start and not (self._fields or self._line or self._streaming):
+                yield from self._usual(data, start)
+                start = self._block - base
             match = _END.search(data, start)
             if match is None:
                 break
@@ -102,26 +100,26 @@ class SseSplitter:
         if start < len(data):
             yield from self._partial(data[start:], base + start)
 
-    def _whole(self, usual: re.Match[bytes], base: int) -> Found:
-        """Return an event that is read in one step, as `_field` and `_dispatch` make it of its lines."""
-        identity, kind, later, data = usual.groups()
-        if later is not None:
-            identity = later
-        note = ""
-        if identity is not None:
-            note = self.last_id = identity.decode("utf-8", "replace")
-        start, end = self._block, base + usual.end()
-        self._block, self._crlf = end, False
-        return Found(
-            kind.decode("utf-8", "replace") if kind else "message",
-            len(data),
-            data,
-            base + usual.start(4),
-            start,
-            end,
-            end - start,
-            note,
-        )
+    def _usual(self, data: bytes, start: int) -> Iterator[Found]:
+        """Yield the usual events from a place on, as `_field` and `_dispatch` make them of their lines."""
+        match, begin = _USUAL.match, self._block
+        base = begin - start
+        self._crlf = False
+        usual = match(data, start)
+        while usual is not None:
+            identity, kind, later, payload = usual.groups()
+            start = usual.end()
+            note = ""
+            if later is not None:
+                identity = later
+            if identity is not None:
+                note = self.last_id = identity.decode("utf-8", "replace")
+            label = kind.decode("utf-8", "replace") if kind else "message"
+            length = len(payload)
+            end = self._block = base + start
+            yield Found(label, length, payload, end - 2 - length, begin, end, end - begin, note)
+            begin = end
+            usual = match(data, start)
 
     def pause(self) -> Iterator[Item]:
         """See `Splitter`."""

@@ -127,7 +127,7 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes) -> str:
     stream = media_type == b"text/event-stream"
     if not stream and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         return ""
-    rpc = b'"jsonrpc"' in data and _RPC.search(data) is not None
+    rpc = data.find(b'"jsonrpc"') >= 0 and _RPC.search(data) is not None
     if rpc and _OWN.search(data):
         return "MCP, by its method"
     if stream and _ENDPOINT.search(data) and _PATH.search(path.partition(b"?")[0]):

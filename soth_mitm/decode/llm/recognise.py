@@ -152,7 +152,7 @@ def recognise(path: bytes, beginning: bytes, media_type: bytes, *, response: boo
             return None
     if response:
         for sign in _SIGNS:
-            if sign.alone is not None and sign.hint in data and sign.alone.search(data):
+            if sign.alone is not None and data.find(sign.hint) >= 0 and sign.alone.search(data):
                 return Known(sign.dialect, _why(sign, "answer"))
     return None
 

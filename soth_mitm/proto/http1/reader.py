@@ -54,6 +54,7 @@ _NONE: Final = Framing.NONE
 _LENGTH: Final = Framing.LENGTH
 _CHUNKED: Final = Framing.CHUNKED
 _UPGRADE: Final = Framing.UPGRADE
+_LINE_ENDS: Final = (b"\r", b"\n")
 
 
 class _Reader:
@@ -65,7 +66,8 @@ class _Reader:
         self._max_head = max_head
         self._tolerance = tolerance
         self._state = state
-        self._held = b""
+        self.held = b""
+        "Bytes kept: part of a head or of chunk framing, or what follows an end."
         self._scanned = 0
         self._skipped = 0
         self._yielded = 0
@@ -78,18 +80,18 @@ class _Reader:
 
     @property
     def buffered(self) -> int:
-        """Bytes kept: part of a head or of chunk framing, or what follows an end."""
-        return len(self._held)
+        """How many bytes are kept; whether any are, `held` says in less time."""
+        return len(self.held)
 
     @property
     def idle(self) -> bool:
         """Whether the reader is between messages and keeps nothing."""
-        return not self._held and not self.message_open
+        return not self.held and not self.message_open
 
     @property
     def message_open(self) -> bool:
         """Whether a message has begun and has not ended."""
-        return self._state is _BODY or (self._state in (_HEAD, _FAILED) and bool(self._held))
+        return self._state is _BODY or (self._state in (_HEAD, _FAILED) and bool(self.held))
 
     @property
     def open_chunk(self) -> tuple[int, int]:
@@ -105,15 +107,15 @@ class _Reader:
         Raises `Http1Error` for a message that must not be relayed, and again at each later call.
         """
         self.data_received += len(data)
-        if self._held:
-            data = self._held + data
+        if self.held:
+            data = self.held + data
         if self._state is _HEAD or self._state is _BODY:
             return self._run(data)
         if self._error is not None:
             raise self._again(self._error)
         if self._state is _RELEASED:
             raise RuntimeError("the reader has handed over its bytes; nothing is read any more")
-        self._held = data
+        self.held = data
         return []
 
     def eof(self) -> list[Item]:
@@ -125,13 +127,13 @@ class _Reader:
             raise self._again(self._error)
         if self._state is _BODY and self._body is not None:
             if not self._body.ends_by_close:
-                raise self._fail("eof_in_body", f"{len(self._held)} bytes of framing were pending")
+                raise self._fail("eof_in_body", f"{len(self.held)} bytes of framing were pending")
             self._finish()
             return [NO_FRAMING_LEFT]
-        if self._state is _HEAD and _SETTINGS.match(self._held):
-            raise self._fail("answered_in_http2", shown(self._held))
-        if self._state is _HEAD and self._held:
-            raise self._fail("eof_in_head", f"after {len(self._held)} bytes: {shown(self._held)}")
+        if self._state is _HEAD and _SETTINGS.match(self.held):
+            raise self._fail("answered_in_http2", shown(self.held))
+        if self._state is _HEAD and self.held:
+            raise self._fail("eof_in_head", f"after {len(self.held)} bytes: {shown(self.held)}")
         return []
 
     def release(self) -> bytes:
@@ -139,7 +141,7 @@ class _Reader:
 
         After the refusal of a head these are the refused bytes.
         """
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         self._state = _RELEASED
         self._body = None
         return held
@@ -157,10 +159,10 @@ class _Reader:
         except Http1Error as error:
             self._error = error
             self._state = _FAILED
-            self._held = b"" if self._body else data[self._yielded :]
+            self.held = b"" if self._body else data[self._yielded :]
             error.items = out
             raise
-        self._held = data[pos:]
+        self.held = data[pos:]
         return out
 
     def _read_heads(self, data: bytes, out: list[Item]) -> int:
@@ -168,8 +170,6 @@ class _Reader:
 
     def _skip_empty_lines(self, data: bytes, pos: int) -> int:
         """Step over empty lines before a message (RFC 9112 section 2.2)."""
-        if data[pos : pos + 1] not in (b"\r", b"\n"):
-            return pos
         strict = self._tolerance is Tolerance.STRICT
         match = (grammar.EMPTY_LINES if strict else grammar.EMPTY_LINES_LOOSE).match(data, pos)
         if match is not None:
@@ -240,10 +240,10 @@ class RequestReader(_Reader):
         if self._state is not _DONE:
             raise RuntimeError("next_message before the end of a message")
         self._state = _HEAD
-        return self._run(self._held) if self._held else []
+        return self._run(self.held) if self.held else []
 
     def _read_heads(self, data: bytes, out: list[Item]) -> int:
-        pos = self._skip_empty_lines(data, 0)
+        pos = self._skip_empty_lines(data, 0) if data[:1] in _LINE_ENDS else 0
         result = None if self._scanned or self._skipped else head.request(data, pos)
         if result is None or len(result.raw) > self._max_head:
             result = self._read_slowly(data, pos)
@@ -294,7 +294,7 @@ class ResponseReader(_Reader):
 
     def begin(self, method: bytes) -> None:
         """Announce the response to a request with `method`; bytes already kept wait for `next_message`."""
-        if self._state not in (_WAITING, _DONE):
+        if self._state not in (_DONE, _WAITING):
             raise RuntimeError("begin before the end of the response before it")
         self._method = method
         self._interim = 0
@@ -304,11 +304,11 @@ class ResponseReader(_Reader):
         """Read the announced response from what was kept; only after `begin`."""
         if self._state is not _HEAD:
             raise RuntimeError("next_message without begin")
-        return self._run(self._held) if self._held else []
+        return self._run(self.held) if self.held else []
 
     def eof(self) -> list[Item]:
         """Take note of the end; one before any byte of an announced response has its own code."""
-        if self._state is _HEAD and not self._held:
+        if self._state is _HEAD and not self.held:
             detail = "after interim responses" if self._interim else "not one byte of an answer had come"
             raise self._fail("eof_before_head", detail)
         return super().eof()
@@ -316,7 +316,8 @@ class ResponseReader(_Reader):
     def _read_heads(self, data: bytes, out: list[Item]) -> int:
         pos = 0
         while True:
-            pos = self._skip_empty_lines(data, pos)
+            if data[pos : pos + 1] in _LINE_ENDS:
+                pos = self._skip_empty_lines(data, pos)
             result = self._read_head(data, pos)
             if result is None:
                 return pos
