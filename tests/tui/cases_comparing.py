@@ -196,7 +196,7 @@ async def scrolls(staged: Stage, key: str, *, begin: int, end: tuple[int, int]) 
     await staged.until(lambda: screen.view.max_scroll_y > 60)
     screen.view.go_to(begin)
     await staged.press(key)
-    assert end[0] <= screen.view.top <= end[1]
+    await staged.until(lambda: end[0] <= screen.view.top <= end[1])
 
 
 @case("diff.down")

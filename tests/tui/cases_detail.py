@@ -182,10 +182,14 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("detail.fold")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_detail(staged)
-    await staged.press("3", "right_curly_bracket", key)
-    assert "nginx" not in staged.shown(staged.main.detail)
+    await staged.press("3")
+    await staged.until(lambda: "nginx" in staged.shown(staged.main.detail))
+    await staged.press("right_curly_bracket")
+    await staged.until(lambda: staged.main.detail.text.cursor > 0)
     await staged.press(key)
-    assert "nginx" in staged.shown(staged.main.detail)
+    await staged.until(lambda: "nginx" not in staged.shown(staged.main.detail))
+    await staged.press(key)
+    await staged.until(lambda: "nginx" in staged.shown(staged.main.detail))
 
 
 def some_json(script: Script) -> None:
@@ -362,6 +366,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _at_long_body(staged: Stage) -> None:
     await in_detail(staged)
     await staged.press("3")
+    await staged.until(lambda: staged.main.detail.text.max_scroll_y > staged.main.detail.text.page)
 
 
 @case("detail.down")
@@ -370,7 +375,7 @@ async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press(key)
     assert staged.main.detail.text.cursor == 2
     await staged.press(*[key] * staged.main.detail.text.page)
-    assert staged.main.detail.text.top == 3
+    await staged.until(lambda: staged.main.detail.text.top == 3)
 
 
 @case("detail.up")
@@ -399,25 +404,25 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press(key)
-    assert staged.main.detail.text.top == staged.main.detail.text.page // 2
+    await staged.until(lambda: staged.main.detail.text.top == staged.main.detail.text.page // 2)
 
 
 @case("detail.half-up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press("ctrl+d", "ctrl+d", key)
-    assert staged.main.detail.text.top == staged.main.detail.text.page // 2
+    await staged.until(lambda: staged.main.detail.text.top == staged.main.detail.text.page // 2)
 
 
 @case("detail.page-down")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press(key)
-    assert staged.main.detail.text.top == staged.main.detail.text.page - 1
+    await staged.until(lambda: staged.main.detail.text.top == staged.main.detail.text.page - 1)
 
 
 @case("detail.page-up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await _at_long_body(staged)
     await staged.press("pagedown", "pagedown", key)
-    assert staged.main.detail.text.top == staged.main.detail.text.page - 1
+    await staged.until(lambda: staged.main.detail.text.top == staged.main.detail.text.page - 1)

@@ -320,25 +320,25 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 @case("list.half-down")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", key)
-    assert staged.main.list.position == staged.main.list.page // 2
+    await staged.until(lambda: staged.main.list.position == staged.main.list.page // 2)
 
 
 @case("list.half-up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("G", key)
-    assert staged.main.list.position == 59 - staged.main.list.page // 2
+    await staged.until(lambda: staged.main.list.position == 59 - staged.main.list.page // 2)
 
 
 @case("list.page-down")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("g", key)
-    assert staged.main.list.position == staged.main.list.page
+    await staged.until(lambda: staged.main.list.position == staged.main.list.page)
 
 
 @case("list.page-up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await staged.press("G", key)
-    assert staged.main.list.position == 59 - staged.main.list.page
+    await staged.until(lambda: staged.main.list.position == 59 - staged.main.list.page)
 
 
 @case("list.clear")

@@ -193,21 +193,21 @@ async def _(staged: Stage, action: Action, key: str) -> None:
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_messages(staged)
     await staged.press(key)
-    assert current(staged) == 121 - staged.main.detail.messages.list.page // 2
+    await staged.until(lambda: current(staged) == 121 - staged.main.detail.messages.list.page // 2)
 
 
 @case("messages.page-down")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_messages(staged)
     await staged.press("g", key)
-    assert current(staged) == 1 + staged.main.detail.messages.list.page
+    await staged.until(lambda: current(staged) == 1 + staged.main.detail.messages.list.page)
 
 
 @case("messages.page-up")
 async def _(staged: Stage, action: Action, key: str) -> None:
     await in_messages(staged)
     await staged.press(key)
-    assert current(staged) == 121 - staged.main.detail.messages.list.page
+    await staged.until(lambda: current(staged) == 121 - staged.main.detail.messages.list.page)
 
 
 # --- one message

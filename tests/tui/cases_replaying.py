@@ -232,7 +232,7 @@ async def moves(staged: Stage, key: str, *, begin: int, end: int) -> None:
     screen = await again(staged)
     screen.list.go(begin)
     await staged.press(key)
-    assert screen.list.cursor == end
+    await staged.until(lambda: screen.list.cursor == end)
 
 
 @case("results.down")

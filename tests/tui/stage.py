@@ -177,6 +177,8 @@ class Stage:
         """Press keys, and wait for what they do."""
         for key in keys:
             await self.pilot.press(key)
+            if key.isdigit():  # another page, which has to be there for the keys that follow
+                await self.settle()
         await self.settle()
 
     async def keys(self, *keys: str) -> None:
