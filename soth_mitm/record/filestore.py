@@ -170,8 +170,11 @@ class DumpStore(Store):
     async def _adopt(self, segment: IndexedSegment, tell: Callable[[int], None]) -> None:
         """Take the rows of a segment from its index, while its checksums are compared."""
         first = len(self._offsets) - segment.checkpoints
+        slices = _Slices()
         for place in segment.blocks:
             self._place(segment.path, place.offset, place.length, segment.info.run_id)
+            if slices.over:
+                await slices.rest()
         verifying = asyncio.get_running_loop().run_in_executor(None, self._reader.verify, segment)
         told = at = first + segment.checkpoints
         try:

@@ -19,7 +19,7 @@ from soth_mitm.model import events as e
 from soth_mitm.record import rowindexer
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.filestore import DumpStore
-from soth_mitm.record.format import BLOCK_INDEX, LayoutError
+from soth_mitm.record.format import BLOCK_CHECKPOINT, BLOCK_INDEX, LayoutError
 from soth_mitm.record.packed import Packed, Result, Site, result_of
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
@@ -78,10 +78,14 @@ async def loaded(path: Path, *, by_events: bool = False) -> DumpStore:
     return store
 
 
+def rows_of(store: DumpStore) -> list[Row]:
+    return [store.index.row(number) for number in range(store.index.dropped, store.index.end)]
+
+
 def facts(store: DumpStore, flows: Sequence[int] = (), conns: Sequence[int] = ()) -> list[object]:
     """Return everything that a list and what is beside it read of an index."""
     index = store.index
-    rows = [index.row(number) for number in range(index.dropped, index.end)]
+    rows = rows_of(store)
     return [
         rows,
         index.session,
@@ -254,7 +258,7 @@ async def test_what_is_left_after_retention_shows_whole_rows(tmp_path: Path) -> 
     for file in sorted(path.glob("*.soth"))[:4]:
         file.unlink()
     by_rows, by_events = await loaded(path), await loaded(path, by_events=True)
-    flows = [[row.flow for row in map(s.index.row, range(s.index.end))] for s in (by_rows, by_events)]
+    flows = [[row.flow for row in rows_of(s)] for s in (by_rows, by_events)]
     assert flows[0] == flows[1]
     for row in map(by_rows.index.row, range(by_rows.index.end)):
         number = whole.index.number_of(row.flow)
@@ -352,7 +356,7 @@ async def test_where_a_part_cannot_be_understood_the_flows_behind_it_are_read(
         IndexedSegment, "part", lambda self, number: None if number == 2 else part(self, number)
     )
     store, by_events = await loaded(path), await loaded(path, by_events=True)
-    flows = [[row.flow for row in map(s.index.row, range(s.index.end))] for s in (store, by_events)]
+    flows = [[row.flow for row in rows_of(s)] for s in (store, by_events)]
     assert flows[0] == flows[1]
     assert store.report == by_events.report
 
@@ -367,3 +371,31 @@ async def test_what_is_saved_has_an_index_too(tmp_path: Path) -> None:
     await store.save(saved)
     assert len(segments_of(saved)) == 2
     assert len((await same_in_both_ways(saved)).index) == len(store.index) - 1
+
+
+async def test_a_program_that_is_known_late_is_named_on_rows_that_have_ended(tmp_path: Path) -> None:
+    path = tmp_path / "a.soth"
+    opened = e.FlowOpened(e.FlowKind.HTTP, "http", "a.test", 80, "127.0.0.1:5000")
+    told = [(1, opened), (1, e.FlowClosed("completed")), (0, e.ProcessKnown(7, "curl", "/bin/curl"))]
+    await write(path, [e.Event(0, 1, flow, 1, 0, 0, body) for flow, body in told], blocks=(2,))
+    store = await same_in_both_ways(path)
+    assert store.index.row(0).process == "curl"
+
+
+async def test_a_flow_whose_beginning_is_gone_and_not_repeated_has_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    opened = e.FlowOpened(e.FlowKind.HTTP, "http", "a.test", 80, "127.0.0.1:5000")
+    ended = e.FlowClosed("completed")
+    told = [(1, opened), (1, ended), (2, opened), (2, ended), (3, opened), (3, ended)]
+    told.insert(2, told.pop(1))
+    await write(
+        path, [e.Event(0, 1, flow, 1, 0, 0, body) for flow, body in told], blocks=(2,), segment_bytes=1
+    )
+    first, second, *_ = sorted(path.glob("*.soth"))
+    with DumpReader(second) as reader:
+        checkpoint = next(reader.blocks())
+    assert checkpoint.header.flags == BLOCK_CHECKPOINT
+    first.unlink()
+    flip(second, checkpoint.offset + 60)
+    store = await same_in_both_ways(path)
+    assert [row.flow for row in rows_of(store)] == [3]
