@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from soth_mitm.model.events import FlowClosed, RequestHead, Resumed
+from soth_mitm.model.events import FlowClosed, RequestHead, Resumed, RuleApplied
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.policy.breakpoints import Stage
+from soth_mitm.policy.rules import Rule
+from soth_mitm.policy.rules import actions as a
 from tests.helpers.debugging import at, debugging, stopped
 from tests.helpers.h2peer import GET, h2_link, post
 from tests.helpers.net import OK, Lab
@@ -136,6 +138,26 @@ async def h2(lab: Lab, *stages: Stage, answer: bool = False) -> Busy:
     return Busy(link.client.wire.abort, ends[:1] if whole else ends, len(stages))
 
 
+SLOW = (a.Mock(body="x" * 1000), a.LimitRate(bytes_per_second=20))
+SOON = (a.Delay(seconds=60, on="request"),)
+
+
+async def ruled(lab: Lab, *actions: a.Action, version: int = 1) -> Busy:
+    """Have rules answer slowly, or hold a request back."""
+    proxy = await lab.start()
+    await proxy.control.debugger.set_rules([Rule(action=action) for action in actions])
+    count = len(actions)
+    if version == 1:
+        link = await lab.link("plain")
+        link.ask(link.get())
+        await lab.told(RuleApplied, count)
+        return Busy(link.client.abort, (link.client.closed,))
+    streams = await h2_link(lab)
+    stream = streams.client.ask(GET)
+    await lab.told(RuleApplied, count)
+    return Busy(streams.client.wire.abort, (lambda: streams.client.message(stream),))
+
+
 STATES: dict[str, Callable[[Lab], Awaitable[Busy]]] = {
     "paused at a request": lambda lab: h1(lab, Stage.REQUEST),
     "paused at a request's body": lambda lab: h1(lab, Stage.REQUEST_BODY, send=POST + b"hello"),
@@ -154,6 +176,10 @@ STATES: dict[str, Callable[[Lab], Awaitable[Busy]]] = {
     "stream paused at a response's body": lambda lab: h2(lab, Stage.RESPONSE_BODY, answer=True),
     "stream paused at a call's message": lambda lab: h2(lab, Stage.MESSAGE_UP),
     "stream waiting for a response": h2,
+    "held back by a rule": lambda lab: ruled(lab, *SOON),
+    "slowed down by a rule": lambda lab: ruled(lab, *SLOW),
+    "stream held back by a rule": lambda lab: ruled(lab, *SOON, version=2),
+    "stream slowed down by a rule": lambda lab: ruled(lab, *SLOW, version=2),
     "stream sending a response": lambda lab: h2(lab, answer=True),
 }
 LEAVING = (
@@ -162,6 +188,9 @@ LEAVING = (
     "paused at a response's body",
     "paused at an event",
     "stream paused at a response's body",
+    "slowed down by a rule",
+    "stream held back by a rule",
+    "stream slowed down by a rule",
 )
 
 
@@ -182,8 +211,9 @@ async def test_a_killed_flow_is_over_on_both_sides_within_100_ms(lab: Lab, state
 async def test_a_client_that_leaves_takes_what_it_had_paused_with_it(lab: Lab, state: str) -> None:
     busy = await STATES[state](lab)
     busy.leave()
-    assert (await lab.one(Resumed)).how == "client_gone"
     assert (await lab.one(FlowClosed)).reason == CloseReason.CLIENT_CLOSED
+    assert [each.how for each in lab.all(Resumed)] == ["client_gone"] * busy.paused
+    await eventually(lambda: not len(lab.running._shared.tasks), "the end of all tasks")
     await eventually(lambda: not lab.running.control.debugger.paused)
     for over in busy.over[1:]:
         await over()

@@ -17,6 +17,7 @@ from soth_mitm.policy.rules import actions as a
 from tests.helpers.debugging import at, debugging, edit, stopped
 from tests.helpers.h2peer import get, h2_link, post
 from tests.helpers.net import OK, Lab
+from tests.helpers.wire import eventually
 
 if TYPE_CHECKING:
     from soth_mitm.control import Debugger
@@ -142,6 +143,32 @@ async def test_a_response_in_anothers_place_arrives_though_the_upstream_breaks_o
     server.close()
     assert came.endswith(b"Content-Length: 5\r\n\r\nwhole")
     assert (await lab.one(FlowClosed)).reason == CloseReason.COMPLETED
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "left"])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_flow_ends_while_a_body_in_anothers_place_is_slowed_down(
+    lab: Lab, version: int, killed: bool
+) -> None:
+    await ruled(lab, Replaces(b"x" * 200), a.LimitRate(bytes_per_second=20))
+    if version == 1:
+        link = await lab.link("plain")
+        (await link.pass_request(link.get())).send(OK)
+        await link.client.until(b"\r\n\r\nx")
+        leave = link.client.abort
+    else:
+        streams = await h2_link(lab)
+        stream, server, theirs = await streams.request(get(b"/"))
+        server.answer(theirs)
+        await streams.client.until(lambda: streams.client.messages[stream].body, "its first bytes")
+        leave = streams.client.wire.abort
+    if killed:
+        assert await lab.running.control.kill(1)
+    else:
+        leave()
+    wanted = CloseReason.KILLED if killed else CloseReason.CLIENT_CLOSED
+    assert (await lab.one(FlowClosed)).reason == wanted
+    await eventually(lambda: not len(lab.running._shared.tasks), "the end of all tasks")
 
 
 async def test_bodies_of_streams_in_anothers_place_are_slowed_down_and_cut(lab: Lab) -> None:
