@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 
@@ -23,7 +22,7 @@ from soth_mitm.model.events import (
     OriginalMessage,
     RequestEnd,
 )
-from soth_mitm.record.footer import BlockEntry, decode_footer, encode_footer, read_tables
+from soth_mitm.record.footer import BlockEntry, decode_footer, encode_footer
 from soth_mitm.record.format import (
     BLOCK_FOOTER,
     BLOCK_HEADER_SIZE,
@@ -51,7 +50,7 @@ from soth_mitm.record.frames import (
     frames_in,
     with_safe_text,
 )
-from tests.record.streams import dump_of, events, session
+from tests.record.streams import events
 
 INFO = SegmentInfo(run_id="r1", number=3, wall_ns=10**18, mono_ns=-5, filter="host:a", writer="soth-mitm 1")
 
@@ -277,25 +276,3 @@ def test_a_footer_comes_back_and_says_how_long_the_segment_is() -> None:
 def test_what_is_no_footer_is_refused(payload: bytes) -> None:
     with pytest.raises(LayoutError):
         decode_footer(payload)
-
-
-def test_the_tables_of_a_file_are_read_from_its_end() -> None:
-    data, spans = dump_of(session(20), per_block=7, per_segment=50)
-    tables = read_tables(io.BytesIO(data))
-    assert tables is not None
-    assert tables[0].start == 0
-    assert sum(table.length for table in tables) == len(data)
-    found = [
-        (table.start + block.offset, table.start + block.offset + block.length)
-        for table in tables
-        for block in table.blocks
-    ]
-    assert found == spans
-    assert [block.first_seq for table in tables for block in table.blocks][:3] == [1, 8, 15]
-
-
-def test_a_file_without_a_footer_has_no_tables() -> None:
-    data, _ = dump_of(session(3), footer=False)
-    assert read_tables(io.BytesIO(data)) is None
-    assert read_tables(io.BytesIO(dump_of(session(3))[0][:-1])) is None
-    assert read_tables(io.BytesIO(b"short")) is None

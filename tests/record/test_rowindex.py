@@ -19,7 +19,8 @@ from soth_mitm.model import events as e
 from soth_mitm.record import rowindexer
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.filestore import DumpStore
-from soth_mitm.record.format import BLOCK_CHECKPOINT, BLOCK_INDEX, LayoutError
+from soth_mitm.record.footer import TAIL, decode_footer
+from soth_mitm.record.format import BLOCK_CHECKPOINT, BLOCK_INDEX, LayoutError, block_payload
 from soth_mitm.record.packed import Packed, Result, Site, result_of
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
@@ -145,6 +146,20 @@ async def test_rows_of_an_index_are_those_that_the_events_make(tmp_path: Path) -
     store = await same_in_both_ways(path)
     assert store.report.complete
     assert len(store.index) > 50
+
+
+async def test_the_table_of_a_footer_names_the_blocks_of_the_index_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.soth"
+    await write(path, everything(), blocks=range(0, 3000, 90))
+    (segment,) = segments_of(path)
+    blocks = [(each.offset, each.header) for each in segment.blocks]
+    blocks += [(each.offset, each.header) for each in index_blocks(path)]
+    tail = TAIL.unpack(path.read_bytes()[-TAIL.size :])
+    footer = path.read_bytes()[-tail[1] :]
+    assert tail[0] == path.stat().st_size
+    assert [(each.offset, each.frames, each.flags) for each in decode_footer(block_payload(footer))] == [
+        (offset, header.frames, header.flags) for offset, header in sorted(blocks)
+    ]
 
 
 async def test_what_is_open_goes_on_from_segment_to_segment(tmp_path: Path) -> None:
