@@ -94,9 +94,9 @@ class MessageTap:
         """Return where in a piece that is about to pass a message ends; -1 where none does.
 
         What comes before `least` is not looked for. `passed` has to follow, with what lies before that
-        place, or else with all of the piece.
+        place, or else with all of the piece; nothing passes of an empty one.
         """
-        if self.hold is None or self._over or self._flow.late is not None:
+        if self.hold is None or self._over or self._flow.late is not None or not data:
             return -1
         if self._skipper is not None:
             place = self._skipper.feed(data)

@@ -205,6 +205,22 @@ async def test_the_next_message_is_stopped_where_every_read_ends_inside_of_one(
     assert seen == [(number, "dropped" if number == first else "") for number in range(1, 6)]
 
 
+async def test_a_read_of_nothing_but_framing_loses_no_message(lab: Lab) -> None:
+    debugger = await debugging(lab)
+    link, server = await opened(lab, "plain", SSE + b"\r\n")
+    server.send(chunk(b"data: 1\n\nda"))
+    await eventually(lambda: link.client.unread.endswith(b"da\r\n"), "the first chunk")
+    await debugger.set_breakpoints([at(DOWN, expression="body:3")])
+    server.send(b"10\r\n")
+    await eventually(lambda: link.client.unread.endswith(b"10\r\n"), "the size of the next")
+    server.send(b"ta: 2\n\nda")
+    await eventually(lambda: link.client.unread.endswith(b"\nda"), "a part of it")
+    server.send(b"ta: 3\n\n\r\n0\r\n\r\n")
+    assert await unchunked(link.client) == b"data: 1\n\ndata: 2\n\ndata: 3\n\n"
+    await lab.settled()
+    assert [seen.number for seen in lab.all(MessageSeen)] == [1, 2, 3]
+
+
 async def test_lines_from_a_client_are_stopped_once_their_breakpoint_is_set(lab: Lab) -> None:
     debugger = await debugging(lab)
     link = await lab.link("plain")
