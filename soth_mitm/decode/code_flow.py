@@ -129,9 +129,10 @@ class CodeFlow:
             found = _REGEX.match(source, at, at + _LONGEST_REGEX) if begins else None
             if found is not None:
                 return found
-            if begins and len(source) - at < _LONGEST_REGEX and "\n" not in source[at:]:
+            line = source.find("\n", at, at + _LONGEST_REGEX)  # none goes on beyond it
+            if begins and line < 0 and len(source) - at < _LONGEST_REGEX:
                 return None
-            self._missed += begins and min(len(source) - at, _LONGEST_REGEX)
+            self._missed += begins and (line - at if line >= 0 else _LONGEST_REGEX)
         match = self._tokens.match(source, at)
         assert match is not None
         return match

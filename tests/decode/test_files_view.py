@@ -409,7 +409,7 @@ def test_a_long_document_is_shown_by_its_beginning() -> None:
 
 
 def test_slashes_that_begin_nothing_are_given_up_after_a_thousand() -> None:
-    source = b"x=/a\n" * 1500 + b"y=/a;b/;"
+    source = (b"x=/" + b"a" * 20 + b"\n") * 1500 + b"y=/a;b/;"
     rendered = render(source, decoder="javascript")
     assert "".join("".join(rendered.lines).split()) == source.decode().replace("\n", "")
     assert rendered.lines[-1] == "b/;"
