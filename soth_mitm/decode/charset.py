@@ -22,6 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARK_BYTES = tuple(mark for mark, _ in _MARKS)
 # Codecs of Python that are no character sets of the net: they escape, or take time that grows with
 # the square of the input.
 _UNFIT = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined", "mbcs", "oem"}
@@ -41,7 +42,7 @@ class Text(NamedTuple):
 
 def charset_of(content_type: bytes) -> str:
     """Return the name in the `charset` parameter; empty where there is none."""
-    match = _CHARSET.search(content_type)
+    match = _CHARSET.search(content_type) if content_type.find(b";") >= 0 else None
     return match[1].decode("ascii").lower() if match else ""
 
 
@@ -57,12 +58,12 @@ def declared_in(beginning: bytes) -> str:
 
 def has_mark(data: bytes) -> bool:
     """Return whether `data` begins with a byte order mark."""
-    return any(data.startswith(mark) for mark, _ in _MARKS)
+    return data.startswith(_MARK_BYTES)
 
 
 def mark_of(data: bytes) -> tuple[bytes, str] | None:
     """Return the byte order mark that `data` begins with, and its character set."""
-    return next((each for each in _MARKS if data.startswith(each[0])), None)
+    return next((each for each in _MARKS if data.startswith(each[0])), None) if has_mark(data) else None
 
 
 def incremental(name: str, errors: str) -> codecs.IncrementalDecoder | None:

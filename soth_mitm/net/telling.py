@@ -235,8 +235,10 @@ class MessageTeller:
         """Tell a message whose payload lies in the body, as it is, from `offset` on."""
         if label != self._label:
             self._label, self._shown = label, printable(label, LABEL_LIMIT)
+        if self.stopped:
+            return
         capture = self.capture
-        self._emit(  # here and not by `_seen`: most messages are told by this
+        self._flow.tell(  # here and not by `_seen`: most messages are told by this
             MessageSeen(
                 self._direction,
                 number or self._numbers.next(),
