@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 from typing import TYPE_CHECKING, Final
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -56,6 +57,11 @@ def agreeing(fields: Mapping[str, str]) -> Fields:
     )
 
 
+_ASK = '"response.create"'
+_READY = re.compile(r'"type": ?"(?:session\.created|response\.(?:completed|done))"')
+"""Behind such a message of a model the client speaks."""
+
+
 class Socket:
     """One end of an open WebSocket."""
 
@@ -89,19 +95,25 @@ class Socket:
     async def listen(self, says: tuple[str, ...], *, leaves_after: int) -> None:
         """Be a client: say the next text after every few that are heard, until the server closes.
 
-        With `leaves_after`, close after so many texts.
+        With `leaves_after`, close after so many texts. Who asks a model says all that belongs to a question
+        at once, and the next one when it has been answered.
 
         Raises:
             OSError: the connection ended before it was closed in order.
         """
         rest = iter(says)
         count = 0
-        await self._say(rest)
+        asks = any(_ASK in text for text in says)
+        if not asks or _ASK in says[0]:
+            await self._say(rest)
         while self._engine.state is not ConnectionState.CLOSED:
-            for _ in await self._hear():
+            for text in await self._hear():
                 count += 1
                 if count == leaves_after:
                     await self._close(_GOING_AWAY, "going away")
+                elif asks:
+                    if _READY.search(text):
+                        await self._ask(rest)
                 elif count % _TURN == 0:
                     await self._say(rest)
 
@@ -111,6 +123,12 @@ class Socket:
                 await asyncio.sleep(answer.gap * pace)
                 await self._send(Message(piece.decode()) if piece else Ping(b"still there"))
             await self._close(_DONE, "that is all")
+
+    async def _ask(self, rest: Iterator[str]) -> None:
+        for text in rest:
+            await self._send(Message(text))
+            if _ASK in text:
+                return
 
     async def _say(self, rest: Iterator[str]) -> None:
         text = next(rest, None)
