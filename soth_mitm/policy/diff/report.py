@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """The same, written in another way: the case of a name, a number as 1.0 and as 1."""
     IGNORED = "ignored"
     """It differs, and a rule says that this does not matter."""
+    PAIRED = "paired"
+    """Both belong together, and were never meant to be the same."""
     SKIPPED = "skipped"
     """Stands for lines that are the same and left out; `label` says how many."""
     NOTE = "note"

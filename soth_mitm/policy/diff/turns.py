@@ -88,7 +88,7 @@ def compare_turns(left: Side, right: Side, *, ignore: Ignore = NOTHING) -> DiffR
         sections += [calls] if calls.lines else []
     counted = [facts.tokens(each.usage) if each is not None else "" for each in answers]
     if any(counted):
-        line = DiffLine(Kind.SAME, counted[0] or "not told", counted[1] or "not told")
+        line = DiffLine(Kind.PAIRED, counted[0] or "not told", counted[1] or "not told")
         sections.append(DiffSection("Tokens", "start", (line,)))
     return DiffReport(tuple(sections))
 
@@ -229,7 +229,7 @@ def _calls(answer: Conversation, request: Turn) -> Iterator[DiffLine]:
             yield DiffLine(Kind.NOTE, label=f"{called}  {label}  has no result in this turn")
         else:
             result = printable(("failed: " if each.failed else "") + each.result, _SHOWN)
-            yield DiffLine(Kind.SAME, called, result, label)
+            yield DiffLine(Kind.PAIRED, called, result, label)
 
 
 def _turn(side: Side) -> Turn | None:

@@ -28,6 +28,7 @@ SIGNS: Final = {
     Kind.MOVED: ("↕", "muted"),
     Kind.SPELLED: ("≈", "muted"),
     Kind.IGNORED: ("·", "muted"),
+    Kind.PAIRED: ("→", "text"),
     Kind.SKIPPED: (" ", "muted"),
     Kind.NOTE: (" ", "muted"),
 }
@@ -136,7 +137,7 @@ class Layout:
     def _sides(line: DiffLine) -> tuple[str, ...]:
         if line.kind is Kind.ADDED or line.left is None:
             return ("right",)
-        if line.kind in (Kind.CHANGED, Kind.SPELLED, Kind.IGNORED) and line.right is not None:
+        if line.kind in (Kind.CHANGED, Kind.SPELLED, Kind.IGNORED, Kind.PAIRED) and line.right is not None:
             return ("left", "right") if line.left != line.right else ("left",)
         return ("left",)
 
@@ -244,10 +245,12 @@ def _title(section: DiffSection, width: int, *, alone: bool) -> list[Span]:
     if section.formal:
         counts.append((f"{section.formal:,} in form alone", "muted"))
     spans: list[Span] = [(" ", "text"), (section.title, "heading"), ("  ", "text")]
-    for number, count in enumerate(counts or [("the same", "muted")]):
+    if not counts and not any(line.kind is Kind.PAIRED for line in section.lines):
+        counts.append(("the same", "muted"))
+    for number, count in enumerate(counts):
         spans += [(" · ", "muted")] if number else []
         spans.append(count)
-    if alone and not counts and section.form == "start" and section.lines:
+    if alone and counts == [("the same", "muted")] and section.form == "start" and section.lines:
         spans.append((f"  {section.lines[0].left or ''}", "muted"))
     return fit(tuple(spans), width)
 
@@ -256,7 +259,7 @@ def _toned(line: DiffLine, side: str, text: str, whole: str) -> list[Span]:
     """Return the text of a side, with what differs in it brought out."""
     kind = line.kind
     label: list[Span] = [(whole[: len(whole) - len(text)], "key")] if len(whole) > len(text) else []
-    if kind is Kind.SAME:
+    if kind in (Kind.SAME, Kind.PAIRED):
         return [*label, (text, "text")]
     if kind not in DIFFERENT:
         return [*label, (text, "muted")]
@@ -275,7 +278,8 @@ def as_text(report: DiffReport, names: tuple[str, str]) -> str:
     """Return a report as plain text, as a patch has it."""
     lines = [f"--- {names[0]}", f"+++ {names[1]}"]
     for section in report.sections:
-        note = "" if section.differences else "  the same"
+        paired = any(line.kind is Kind.PAIRED for line in section.lines)
+        note = "" if section.differences or paired else "  the same"
         lines.append(f"@@ {section.title}{note} @@")
         for line in section.lines:
             if line.kind in _WORDED:
