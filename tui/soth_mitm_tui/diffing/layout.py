@@ -120,7 +120,7 @@ class Layout:
 
     def _height(self, section: DiffSection, line: DiffLine) -> int:
         if line.kind in _WORDED:
-            return 1
+            return max(1, len(self._note_points(section, line)))
         if self.split:
             return max(self._rows(section, line, side) for side in ("left", "right"))
         sides = self._sides(line)
@@ -132,6 +132,10 @@ class Layout:
 
     def _room(self, section: DiffSection) -> int:
         return max(_ROOM, (self.half if self.split else self.width) - _LEAD - 2 - _gutter(section))
+
+    def _note_points(self, section: DiffSection, line: DiffLine) -> list[int]:
+        """Return where the rows of a remark begin."""
+        return _points(line.label, max(_ROOM, self.width - 2 * _LEAD - 3 - _gutter(section)))
 
     @staticmethod
     def _sides(line: DiffLine) -> tuple[str, ...]:
@@ -178,7 +182,9 @@ class Layout:
         if line is None:
             return _title(section, self.width, alone=not self.everything)
         if line.kind in _WORDED:
-            return [lead, (" " * _gutter(section), "text"), (f"  … {line.label}", "muted")]
+            points = [*self._note_points(section, line), len(line.label)]
+            text = line.label[points[at] : points[at + 1]] if at + 1 < len(points) else ""
+            return [lead, (" " * _gutter(section), "text"), (f"  {' ' if at else '…'} {text}", "muted")]
         if self.split:
             left = fit((lead, *self._side(section, line, "left", at)), self.half)
             right = self._side(section, line, "right", at)
