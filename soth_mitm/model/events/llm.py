@@ -9,7 +9,9 @@ class LlmFacts(Body, frozen=True):
     """What is known of a call to a language model: once when the first text is there, once at its end.
 
     Numbers are the provider's own, from its latest record of usage; -1 where it gave none. Of a WebSocket
-    it is told when it is recognised, at the first text of each answer, at its end, and at the socket's.
+    it is told when it is recognised, at the first text and at the end of each answer, and when the socket
+    ends; tokens, `cost`, `text_ns` and stalls are then those of all answers together, `first_ns`,
+    `stop_reason` and `error` those of the latest.
     """
 
     KIND = 0x0330
