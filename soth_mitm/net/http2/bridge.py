@@ -149,6 +149,7 @@ class _Ending:
     """Stands for the reader of a response: the items come from the stream, only its end is asked for."""
 
     buffered = 0
+    held = b""
     expecting = True
     open_chunk = (0, 0)
 
