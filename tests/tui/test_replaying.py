@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from soth_mitm.model import events as e
 from soth_mitm.net.replay.replay import DONE, SENDING, Attempt
 from soth_mitm.policy.composing import PasteError
-from soth_mitm.policy.diff import DiffReport, Sample, compare
+from soth_mitm.policy.diff import DiffReport, Kind, Sample, compare
 from soth_mitm.policy.retargeting import Site
 from soth_mitm.record.rows import Row
 from soth_mitm_tui import composing
@@ -193,6 +193,20 @@ def test_a_comparison_says_what_has_come_of_a_flow_by_now() -> None:
     assert comparison.names()[1].text == before, "a row that is gone keeps what it was called"
     by_flow[2] = later
     assert comparison.names()[1].text == "#2 replay  200 2.0s  GET a.test/notes"
+
+
+@pytest.mark.parametrize(("width", "heights"), [(120, {1, 2}), (180, {1})], ids=["below", "beside"])
+def test_bytes_stand_beside_each_other_only_where_their_lines_fit(width: int, heights: set[int]) -> None:
+    layout = Layout(BYTES, width, split=True, everything=True)
+    for _ in layout.slices():
+        pass
+    blocks = [block for block in layout.blocks if block.section and block.section.form == "bytes"]
+    lines = [(at, block) for at, block in enumerate(layout.blocks) if block in blocks and block.line]
+    assert {block.height for _, block in lines} == heights
+    at, changed = next(each for each in lines if each[1].line and each[1].line.kind is Kind.CHANGED)
+    rows = [layout.row(layout.row_of(at) + row) for row in range(changed.height)]
+    signs = [text.strip() for spans in rows for text, _ in spans if text in ("- ", "+ ", "~ ")]
+    assert signs == (["-", "+"] if width == 120 else ["~", "~"])
 
 
 async def test_the_bytes_of_a_binary_body_are_edited_and_sent_as_a_replay() -> None:

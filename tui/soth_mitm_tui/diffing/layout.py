@@ -42,6 +42,8 @@ FEW: Final = 2
 _ROOM: Final = 12
 """Least cells of text."""
 _LEAD: Final = 2
+_HEX: Final = 80
+"""Cells of a line of 16 bytes: their place, they themselves and what they are as text, with a lead."""
 BUDGET_NS: Final = 2_000_000
 """How long the loop is kept at a time."""
 
@@ -121,7 +123,7 @@ class Layout:
     def _height(self, section: DiffSection, line: DiffLine) -> int:
         if line.kind in _WORDED:
             return max(1, len(self._note_points(section, line)))
-        if self.split:
+        if self._beside(section):
             return max(self._rows(section, line, side) for side in ("left", "right"))
         sides = self._sides(line)
         return sum(self._rows(section, line, side) for side in sides)
@@ -131,7 +133,11 @@ class Layout:
         return max(1, -(-len(text) // room)) if text.isascii() else len(_points(text, room))
 
     def _room(self, section: DiffSection) -> int:
-        return max(_ROOM, (self.half if self.split else self.width) - _LEAD - 2 - _gutter(section))
+        return max(_ROOM, (self.half if self._beside(section) else self.width) - _LEAD - 2 - _gutter(section))
+
+    def _beside(self, section: DiffSection) -> bool:
+        """Whether both sides share a row; bytes do only where a half has room for all 16 of a line."""
+        return self.split and (section.form != "bytes" or self.half >= _HEX)
 
     def _note_points(self, section: DiffSection, line: DiffLine) -> list[int]:
         """Return where the rows of a remark begin."""
@@ -185,7 +191,7 @@ class Layout:
             points = [*self._note_points(section, line), len(line.label)]
             text = line.label[points[at] : points[at + 1]] if at + 1 < len(points) else ""
             return [lead, (" " * _gutter(section), "text"), (f"  {' ' if at else '…'} {text}", "muted")]
-        if self.split:
+        if self._beside(section):
             left = fit((lead, *self._side(section, line, "left", at)), self.half)
             right = self._side(section, line, "right", at)
             return [*left, ("│", "rule"), *fit(tuple(right), self.width - self.half - 1)]
@@ -203,7 +209,7 @@ class Layout:
             return []
         kind = line.kind
         sign, tone = SIGNS[kind]
-        if kind is Kind.CHANGED and not self.split:
+        if kind is Kind.CHANGED and not self._beside(section):
             sign, tone = SIGNS[Kind.REMOVED if side == "left" else Kind.ADDED]
         whole = self._text(section, line, side)
         spans = _toned(line, side, text, whole)
