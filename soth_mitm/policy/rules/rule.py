@@ -113,11 +113,13 @@ def site_of(to: str) -> tuple[str, str, int | None]:
         parts = urlsplit(to if "://" in to else f"//{to}")
     except ValueError as error:
         raise ValueError(f"{_quoted(to)} is no address: {error}") from error
+    no_port = ValueError(f"{_quoted(to)} names no server: the port is not a number from 1 to 65535")
     try:
         port = parts.port
     except ValueError as error:
-        why = "the port is not a number from 1 to 65535"
-        raise ValueError(f"{_quoted(to)} names no server: {why}") from error
+        raise no_port from error
+    if port == 0:
+        raise no_port
     if parts.scheme not in ("", "http", "https"):
         raise ValueError(f"{parts.scheme}:// is neither http:// nor https://")
     if not parts.hostname or parts.username is not None or set(parts.hostname) & _NOT_OF_HOSTS:
@@ -196,6 +198,8 @@ def _pattern(pattern: str, replacement: str) -> str:
         compiled = re.compile(pattern.encode())
     except re.error as error:
         return f"pattern: {_quoted(pattern)}, column {(error.pos or 0) + 1}: {error.msg}"
+    except (OverflowError, RecursionError) as error:
+        return f"pattern: {_quoted(pattern)}: {error}"
     repeat = endless_repeat(pattern)
     if repeat is not None:
         return f"pattern: the repetition at column {repeat + 1} would take for ever to fail"
