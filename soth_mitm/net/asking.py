@@ -18,7 +18,7 @@ from soth_mitm.model.events import CHUNK_LIMIT, Direction, HandlerActed, Message
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import amend, messages, replies
 from soth_mitm.net.chain import Turn
-from soth_mitm.net.hold import BodyCutOff, BodyLate
+from soth_mitm.net.hold import BodyLate
 from soth_mitm.net.shaping import ShapedBody
 from soth_mitm.net.sockets import format_address
 from soth_mitm.policy.editing import RequestDraft, ResponseDraft
@@ -399,10 +399,8 @@ class Asking(ABC):
         try:
             return await self._unhurried(turn, body)
         except BodyTooLarge as error:
-            if isinstance(error, BodyLate):
-                self._shared.counters.hit("hold_seconds")
-            elif not isinstance(error, BodyCutOff):
-                self._shared.counters.hit("hook_body_bytes")
+            late = isinstance(error, BodyLate)
+            self._shared.counters.hit("hold_seconds" if late else "hook_body_bytes")
             raise
 
     @staticmethod

@@ -16,10 +16,6 @@ WATCHED = 64 * 1024
 """Most bytes that are read on from a peer whose message is held, only to notice when it leaves."""
 
 
-class BodyCutOff(BodyTooLarge):
-    """The rest of the body will not come, whatever the budget."""
-
-
 class BodyLate(BodyTooLarge):
     """The body has not ended in time; it may never do."""
 
@@ -40,6 +36,8 @@ class Hold:
         self._more = more
         self._enough = enough
         self._waiter: asyncio.Future[None] | None = None
+        self._late = False
+        """It has been waited for in vain: who comes later does not wait as long once more."""
 
     @property
     def collecting(self) -> bool:
@@ -65,11 +63,6 @@ class Hold:
         if not self.ended and self.size <= WATCHED:
             self._more()
 
-    def fail(self) -> None:
-        """The peer left: the body will not be complete."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(BodyCutOff("the peer left before the body was complete"))
-
     def _settle(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -77,7 +70,7 @@ class Hold:
             self._enough()
 
     async def collect(self, patience: float = 0.0) -> bytes:
-        """Wait for the whole body, for `patience` seconds where that is given.
+        """Wait for the whole body, for `patience` seconds where that is given and has not passed before.
 
         Raises:
             BodyTooLarge: it is over the budget. BodyLate: it has not ended by then.
@@ -86,10 +79,11 @@ class Hold:
             if self._waiter is None:
                 self._waiter = asyncio.get_running_loop().create_future()
                 self._more()
-            done, _ = await asyncio.wait((self._waiter,), timeout=patience or None)  # others may wait too
-            if not done:
+            if not (patience and self._late):
+                await asyncio.wait((self._waiter,), timeout=patience or None)  # others may wait too
+            if not self._waiter.done():
+                self._late = True
                 raise BodyLate(f"the body has not ended within limits.hold_seconds ({patience:g} s)")
-            self._waiter.result()
         if self.size > self._limit:
             raise BodyTooLarge(f"the body is larger than limits.hook_body_bytes ({self._limit} bytes)")
         return b"".join(item.data for item in self.items if isinstance(item, Body))
