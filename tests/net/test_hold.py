@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from soth_mitm.net import tasks
 from soth_mitm.net.hold import BodyLate, Hold
 from soth_mitm.proto.http1 import Body, End
 
@@ -26,6 +27,6 @@ async def test_a_late_body_that_has_come_meanwhile_is_given() -> None:
     hold = Hold(limit=100, more=_nothing, enough=_nothing)
     with pytest.raises(BodyLate):
         await hold.collect(0.001)
-    patient = asyncio.ensure_future(hold.collect())
+    patient = tasks.start(hold.collect(), "a patient one")
     hold.add([Body(b"late", b"late"), End(b"", b"")])
     assert await hold.collect(3600) == await patient == b"late"
