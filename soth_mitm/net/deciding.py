@@ -41,6 +41,8 @@ class Deciding(Asking):
         """What has messages decided one by one, once the head has gone on."""
         self._discarding: set[Direction] = set()
         """Whose original body is thrown away as it comes."""
+        self._discarded: set[Direction] = set()
+        """Whose original body has ended since; one that breaks off may do so more than once."""
         self._answered_100 = False
         self._opened: dict[Direction, tuple[int, int]] = {}
         """What is missing of the chunk that has gone on last, of a body whose messages wait for theirs."""
@@ -80,7 +82,8 @@ class Deciding(Asking):
         for item in items:
             if isinstance(item, Body):
                 self._original(direction, item.data)
-            elif isinstance(item, End):
+            elif isinstance(item, End) and direction not in self._discarded:
+                self._discarded.add(direction)
                 self._one_ended(direction, end)
         return True
 

@@ -64,6 +64,19 @@ async def test_a_body_in_anothers_place_is_slowed_down(lab: Lab) -> None:
     await link.pass_request(link.get())  # the connection goes on
 
 
+async def test_a_body_in_anothers_place_comes_whole_though_the_one_that_came_breaks_off(lab: Lab) -> None:
+    await ruled(lab, Replaces(b"x" * 200), a.LimitRate(bytes_per_second=1000))
+    link = await lab.link("plain")
+    server = await link.pass_request(link.get())
+    server.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await link.client.until(b"x")
+    server.send(b"no size\r\n")
+    server.send(b"more")
+    server.close()
+    await link.client.same(b"x" * 199)
+    assert (await lab.one(FlowClosed)).reason == CloseReason.COMPLETED
+
+
 async def test_a_request_in_anothers_place_is_slowed_down_and_the_connection_goes_on(lab: Lab) -> None:
     await ruled(lab, Replaces(b"x" * 200, request=True), a.LimitRate(bytes_per_second=2000, on="request"))
     link = await lab.link("plain")
