@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from h2.settings import SettingCodes
@@ -12,6 +13,7 @@ from soth_mitm.config import Limits, ServerReplay
 from soth_mitm.errors import DumpError
 from soth_mitm.model.events import FlowClosed, Noted, RuleApplied
 from soth_mitm.model.reasons import CloseReason
+from soth_mitm.net.serving.conversing import _Talk
 from soth_mitm.policy.recorded import ReplayRuleError
 from soth_mitm.record.store import Store
 from tests.helpers.h2peer import Peer, h2_link
@@ -223,6 +225,41 @@ async def test_a_client_that_leaves_a_conversation_leaves_nothing_behind(lab: La
     client.abort()
     await lab.settled()
     await eventually(lambda: not len(lab.running._shared.tasks), "the end of all tasks")
+
+
+class Full:
+    """A writer whose reader takes nothing."""
+
+    def __init__(self, waits: int) -> None:
+        self.transport = self
+        self.waits = waits
+        self.written: list[bytes] = []
+
+    def get_write_buffer_size(self) -> int:
+        return self.waits
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+
+async def listened(writer: Full, said: bytes, error: Exception) -> bool:
+    """Have something said, and the connection lost; return whether a message more would be waited for."""
+    reader = asyncio.StreamReader()
+    reader.set_exception(error)
+    talk = _Talk(reader, cast("asyncio.StreamWriter", writer))
+    await talk.listen(said)
+    return await asyncio.wait_for(talk.until(1, closing=False), 5)
+
+
+async def test_a_connection_that_is_reset_ends_its_conversation() -> None:
+    assert not await listened(Full(0), frame(PING, b"?"), ConnectionResetError())
+
+
+@pytest.mark.parametrize("waits", [0, 10**6])
+async def test_pings_of_a_client_that_reads_nothing_are_not_answered(waits: int) -> None:
+    writer = Full(waits)
+    await listened(writer, frame(PING, b"?"), ConnectionResetError())
+    assert writer.written == ([] if waits else [frame(PONG, b"?", mask=False)])
 
 
 async def test_a_conversation_goes_on_over_http2(lab: Lab, talk: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soth_mitm.net.serving.inner import Asked, FieldLine
+    from soth_mitm.proto.websocket.frames import Piece
     from soth_mitm.record.messagelog import MessageLog
     from soth_mitm.record.view import FlowView
 
@@ -165,19 +166,29 @@ class _Talk:
     async def listen(self, data: bytes) -> None:
         """Count what the client says, and answer its pings."""
         frames = FrameReader(from_client=True, extension=Opaque())
-        data = data or await self._reader.read(_READ)
-        while data and frames.error is None:
-            for piece in frames.feed(data):
-                if piece.opcode == PING and not self._said_close:
-                    self._writer.write(self._write(PONG, piece.data))
-                elif piece.opcode == CLOSE:
-                    self._close = piece.data
-                elif piece.ended and piece.opcode not in (PING, PONG):
-                    self._count += 1
+        try:
+            data = data or await self._reader.read(_READ)
+            while data and frames.error is None:
+                for piece in frames.feed(data):
+                    self._take(piece)
+                self._news.set()
+                data = await self._reader.read(_READ)
+        except ConnectionError:
+            pass  # it has left in the middle of what was said to it
+        finally:
+            self._gone = True
             self._news.set()
-            data = await self._reader.read(_READ)
-        self._gone = True
-        self._news.set()
+
+    def _take(self, piece: Piece) -> None:
+        if piece.opcode == CLOSE:
+            self._close = piece.data
+        elif piece.opcode == PING:
+            waits = self._writer.transport.get_write_buffer_size()
+            # Who reads no answers gets no more of them (RFC 6455 section 5.5.3).
+            if waits < _READ and not self._said_close:
+                self._writer.write(self._write(PONG, piece.data))
+        elif piece.ended and piece.opcode != PONG:
+            self._count += 1
 
     async def until(self, count: int, *, closing: bool) -> bool:
         """Wait for so many messages, or for the client's close where `closing`; return whether to go on."""
