@@ -33,7 +33,12 @@ async def ask(
     made: Change | None = None
     cut = ""
     for part in shared.chain.messages:
-        decision = await part.message(flow, asked(), message)
+        try:
+            decision = await part.message(flow, asked(), message)
+        except MessageRefused:
+            if not cut:
+                raise
+            return Drop(), cut
         if flow.closed:
             break
         match decision:

@@ -168,6 +168,7 @@ class Interposed(Conversation):
             self._carrier.failed(error)
 
     async def _decided(self, direction: Direction, held: Held, message: Message) -> None:
+        cut = ""
         try:
             decision, cut = await ask(self._shared, self._flow, message, self._asked)
             if self._flow.closed:
@@ -175,13 +176,12 @@ class Interposed(Conversation):
             check_decision(decision, held)
         except MessageRefused:
             self._pass_undecided(direction, held, message.number)
-            return
         except InjectionError as error:
             self._shared.handler_failed(HOOK, error, self._flow)
             self._pass_undecided(direction, held, message.number)
-            return
-        self._tell_all(direction, held.odd)
-        self._apply(direction, held, decision, message.number)
+        else:
+            self._tell_all(direction, held.odd)
+            self._apply(direction, held, decision, message.number)
         exchange = self._shared.flows.get(self._flow.number)
         if cut and exchange is not None:
             exchange.cut(cut)

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soth_mitm.hooks.decisions import Modify
+from soth_mitm.hooks.decisions import Change, MessageDecision, Modify
 from soth_mitm.hooks.handler import Handler
-from soth_mitm.hooks.messages import Request, Response
+from soth_mitm.hooks.messages import Message, Request, Response
 from soth_mitm.model.events import FlowClosed, MessageChanged, MessageSeen, RuleApplied
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.policy.breakpoints import Stage
 from soth_mitm.policy.rules import Rule
 from soth_mitm.policy.rules import actions as a
 from tests.helpers.debugging import at, debugging, edit, stopped
+from tests.helpers.deciding import Deciding
 from tests.helpers.h2peer import get, h2_link, post
 from tests.helpers.net import OK, Lab
+from tests.helpers.upgrade import upgraded
 from tests.helpers.wire import eventually
+from tests.proto.websocket.framing import TEXT, frame
 
 if TYPE_CHECKING:
     from soth_mitm.control import Debugger
@@ -227,3 +230,19 @@ async def test_events_of_a_stream_in_anothers_place_are_cut_after_so_many(lab: L
     )
     cut = await link.client.message(stream)
     assert (cut.body, cut.ended) == (b"data: 1\n\ndata: 2\n\n", False)
+
+
+@pytest.mark.parametrize("fails", ["open", "closed"])
+async def test_a_websocket_is_cut_though_its_handler_fails_about_the_message(lab: Lab, fails: str) -> None:
+    def fail(message: Message) -> MessageDecision | None:
+        if fails == "closed":
+            raise ValueError("no idea")
+        return Change(b"\xff")  # no text
+
+    lab.faults_expected = True
+    proxy = await lab.start(handler=Deciding(fail), handler_fails=fails)
+    await proxy.control.debugger.set_rules([Rule(action=a.Fail(after_messages=1), name="it")])
+    ws = await upgraded(lab, "plain")
+    ws.server.send(frame(TEXT, b"x", mask=False))
+    await ws.client.closed()
+    assert (await lab.one(FlowClosed)).detail == "cut by rule it"
