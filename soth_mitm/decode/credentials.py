@@ -18,7 +18,7 @@ MOST_PARTS: Final = 100
 
 _SCHEME: Final = re.compile(rb"\s*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,60})(?:\s+|\Z)")
 _PARAMETER: Final = re.compile(
-    rb"\s*,?\s*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,60})\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^,\s=\"][^,\s]*)", re.DOTALL
+    rb"[\s,]*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,60})\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^,\s=\"][^,\s]*)", re.DOTALL
 )
 _CHALLENGE: Final = re.compile(
     rb",?\s*([A-Za-z][A-Za-z0-9-]{1,59})(?=\s+[^=,\s]+\s*=[^=]|\s*,|\s*\Z|\s+[A-Za-z0-9+/]{8})"
@@ -150,7 +150,10 @@ def _opaque(rest: bytes) -> list[Piece]:
 
 def _parameters(rest: bytes) -> Iterator[Piece]:
     at = 0
-    while (match := _PARAMETER.match(rest, at)) is not None:
+    for _ in range(MOST_PARTS):
+        match = _PARAMETER.match(rest, at)
+        if match is None:
+            return
         yield _named(match)
         at = match.end()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,14 @@ def test_any_value_is_told_safely(value: bytes) -> None:
     for piece in (*credentials(value), *credentials(b"Digest " + value), *challenges(value)):
         assert printable(piece.name) == piece.name
         assert printable(piece.value) == piece.value
+
+
+def test_white_space_between_parts_costs_no_more_than_it_is_long() -> None:
+    value = b"Digest a=b" + b" " * 16_000 + b'"'
+    began = time.process_time()
+    assert [piece.name for piece in credentials(value)] == ["scheme", "a"]
+    assert [piece.name for piece in challenges(value)] == ["scheme", "a", "token"]
+    assert time.process_time() - began < 0.5  # it was seconds
 
 
 def test_a_hostile_value_costs_little() -> None:
