@@ -78,12 +78,14 @@ def cells_of(line: str) -> list[tuple[str, str]] | None:
 def _small(data: bytes) -> Image:
     from PIL import Image, ImageOps
 
+    # The library refuses twice as many, also where a file holds more than it says at its beginning.
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata, of which nothing is shown
-        image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
-        width, height = image.size
-        if width * height > MOST_PIXELS:
-            raise NoPicture(f"not drawn: it has more than {MOST_PIXELS:,} pixels")
+        try:
+            image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        except Image.DecompressionBombError:
+            raise NoPicture(f"not drawn: it has more than {MOST_PIXELS:,} pixels") from None
         image.draft("RGB", (COLUMNS * 2, ROWS * 4))
         if image.mode not in _PLAIN:
             image = image.convert("RGBA")

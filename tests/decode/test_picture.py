@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from random import Random
 
 import pytest
@@ -66,6 +67,14 @@ def test_a_bomb_is_not_decoded() -> None:
     assert len(bomb) < 5000
     with pytest.raises(NoPicture, match="more than 16,000,000 pixels"):
         picture_lines(bomb)
+
+
+def test_a_bomb_in_an_icon_that_says_to_be_small_is_not_decoded() -> None:
+    bomb = file_of(image(5000, 4000, 0, mode="1"))
+    icon = struct.pack("<3H4B2H2I", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(bomb), 22) + bomb
+    with pytest.raises(NoPicture, match="more than 16,000,000 pixels"):
+        picture_lines(icon)
+    assert Image.MAX_IMAGE_PIXELS == picture.MOST_PIXELS // 2
 
 
 def test_a_file_that_is_too_large_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
