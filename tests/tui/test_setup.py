@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from textual.geometry import Region
 
 from soth_mitm.config import Config
@@ -24,6 +25,16 @@ def test_what_is_known_of_the_ca_is_said() -> None:
     text = card(ca(private=True, trusted=False))
     assert "valid until 2036-07-18 · only you can read its key · not in the system's trust store" in text
     assert "· in the system's trust store" in card(ca(private=True, trusted=True))
+
+
+def test_a_fingerprint_ends_its_rows_between_bytes() -> None:
+    facts = ca(private=True, trusted=False)
+    assert facts.ca is not None
+    facts.ca = msgspec.structs.replace(facts.ca, fingerprint_sha256=":".join(["9F"] * 32))
+    *_, first, second = card(facts).splitlines()
+    assert first == f"      SHA-256 {'9F:' * 16}"
+    assert second.strip() == ":".join(["9F"] * 16)
+    assert len(second) - len(second.lstrip()) == 14
 
 
 def test_a_key_that_others_can_read_is_a_warning() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _YEAR_10000: Final = 253_402_300_800
+_HALF: Final = 48
+"""Characters of half a SHA-256, as `9F:3C:...`."""
 _PROXIES: Final = ("regular", "upstream", "socks5")
 """Modes whose address a client is given as its proxy."""
 
@@ -182,5 +184,15 @@ def _authority(facts: SessionFacts) -> list[Line]:
     return [
         *lines,
         line(("      ", "muted"), (printable(ca.path), "text"), indent=6),
-        line(("      SHA-256 ", "muted"), (printable(ca.fingerprint_sha256), "muted"), indent=14),
+        *_fingerprint(printable(ca.fingerprint_sha256)),
+    ]
+
+
+def _fingerprint(text: str) -> list[Line]:
+    """Return it in two rows of whole bytes: as one it would be cut inside of a byte in 80 columns."""
+    rows = [text[:_HALF], text[_HALF:]]
+    return [
+        line((f"      {'' if number else 'SHA-256':<8}", "muted"), (row, "muted"), indent=14)
+        for number, row in enumerate(rows)
+        if row
     ]
