@@ -9,6 +9,7 @@ import os
 import signal
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from soth_mitm.cli import reach, settings
 from soth_mitm.cli.main import EXIT_INTERRUPTED
 from soth_mitm.cli.output import Log, say
 from soth_mitm.cli.recording import recorder_of
+from soth_mitm.cli.rereading import Rereading
 from soth_mitm.config import state_directory
 from soth_mitm.core import Proxy
-from soth_mitm.errors import SothError, StartError
+from soth_mitm.errors import StartError
 from soth_mitm.model.events import Notice
 from soth_mitm.net.tasks import start
 from soth_mitm.record.bus import Bus
@@ -176,14 +178,15 @@ def _address_file(running: Running) -> Iterator[None]:
 def _signals(running: Running, arguments: argparse.Namespace) -> Iterator[None]:
     """SIGINT, SIGTERM and a closed terminal stop in order, a second one at once; SIGUSR1 reloads."""
 
-    def reload() -> None:
-        try:
-            running.proxy.reload(settings.of(arguments))
-        except SothError as error:
-            running.proxy.bus.publish(Notice("error", f"settings not read again: {error}"))
+    def fail(why: str) -> None:
+        running.proxy.bus.publish(Notice("error", f"settings not read again: {why}"))
 
     end = running.end
-    with handling({"SIGINT": end, "SIGTERM": end, "SIGHUP": end, "SIGUSR1": reload}):
+    again = Rereading(partial(settings.of, arguments), running.proxy.reload, fail)
+    with (
+        contextlib.closing(again),
+        handling({"SIGINT": end, "SIGTERM": end, "SIGHUP": end, "SIGUSR1": again.begin}),
+    ):
         yield
 
 
