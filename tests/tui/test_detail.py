@@ -47,6 +47,25 @@ async def test_a_streaming_body_grows_and_the_end_stays_in_sight() -> None:
         assert staged.main.detail.text.top == 0
 
 
+def five_hundred_lines(script: Script) -> None:
+    body = "\n".join(f"line {number}" for number in range(500)).encode()
+    conn = script.connect("a.test")
+    script.respond(conn, script.request(conn, "a.test", "GET", "/"), 200, "OK", body=body)
+
+
+async def test_keys_pressed_while_a_tab_is_being_read_are_for_that_tab() -> None:
+    async with stage(five_hundred_lines) as staged:
+        await staged.press("G", "enter", "2")
+        await staged.pilot.press("3", "G", "j")
+        await staged.settle()
+        await staged.until(lambda: staged.main.detail.current_value() == ("Line", "line 499"))
+        await staged.pilot.press("2", "3", "G", "left_curly_bracket")
+        await staged.settle()
+        line = staged.main.detail.current_line
+        assert line is not None
+        assert line.text.strip().startswith("Body")
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "method", "words"),
     [

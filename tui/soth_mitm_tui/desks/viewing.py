@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soth_mitm_tui.desks.desk import Desk
@@ -9,6 +10,8 @@ from soth_mitm_tui.viewers.bodies import MODES
 from soth_mitm_tui.viewers.pages import MESSAGES_TAB, TABS, WITH_BODY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soth_mitm_tui.app import SothApp
     from soth_mitm_tui.desks.desk import Deed
     from soth_mitm_tui.viewers.viewer import Viewer
@@ -37,6 +40,28 @@ class Viewing(Desk):
             **{f"detail.{name.lower()}": self._tab(tab) for tab, name in enumerate((*TABS, MESSAGES_TAB))},
             "detail.next-tab": lambda: self._turn(1),
             "detail.previous-tab": lambda: self._turn(-1),
+            **{name: partial(self._move, move) for name, move in self._moves().items()},
+            "detail.left": lambda: self.text.move_side(-1),
+            "detail.right": lambda: self.text.move_side(1),
+            "detail.mode": lambda: self.detail.next_mode(),
+            "detail.wrap": lambda: self.text.set_wrap(not self.text.wrap),
+            "detail.sort": self._sort,
+            "detail.secrets": self._secrets,
+            "detail.fold": self._fold,
+            "detail.fold-all": self._fold_all,
+            "detail.force": self._force,
+            "detail.search": lambda: self.detail.searching.open(),
+            "detail.next-match": lambda: self.detail.searching.step(1),
+            "detail.previous-match": lambda: self.detail.searching.step(-1),
+            "search.accept": lambda: self.detail.searching.accept(),
+            "search.cancel": lambda: self.detail.searching.cancel(),
+            "search.regex": lambda: self.detail.searching.toggle_regex(),
+            "search.next": lambda: self.detail.searching.step(1),
+            "search.previous": lambda: self.detail.searching.step(-1),
+        }
+
+    def _moves(self) -> dict[str, Callable[[], None]]:
+        return {
             "detail.down": lambda: self.text.move_cursor(1),
             "detail.up": lambda: self.text.move_cursor(-1),
             "detail.half-down": lambda: self.text.move_page(self.text.page // 2),
@@ -47,27 +72,13 @@ class Viewing(Desk):
             "detail.last": lambda: self.text.to_last(),
             "detail.next-section": lambda: self._section(1),
             "detail.previous-section": lambda: self._section(-1),
-            "detail.left": lambda: self.text.move_side(-1),
-            "detail.right": lambda: self.text.move_side(1),
-            "detail.mode": lambda: self.detail.next_mode(),
-            "detail.wrap": lambda: self.text.set_wrap(not self.text.wrap),
-            "detail.sort": self._sort,
-            "detail.secrets": self._secrets,
-            "detail.fold": self._fold,
-            "detail.fold-all": self._fold_all,
-            "detail.force": self._force,
             "detail.select": lambda: self.text.select_lines(),
             "detail.select-down": lambda: self.text.stretch_by(1),
             "detail.select-up": lambda: self.text.stretch_by(-1),
-            "detail.search": lambda: self.detail.searching.open(),
-            "detail.next-match": lambda: self.detail.searching.step(1),
-            "detail.previous-match": lambda: self.detail.searching.step(-1),
-            "search.accept": lambda: self.detail.searching.accept(),
-            "search.cancel": lambda: self.detail.searching.cancel(),
-            "search.regex": lambda: self.detail.searching.toggle_regex(),
-            "search.next": lambda: self.detail.searching.step(1),
-            "search.previous": lambda: self.detail.searching.step(-1),
         }
+
+    def _move(self, move: Callable[[], None]) -> None:
+        self.detail.once_shown(move)
 
     @property
     def detail(self) -> Detail:

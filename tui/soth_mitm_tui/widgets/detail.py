@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.message import Message
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from soth_mitm_tui.state import State
 
 DEBOUNCE: Final = 0.07
+KEYS_AHEAD: Final = 100
+"""Moves that wait for what they are meant for; of more, the first are forgotten."""
 PATH_ROOM: Final = 60
 """Most characters of a path in the title."""
 
@@ -98,6 +101,8 @@ class Detail(DetailLines):
         self.mode = 0
         self._seen: tuple[object, ...] = ()
         self._shown: Wanted | None = None
+        self._moves: deque[Callable[[], None]] = deque(maxlen=KEYS_AHEAD)
+        """What is to be done in what is wanted, once it is shown."""
         self._places: dict[int, Place] = {}
         self._timer: Timer | None = None
         self._busy = False
@@ -153,6 +158,7 @@ class Detail(DetailLines):
             return
         self.flow = flow
         self.message = -1
+        self._moves.clear()
         self._arrived = self._chosen = False
         self.pages.bodies.forget()
         self._places.clear()
@@ -235,6 +241,7 @@ class Detail(DetailLines):
             self.messages.show(row)
             if wanted.message < 0 or self.messages.message_log is None:
                 self._seen, self._shown = seen, wanted
+                self._moves.clear()
                 self._arrange()
                 return
             content = await self.pages.message(wanted, self.messages.message_log, row)
@@ -250,6 +257,15 @@ class Detail(DetailLines):
             return
         self._seen = seen
         self._show(wanted, content)
+        while self._moves:
+            self._moves.popleft()()
+
+    def once_shown(self, move: Callable[[], None]) -> None:
+        """Move in what is wanted: what is still shown while that is being read is not what was meant."""
+        if not self.flow or self._shown == self._wanted():
+            move()
+        else:
+            self._moves.append(move)
 
     def _show(self, wanted: Wanted, content: Joined) -> None:
         before, self._shown = self._shown, wanted
@@ -359,6 +375,7 @@ class Detail(DetailLines):
     def show_tab(self, tab: int) -> None:
         """Show another tab, at the place where it was left."""
         self.message = -1
+        self._moves.clear()
         if self._call:
             self._call_tab = tab
         elif self.has_messages:
@@ -392,6 +409,7 @@ class Detail(DetailLines):
         if self.message < 0:
             self.text.show(EMPTY)
         self.message = position
+        self._moves.clear()
         self._arrange()
         self._load()
 
