@@ -58,16 +58,16 @@ class AdoptingIndex(Index):
 
     def _adopted(self, told: Row, carried: list[int]) -> Row | None:
         """Take a row into the fold, or out of it; None where nothing is known of its beginning."""
-        rows = self._rows.open_rows
-        known = rows.get(told.flow)
+        known = self._rows.open_rows.pop(told.flow, None)
         if known is None and told.flow in carried:
             return None
         told.number = -1
         if known is not None:
             told.number, known.state = known.number, CLOSED
-            del rows[told.flow]
         if told.open:
             self._rows.put(told)
+            if told.number >= 0:
+                self._open[told.number] = told  # of a file that tells a flow twice
         return told
 
     def _adopt_packed(self, row: Packed, carried: list[int], block: int, tables: Tables) -> int:

@@ -179,7 +179,7 @@ class DumpStore(Store):
         told = at = first + segment.checkpoints
         try:
             for number in range(len(segment.parts)):
-                part = await in_thread(partial(segment.part, number))
+                part = await in_thread(partial(segment.part, number, self._runs.current))
                 if part is None:
                     await self._index_rest(segment, at - first - segment.checkpoints, at)
                     break
@@ -196,7 +196,6 @@ class DumpStore(Store):
     async def _adopt_part(self, part: IndexPart, first: int) -> int:
         """Take the rows of a part, whose blocks count from `first`; return the block that follows."""
         shift, index, at, slices = self._runs.current, self._adopting, first, _Slices()
-        part.shift(shift)
         tables = Tables(part.sites, part.results)
         for digest in part.digests:
             at = first + digest.block + 1

@@ -15,7 +15,13 @@ import msgspec
 
 from soth_mitm.model.llm import Call
 from soth_mitm.model.terms import FlowKind, MessageForm
-from soth_mitm.record.format import BLOCK_HEADER_SIZE, BLOCK_INDEX, LayoutError, compressed_block
+from soth_mitm.record.format import (
+    BLOCK_HEADER_SIZE,
+    BLOCK_INDEX,
+    FRAME_BYTES,
+    LayoutError,
+    compressed_block,
+)
 from soth_mitm.record.frames import decode_frame, frames_in
 from soth_mitm.record.packed import Packed, Result, Site
 from soth_mitm.record.rows import CLOSED, OPEN, PATH_LIMIT, STREAMING, Row
@@ -29,7 +35,10 @@ INDEX_VERSION: Final = 1
 """Raised when an older reader would misread a newer index; such a reader reads the flows themselves."""
 
 EVENTS_AT_ONCE: Final = 64
-"""How many events of a block are taken together. Where a failure stands among other rows depends on it."""
+"""How many events of a block are taken together. Where a failure stands among other rows depends on it.
+
+A digest of more is refused, as taking it would hold up the loop: who raises this raises `INDEX_VERSION`.
+"""
 
 
 class Digest(msgspec.Struct, array_like=True):
@@ -64,6 +73,8 @@ class SegmentEnd(msgspec.Struct, array_like=True):
     conn: int
     """The highest conn of its events."""
     flow: int
+    kinds: list[int] = []
+    """The kinds of its events. Who does not know one of them reads the events, to tell of it."""
 
 
 class IndexPart(msgspec.Struct, array_like=True):
@@ -127,12 +138,14 @@ def encode_part(
     """Return a whole block of the index, compressed.
 
     Raises:
-        ValueError, TypeError, OverflowError: a row holds what cannot be encoded.
+        ValueError, TypeError, OverflowError: a row holds what cannot be encoded, or they are too many.
     """
     buffer = bytearray(BLOCK_HEADER_SIZE)
     raw = [msgspec.Raw(digest) for digest in digests]
     part = _Raw(INDEX_VERSION, list(sites), list(results), raw, end)
     _encoder.encode_into(part, buffer, BLOCK_HEADER_SIZE)
+    if len(buffer) - BLOCK_HEADER_SIZE > FRAME_BYTES:
+        raise ValueError("a part is longer than a block may be")
     return compressed_block(buffer, flags=BLOCK_INDEX, frames=0, first_seq=0, last_seq=0)
 
 
@@ -176,7 +189,11 @@ _texts_of = attrgetter(*(
 
 
 def _is_sound(part: IndexPart) -> bool:
-    """Say the same of the packed rows of a part."""
+    """Say whether a part is of rows that a list can take in this order, and its packed rows such."""
+    if not all(map(_is_in_order, part.digests)):
+        return False
+    if part.end is not None and not all(row.open for row in part.end.open):
+        return False
     texts = [part_of for each in (*part.sites, *part.results) for part_of in each if isinstance(part_of, str)]
     paths: list[str] = []
     sites, results = len(part.sites), len(part.results)
@@ -189,6 +206,12 @@ def _is_sound(part: IndexPart) -> bool:
     known = all(result[0] in _PACKED_KINDS and result[16] in _FORMS for result in part.results)
     long = max(map(len, paths), default=0) > PATH_LIMIT or max(map(len, texts), default=0) > _CHARACTERS
     return known and not long and _is_printable("".join((*texts, *paths)))
+
+
+def _is_in_order(digest: Digest) -> bool:
+    """Say whether a digest is about few events, and has one entry a flow."""
+    flows = {row if isinstance(row, int) else row.flow for row in digest.rows}
+    return len(flows) == len(digest.rows) <= EVENTS_AT_ONCE and len(digest.conns) <= EVENTS_AT_ONCE
 
 
 def _is_printable(text: str) -> bool:

@@ -32,6 +32,10 @@ _TABLE_BYTES: Final = 128
 ROW_BYTES: Final = 1024
 """More than an open row takes as a rule."""
 
+MOST_OPEN: Final = 8192
+"""Where more open rows have changed, a segment gets no index: they would hold up the loop, or be too large
+for a block."""
+
 _TOLD: Final = SESSION_KINDS | CONN_KINDS | {Annotated}
 _UNENCODABLE: Final = (ValueError, TypeError, OverflowError, struct.error, msgspec.MsgspecError)
 
@@ -57,6 +61,7 @@ class RowIndexer:
         self._block = 0
         self._begin_part()
         self._conn = self._flow = 0
+        self._kinds: set[type[Body]] = set()
         self._failed = False
 
     def _begin_part(self) -> None:
@@ -68,7 +73,7 @@ class RowIndexer:
     @property
     def size(self) -> int:
         """About how many bytes would follow if the segment ended now, at most."""
-        return self._held + len(self._changed) * ROW_BYTES + 512
+        return self._held + min(len(self._changed), MOST_OPEN) * ROW_BYTES + 512
 
     def pass_by(self) -> None:
         """Take note of a block of a checkpoint."""
@@ -90,37 +95,44 @@ class RowIndexer:
         self._digests.append(data)
         self._held += len(data)
 
+    def give_up(self) -> None:
+        """Let the segment have no index: some of its events are not known here, and may say more of rows."""
+        self._failed = True
+
     def end_block(self) -> list[bytes]:
         """Say that what was added is all of a block."""
         self._block += 1
         if self._failed:
             self._begin_part()
         # A part ends with a block, so that who cannot read it can go on with the next block.
-        return [self._end_part()] if self._held >= PART_BYTES else []
+        return self._end_part() if self._held >= PART_BYTES else []
 
     def end_segment(self) -> list[bytes]:
         """Return the rest of the index of the segment, and begin that of the next one.
 
         Nothing where a row could not be encoded: the segment then has no index that counts.
         """
-        rows = self._fold.open_rows
-        end = SegmentEnd([rows[flow] for flow in self._changed], self._conn, self._flow)
-        try:
-            ready = [] if self._failed else [self._end_part(end)]
-        except _UNENCODABLE:
-            ready = []
+        ready: list[bytes] = []
+        if not self._failed and len(self._changed) <= MOST_OPEN:
+            rows = [self._fold.open_rows[flow] for flow in self._changed]
+            kinds = sorted(kind.KIND for kind in self._kinds)
+            ready = self._end_part(SegmentEnd(rows, self._conn, self._flow, kinds))
         if ready:
             self._changed.clear()
         self._begin()
         return ready
 
-    def _end_part(self, end: SegmentEnd | None = None) -> bytes:
+    def _end_part(self, end: SegmentEnd | None = None) -> list[bytes]:
         digests, sites, results = self._digests, self._sites, self._results
         self._begin_part()
-        return encode_part(digests, sites, results, end)
+        try:
+            return [encode_part(digests, sites, results, end)]
+        except _UNENCODABLE:
+            self._failed = True
+            return []
 
     def _digest(self, events: Sequence[Event]) -> Digest:
-        fold = self._fold.apply
+        fold, kinds = self._fold.apply, self._kinds
         touched: dict[int, Row] = {}
         conns: dict[int, None] = {}
         told = bytearray()
@@ -135,6 +147,7 @@ class RowIndexer:
             if event.flow > self._flow:
                 self._flow = event.flow
             kind = type(event.body)
+            kinds.add(kind)
             if kind in _TOLD and (row is None or kind is Annotated):
                 _tell(told, event)
         carried = self._carried

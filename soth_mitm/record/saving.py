@@ -272,8 +272,10 @@ class _Copy:
         """Add what was written to the row index."""
         indexer, at, started = self._indexer, 0, perf_counter()
         while at < len(payload):
-            events, at, *_ = decode_some(payload, at, EVENTS_AT_ONCE)
+            events, at, unknown, unreadable = decode_some(payload, at, EVENTS_AT_ONCE)
             indexer.add(events)
+            if unknown or unreadable:
+                indexer.give_up()
             if perf_counter() - started > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 started = perf_counter()

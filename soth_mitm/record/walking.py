@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from soth_mitm.model.events import BODIES
 from soth_mitm.record.footer import decode_footer
 from soth_mitm.record.format import (
     BLOCK_CHECKPOINT,
@@ -29,6 +30,7 @@ from soth_mitm.record.format import (
 )
 from soth_mitm.record.layout import SEGMENT_BLOCKS
 from soth_mitm.record.rowindex import IndexPart, decode_part
+from soth_mitm.record.runs import NO_SHIFT, Shift
 from soth_mitm.record.scan import Damage
 
 _HEAD_BYTES = 4096
@@ -65,14 +67,18 @@ class IndexedSegment(NamedTuple):
     highest: tuple[int, int]
     """The highest conn and flow of its events."""
 
-    def part(self, number: int) -> IndexPart | None:
-        """Return a part of the index; None where it is not about these blocks, or cannot be read."""
+    def part(self, number: int, shift: Shift = NO_SHIFT) -> IndexPart | None:
+        """Return a part of the index, with its numbers shifted; None where it is not about these blocks, or
+        cannot be read."""
         try:
             part = decode_part(block_payload(self.parts[number]))
         except LayoutError:
             return None
         blocks = range(self.checkpoints, self.checkpoints + len(self.blocks))
-        return part if all(digest.block in blocks for digest in part.digests) else None
+        if not all(digest.block in blocks for digest in part.digests):
+            return None
+        part.shift(shift)
+        return part
 
 
 class Verified(NamedTuple):
@@ -113,7 +119,7 @@ def _walk(file: int, path: Path, offset: int) -> IndexedSegment | None:
             decode_footer(block_payload(os.pread(file, block.length, block.offset)))
             segment = IndexedSegment(path, info, first, at, checkpoints, blocks, parts, part_at, (0, 0))
             last = segment.part(-1) if parts else None
-            if last is None or last.end is None:
+            if last is None or last.end is None or not BODIES.keys() >= set(last.end.kinds):
                 return None
             return segment._replace(highest=(last.end.conn, last.end.flow))
         if not header.has_frames:

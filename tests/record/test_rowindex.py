@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from soth_mitm.clock import ManualClock
 from soth_mitm.config import Limits
 from soth_mitm.model import events as e
-from soth_mitm.record import rowindexer
+from soth_mitm.model.events import BODIES
+from soth_mitm.record import frames, rowindex, rowindexer
+from soth_mitm.record.adopting import AdoptingIndex
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.filestore import DumpStore
 from soth_mitm.record.footer import TAIL, decode_footer
@@ -26,7 +28,9 @@ from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
 from soth_mitm.record.rowindex import Digest, IndexPart, SegmentEnd, decode_part
 from soth_mitm.record.rows import Row
+from soth_mitm.record.runs import NO_SHIFT
 from soth_mitm.record.scan import BlockFound, Scanner
+from soth_mitm.record.tables import Tables
 from soth_mitm.record.target import DirectoryTarget, FileTarget, Target
 from soth_mitm.record.walking import IndexedSegment
 from tests.helpers import streams
@@ -342,6 +346,10 @@ ODD = "a\x1b]52;c;x\x07"
         part_of(packed(), SITE, ("failed", *RESULT[1:])),
         part_of(packed(), SITE, (*RESULT[:16], "odd", *RESULT[17:])),
         part_of(row_of(), version=2),
+        msgspec.msgpack.encode(IndexPart(1, [], [], [], SegmentEnd([row_of()], 1, 1))),
+        msgspec.msgpack.encode(IndexPart(1, [SITE], [RESULT], [Digest(0, [1, packed()], [], [])])),
+        msgspec.msgpack.encode(IndexPart(1, [], [], [Digest(0, [*range(1, 66)], [], [])])),
+        msgspec.msgpack.encode(IndexPart(1, [], [], [Digest(0, [], [], [*range(1, 66)])])),
         b"",
         b"\xc1",
         b"\x95\x01",
@@ -358,6 +366,57 @@ def test_a_sound_part_is_read() -> None:
     assert decode_part(part_of(row_of())).digests[0].whole == [row_of()]
 
 
+def test_a_flow_that_is_told_as_new_once_more_keeps_its_row() -> None:
+    index = AdoptingIndex()
+    again = row_of(state="open", host="b.test")
+    for row in (row_of(state="open"), again, packed()):
+        digest = Digest(0, [row], [], []) if isinstance(row, Packed) else Digest(0, [row.flow], [row], [])
+        index.adopt(digest, (), 0, Tables([SITE], [RESULT]))
+        assert (len(index), index.number_of(1)) == (1, 0)
+        if row is again:
+            assert index.row(0) is again
+    assert index.row(0).state == "closed"
+
+
+async def test_events_of_a_kind_that_is_not_known_are_read_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, saved = tmp_path / "a.soth", tmp_path / "saved.soth"
+    await write(path, everything())
+    assert len(segments_of(path)) == 1
+    monkeypatch.delitem(BODIES, e.ProcessKnown.KIND)
+    monkeypatch.delitem(frames._DECODERS, e.ProcessKnown.KIND)
+    store = await same_in_both_ways(path)
+    assert store.report.unknown_kinds
+    assert "of a newer version passed over" in store.report.text()
+    await store.save(saved)
+    monkeypatch.undo()
+    assert segments_of(saved) == []
+    assert (await same_in_both_ways(saved)).report.complete
+
+
+async def test_where_too_many_rows_are_open_a_segment_has_no_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.soth"
+    monkeypatch.setattr(rowindexer, "MOST_OPEN", 0)
+    await write(path, everything(), blocks=range(0, 3000, 31), segment_bytes=1)
+    store = await same_in_both_ways(path)
+    assert 0 < len(segments_of(path)) < store.report.segments
+    assert store.report.complete
+
+
+async def test_a_part_that_would_be_longer_than_a_block_may_be_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.soth"
+    monkeypatch.setattr(rowindexer, "PART_BYTES", 1000)
+    monkeypatch.setattr(rowindex, "FRAME_BYTES", 2000)
+    await write(path, everything(), blocks=range(0, 3000, 60))
+    assert segments_of(path) == []
+    assert (await same_in_both_ways(path)).report.complete
+
+
 async def test_where_a_part_cannot_be_understood_the_flows_behind_it_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,7 +427,9 @@ async def test_where_a_part_cannot_be_understood_the_flows_behind_it_are_read(
     assert len(segment.parts) > 4
     part = IndexedSegment.part
     monkeypatch.setattr(
-        IndexedSegment, "part", lambda self, number: None if number == 2 else part(self, number)
+        IndexedSegment,
+        "part",
+        lambda self, number, shift=NO_SHIFT: None if number == 2 else part(self, number, shift),
     )
     store, by_events = await loaded(path), await loaded(path, by_events=True)
     flows = [[row.flow for row in rows_of(s)] for s in (store, by_events)]
