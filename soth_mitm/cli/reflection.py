@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -91,15 +92,18 @@ def descriptors_of(url: str, *, verify: bool = True) -> bytes:
     until = monotonic() + SECONDS
     for version in _VERSIONS:
         try:
-            with _connected(host, port, tls=parts.scheme == "grpcs", verify=verify) as link:
+            with _connected(host, port, tls=parts.scheme == "grpcs", verify=verify, until=until) as link:
                 return _all_files(_Call(link, parts.netloc, parts.scheme, version, until))
         except _NotOffered:
             continue
     raise ReflectionError("the server offers no reflection")
 
 
-def _connected(host: str, port: int, *, tls: bool, verify: bool) -> socket.socket:
-    link = socket.create_connection((host, port), timeout=SECONDS)
+def _connected(host: str, port: int, *, tls: bool, verify: bool, until: float) -> socket.socket:
+    try:
+        link = socket.create_connection((host, port), timeout=_left(until))
+    except UnicodeError:
+        raise ReflectionError("its host is no name that could be looked up") from None
     if not tls:
         return link
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -115,6 +119,13 @@ def _connected(host: str, port: int, *, tls: bool, verify: bool) -> socket.socke
         raise
 
 
+def _left(until: float) -> float:
+    left = until - monotonic()
+    if left <= 0:
+        raise ReflectionError(f"it did not answer within {SECONDS:.0f} s")
+    return left
+
+
 class _Call:
     """One call of `ServerReflectionInfo`, a question and its answer at a time."""
 
@@ -126,6 +137,7 @@ class _Call:
         self._splitter = GrpcSplitter()
         self._status = self._message = ""
         self._ended = False
+        self._answers: deque[bytes] = deque()
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         self._h2.initiate_connection()
         self._stream = self._h2.get_next_available_stream_id()
@@ -148,31 +160,33 @@ class _Call:
         Raises:
             ReflectionError: the server ended the call, or does not speak HTTP/2 or gRPC.
         """
-        self._h2.send_data(self._stream, struct.pack(">BI", 0, len(question)) + question)
-        while True:
-            self._send()
-            for found in self._read():
-                if isinstance(found, Found):
-                    return found.data
+        from h2.exceptions import ProtocolError
+
+        try:
+            if not self._ended:
+                self._h2.send_data(self._stream, struct.pack(">BI", 0, len(question)) + question)
+        except ProtocolError:  # of which no event told, or the name that is asked for fits in no frame
+            raise ReflectionError("the server does not take the next question") from None
+        while not self._answers:
             if self._ended:
                 if self._status == _UNIMPLEMENTED:
                     raise _NotOffered("no such service")
                 raise ReflectionError(
                     f"the server ended the call: {self._message or self._status or 'no status'}"
                 )
+            self._send()
+            self._read()
+        return self._answers.popleft()
 
     def _send(self) -> None:
         data = self._h2.data_to_send()
         if data:
             self._link.sendall(data)
 
-    def _read(self) -> Iterator[object]:
+    def _read(self) -> None:
         from h2.exceptions import ProtocolError
 
-        left = self._until - monotonic()
-        if left <= 0:
-            raise ReflectionError(f"it did not answer within {SECONDS:.0f} s")
-        self._link.settimeout(left)
+        self._link.settimeout(_left(self._until))
         data = self._link.recv(_READ)
         if not data:
             raise ReflectionError("the server closed the connection")
@@ -181,15 +195,16 @@ class _Call:
         except ProtocolError as error:
             raise ReflectionError(f"it does not speak HTTP/2 ({type(error).__name__})") from None
         for event in events:
-            yield from self._take(event)
+            self._take(event)
 
-    def _take(self, event: object) -> Iterator[object]:
+    def _take(self, event: object) -> None:
         from h2 import events
 
         if isinstance(event, events.DataReceived):
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             try:
-                yield from self._splitter.feed(event.data)
+                found = self._splitter.feed(event.data)
+                self._answers += [each.data for each in found if isinstance(each, Found)]
             except SplitError as error:
                 raise ReflectionError(f"no answer of gRPC: {error.detail}") from None
         elif isinstance(event, events.ResponseReceived | events.TrailersReceived):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ class Server:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        self.most = 1000
         self.asked: list[tuple[int, bytes]] = []
         self.files: dict[bytes, bytes] = {
             b"main.proto": file(b"main.proto", b"a.proto", b"gone.proto"),
@@ -44,7 +46,9 @@ class Server:
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         if details.method != f"/grpc.reflection.{self.version}.ServerReflection/ServerReflectionInfo":
             return None
-        return grpc.stream_stream_rpc_method_handler(lambda questions, _: map(self.answer, questions))
+        return grpc.stream_stream_rpc_method_handler(
+            lambda questions, _: map(self.answer, islice(questions, self.most))
+        )
 
     def answer(self, question: bytes) -> bytes:
         ((number, values),) = fields_of(question).items()
@@ -110,3 +114,15 @@ def test_a_server_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("socket.create_connection", refuse)
     with pytest.raises(ConfigError, match="50051: Connection refused; without"):
         with_reflected(["grpc://10.0.0.1:50051"])
+
+
+def test_a_name_that_nobody_could_look_up_is_told() -> None:
+    with pytest.raises(ConfigError, match="no name that could be looked up; without"):
+        with_reflected([f"grpc://{'a' * 70}.test:50051"])
+
+
+def test_a_server_that_ends_the_call_behind_an_answer_is_told_at_once() -> None:
+    with serving() as (server, url):
+        server.most = 1
+        with pytest.raises(ConfigError, match=r"(ended the call|does not take the next question).*; without"):
+            with_reflected([url])
