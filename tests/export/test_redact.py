@@ -113,6 +113,12 @@ def test_members_of_json_are_masked_wherever_they_stand() -> None:
             r'{"arguments":"{\"api_key\": \"***\", \"n\":\"y\"}"}',
         ),
         (
+            r'{"arguments":"{\"password\":\"a\u0026b\\\\\",\"n\":\"y\"}"}',
+            r'{"arguments":"{\"password\":\"***\",\"n\":\"y\"}"}',
+        ),
+        (r'{"a":"{\"password\":\"cut of"}', r'{"a":"{\"password\":\"cut of"}'),
+        ('\\"a\\":\\"' + "\\" * 1001 + "x", '\\"a\\":\\"' + "\\" * 1001 + "x"),
+        (
             "event: endpoint\ndata: /messages?sessionId=hush&x=1\n\n",
             "event: endpoint\ndata: /messages?sessionId=***&x=1\n\n",
         ),
