@@ -321,9 +321,8 @@ class StreamExchange(Replacing):
         """End the flow where both messages are complete, and the client has got all of its own."""
         if not (self.request_done and self.response_done) or self.finished:
             return
-        if (
-            self._own_open or not self.stream.local_done or self._queued
-        ):  # the driver still tells what has just gone out
+        # The driver still tells what has just gone out.
+        if self._own_open or not self.stream.local_done or self._queued:
             return
         self.finished = True
         self.shared.flows.pop(self.flow.number, None)
