@@ -48,7 +48,7 @@ _STAGES: Final = {
 
 _UNDECIDED: Final = frozenset(("deadline", "client_gone", "upstream_gone"))
 LAPSED: Final = 64
-"""Pauses of which it is known that nobody had decided."""
+"""Pauses that are kept of those which nobody had decided, with `paused_bytes` of bodies."""
 
 
 class Verdict:
@@ -73,6 +73,11 @@ class Lapsed(NamedTuple):
     original: Draft
     draft: Draft
     """With the edits that had been made."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of bodies that it keeps."""
+        return _size(self.original) + (_size(self.draft) if self.draft is not self.original else 0)
 
 
 class Waiting:
@@ -226,7 +231,7 @@ class Pauses:
         if how == "deadline":
             self._shared.counters.hit("pause_seconds")
         if how in _UNDECIDED:
-            self.lapsed.append(Lapsed(pause.number, flow.number, how, waiting.original, waiting.draft))
+            self._keep(Lapsed(pause.number, flow.number, how, waiting.original, waiting.draft))
         if not flow.closed:
             if how == "deadline" and (waiting.unfinished or waiting.draft != waiting.original):
                 flow.emit(
@@ -235,6 +240,14 @@ class Pauses:
             waited = max(self._now() - pause.since_ns, 0)
             flow.emit(Resumed(pause.number, waiting.direction, how, waited))
         self._schedule()
+
+    def _keep(self, lapsed: Lapsed) -> None:
+        """Keep one more that nobody decided about; of their bodies no more than may be paused at once."""
+        kept, most = self.lapsed, self.limits.paused_bytes
+        kept.append(lapsed)
+        size = sum(each.size for each in kept)
+        while size > most and len(kept) > 1:
+            size -= kept.popleft().size
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -168,6 +168,18 @@ async def test_after_the_deadline_the_original_goes_on(lab: Lab) -> None:
     await link.pass_response(OK)
 
 
+async def test_of_what_nobody_decided_about_no_more_bytes_are_kept_than_may_be_paused(lab: Lab) -> None:
+    debugger = await debugging(lab, at(Stage.RESPONSE_BODY), pause_seconds=0.01, paused_bytes=3)
+    link = await lab.link("plain")
+    for _ in range(2):
+        (await link.pass_request(link.get())).send(OK)
+        await link.client.until(b"ok")
+    first, second = await lab.told(Resumed, 2)
+    assert (first.how, second.how) == ("deadline", "deadline")
+    (lapsed,) = debugger.lapsed
+    assert (lapsed.number, lapsed.size) == (second.number, 2)
+
+
 async def test_the_row_says_so_where_more_was_typed_than_could_be_sent(lab: Lab) -> None:
     debugger = await debugging(lab, at(Stage.REQUEST), pause_seconds=0.05)
     link = await lab.link("plain")
