@@ -398,9 +398,11 @@ class Asking(ABC):
         """Wait for a body without counting the peer's time as the handler's."""
         try:
             return await self._unhurried(turn, body)
-        except BodyTooLarge as error:
-            late = isinstance(error, BodyLate)
-            self._shared.counters.hit("hold_seconds" if late else "hook_body_bytes")
+        except BodyLate:
+            self._shared.counters.hit("hold_seconds")
+            raise
+        except BodyTooLarge:
+            self._shared.counters.hit("hook_body_bytes")
             raise
 
     @staticmethod
