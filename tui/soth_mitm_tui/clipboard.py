@@ -81,7 +81,7 @@ def passes_on(answer: str) -> bool | None:
     tty, _, told = answer.partition("\n")
     for terminal in told.split("\nTerminal ") if tty else ():
         if f" for {tty}," in terminal.partition("\n")[0]:
-            (line,) = [each for each in terminal.splitlines() if " Ms: " in each] or [""]
+            line = next((each for each in terminal.splitlines() if " Ms: " in each), "")
             return "[missing]" not in line if line else None
     return None
 

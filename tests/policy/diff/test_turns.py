@@ -251,6 +251,10 @@ def test_the_last_two_turns_of_a_websocket_are_compared() -> None:
         "Conversation": ["there is only one turn by now"]
     }
     assert titled(compare_last_turns(b"/ws", b'{"a": 1}')) == {"Conversation": ["no turn has begun"]}
+    longer = data + b" " * 8 * 1024 * 1024  # and what comes behind is not there
+    assert titled(compare_last_turns(b"/v1/responses", longer)) == {
+        "Conversation": ["more than 8 MiB of text have passed, too much to put turns together"]
+    }
 
 
 def test_a_turn_of_realtime_begins_with_all_that_was_said_before() -> None:

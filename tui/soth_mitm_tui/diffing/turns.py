@@ -160,13 +160,18 @@ async def is_talk(log: MessageLog, row: Row) -> bool:
 
 
 async def _said(log: MessageLog) -> bytes:
-    """Return the texts of a WebSocket that are no pieces of others, one behind the other."""
+    """Return the texts of a WebSocket that are no pieces of others, one behind the other.
+
+    Where they are more than `MOST_TURN` bytes, no more than shows that is read.
+    """
     await log.refresh()
     table, said = log.table, bytearray()
     for position in range(table.dropped, table.end):
         if not position % _AT_ONCE:
             await asyncio.sleep(0)
-        if position < table.dropped or len(said) > MOST_TURN:
+        if len(said) > MOST_TURN:
+            break
+        if position < table.dropped:
             continue
         entry = table.entry(position)
         if entry.label != "text" or entry.cut or entry.origin == "dropped":
