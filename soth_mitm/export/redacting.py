@@ -37,9 +37,9 @@ MOST_DECODED: Final = 64 * 1024 * 1024
 _OVERHEAD: Final = 200
 
 _LENGTH = re.compile(rb"(?im)^(content-length:[ \t]*)(\d+)(?=[ \t]*\r?$)")
-_PART = re.compile(
-    r'(name="([^"]{1,200})"[^\r\n]{0,1000}\r\n(?:[^\r\n]{1,1000}\r\n){0,20}\r\n)(.*?)(?=\r\n--)', re.DOTALL
-)
+_PART = re.compile(r'(name="([^"]{1,200})"[^\r\n]{0,1000}\r\n(?:[^\r\n]{1,1000}\r\n){0,20}\r\n).*', re.DOTALL)
+"""A part of a multipart form, up to its end; the last one may be cut off."""
+_PART_END: Final = "\r\n--"
 _WITH_DATA = (e.BodyChunk, e.OriginalChunk, e.MessageChunk, e.MessageSeen, e.OriginalMessage)
 _HEADS: Final[dict[type[e.Body], tuple[str, ...]]] = {
     e.RequestHead: ("raw", "forwarded"),
@@ -226,7 +226,8 @@ class Redactor:
         if '{"bytes"' in text:
             text = wrapped(text, lambda inner: self._masks.body(inner, ""))
         if kind.lower().startswith(b"multipart/"):
-            text = _PART.sub(self._part, text)
+            # Looked for part by part, as each that has no end would be looked through to the end of the body.
+            text = _PART_END.join(_PART.sub(self._part, part) for part in text.split(_PART_END))
         return text.encode(found.charset, "replace") if text != found.text else data
 
     def _part(self, match: re.Match[str]) -> str:

@@ -28,6 +28,7 @@ from tests.helpers.streams import Stream
 
 SECRET = "hush-hush"
 PART = b'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
+BEGUN = b'name="a"\r\n\r\n'
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N"
 
 
@@ -77,11 +78,13 @@ def body_of(events: list[e.Event], direction: e.Direction) -> bytes:
         (b"application/json", b'{"password": "hush-hush", "n": [1]}', b'{"password": "***", "n": [1]}'),
         (b"application/x-www-form-urlencoded", b"a=1&token=hush-hush&b=2", b"a=1&token=***&b=2"),
         (b"multipart/form-data; boundary=x", PART + b"hush-hush\r\n--x--\r\n", PART + b"***\r\n--x--\r\n"),
+        (b"multipart/form-data; boundary=x", PART + b"hush-hush\r\n-", PART + b"***"),
+        (b"multipart/form-data; boundary=x", BEGUN * 20_000, BEGUN * 20_000),
         (b"text/plain", JWT.encode(), b"***"),
         (b"application/octet-stream", b"\xff\x00" + JWT.encode(), b"\xff\x00" + b"*" * len(JWT)),
         (b"application/octet-stream", b"\xff" * 100_000, b"\xff" * 100_000),
     ],
-    ids=["json", "form", "multipart", "shape", "binary", "untouched"],
+    ids=["json", "form", "multipart", "cut multipart", "endless multipart", "shape", "binary", "untouched"],
 )  # fmt: skip
 def test_secrets_leave_heads_bodies_and_trailers_and_lengths_fit(
     kind: bytes, sent: bytes, expected: bytes
