@@ -56,20 +56,24 @@ class _Slices:
         self._started = perf_counter()
 
 
-def _batch(blocks: Iterator[Block | IndexedSegment]) -> list[Block | IndexedSegment]:
+def _batch(blocks: Iterator[Block | IndexedSegment]) -> list[Block | IndexedSegment | DumpError]:
     """Return the next blocks, none at the end: as many as a hop to a thread is worth.
 
-    What the reader knows of its place is asked for segments and checkpoints, so these come last.
+    What the reader knows of its place is asked for segments and checkpoints, so these come last. So does
+    what ends the reading, which is not to cost the blocks before it.
     """
-    batch: list[Block | IndexedSegment] = []
+    batch: list[Block | IndexedSegment | DumpError] = []
     size = 0
-    for block in blocks:
-        batch.append(block)
-        if isinstance(block, IndexedSegment) or block.header.flags & BLOCK_CHECKPOINT:
-            break
-        size += block.length
-        if size >= _BATCH_BYTES:
-            break
+    try:
+        for block in blocks:
+            batch.append(block)
+            if isinstance(block, IndexedSegment) or block.header.flags & BLOCK_CHECKPOINT:
+                break
+            size += block.length
+            if size >= _BATCH_BYTES:
+                break
+    except DumpError as error:
+        batch.append(error)
     return batch
 
 
@@ -144,6 +148,8 @@ class DumpStore(Store):
         while batch := await in_thread(lambda: _batch(blocks)):
             slices = _Slices()
             for block in batch:
+                if isinstance(block, DumpError):
+                    raise block
                 if isinstance(block, IndexedSegment):
                     await self._adopt(block, tell)
                 else:

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from soth_mitm.clock import ManualClock
 from soth_mitm.config import Limits
+from soth_mitm.errors import DumpError
 from soth_mitm.model import events as e
 from soth_mitm.model.events import BODIES
+from soth_mitm.record import format as dump_format
 from soth_mitm.record import frames, rowindex, rowindexer
 from soth_mitm.record.adopting import AdoptingIndex
 from soth_mitm.record.bus import Bus
@@ -239,6 +241,23 @@ async def test_a_damaged_index_costs_no_row(tmp_path: Path) -> None:
     assert store.report.damaged_blocks == 1
     assert not store.report.complete
     assert "1 damaged place passed over" in store.report.text()
+
+
+async def test_what_stands_before_the_segment_of_a_newer_version_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.soth"
+    await write(path, everything())
+    whole = await loaded(path)
+    flip(path, index_blocks(path)[0].offset + 60)
+    monkeypatch.setattr(dump_format, "VERSION", dump_format.VERSION + 1)
+    await write(path, everything(), run="run-2", append=True)
+    monkeypatch.undo()
+    store = DumpStore(path)
+    with pytest.raises(DumpError, match="update it"):
+        await store.load()
+    await store.close()
+    assert len(store.index) == len(whole.index)
 
 
 async def test_a_damaged_block_keeps_its_rows_and_is_reported(tmp_path: Path) -> None:
