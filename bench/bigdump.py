@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -105,7 +106,7 @@ def _measure(path: Path) -> None:
     print(json.dumps(found))
 
 
-def _report(path: Path, how: str) -> dict[str, float]:
+def _report(path: Path, how: str) -> None:
     """List the rows of a file in another process, and print how that went."""
     size = path.stat().st_size / 1e6
     found: dict[str, float] = json.loads(_in_a_process("-m", "bench.bigdump", str(path), "--measure"))
@@ -114,7 +115,22 @@ def _report(path: Path, how: str) -> dict[str, float]:
     seconds, cpu = found["seconds"], found["cpu"]
     print(f"  all rows        {seconds:.1f} s, {size / seconds:.0f} MB/s; {cpu:.1f} s of CPU")
     print(f"  memory (RSS)    {found['rss']:.0f} MB")
-    return found
+
+
+def _report_conversion(path: Path) -> None:
+    """Write a file as HAR in another process, and print how that went."""
+    with tempfile.TemporaryDirectory() as directory:
+        har = Path(directory, "out.har")
+        started = time.perf_counter()
+        process = subprocess.Popen([sys.executable, "-m", "soth_mitm", "convert", str(path), str(har), "-q"])
+        _, status, used = os.wait4(process.pid, 0)  # what all children have used is not asked
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+    if process.returncode:
+        sys.exit(f"the conversion failed (exit code {process.returncode})")
+    rate = path.stat().st_size / 1e6 / seconds
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    print(f"convert to HAR  {seconds:.1f} s, {rate:.0f} MB/s; {cpu:.1f} s of CPU, {peak:.0f} MB")
 
 
 def _in_a_process(*argv: str) -> str:
@@ -137,23 +153,13 @@ def main() -> None:
         started = time.perf_counter()
         make(path, arguments.flows)
         print(f"made {path} in {time.perf_counter() - started:.1f} s")
-    found = _report(path, "by its index")
+    _report(path, "by its index")
     with tempfile.TemporaryDirectory() as directory:
         spoilt = Path(directory, "spoilt.soth")
         spoil(path, spoilt)
         _report(spoilt, "without one")
-    if arguments.no_har:
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        har = Path(directory, "out.har")
-        started = time.perf_counter()
-        _in_a_process("-m", "soth_mitm", "convert", str(path), str(har), "-q")
-        seconds = time.perf_counter() - started
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = used.ru_utime + used.ru_stime - found["cpu"]
-        peak = used.ru_maxrss / 1024
-        rate = path.stat().st_size / 1e6 / seconds
-        print(f"convert to HAR  {seconds:.1f} s, {rate:.0f} MB/s; {cpu:.1f} s of CPU, {peak:.0f} MB")
+    if not arguments.no_har:
+        _report_conversion(path)
 
 
 if __name__ == "__main__":
