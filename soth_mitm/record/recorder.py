@@ -237,7 +237,10 @@ class Recorder:
         buffer, events = bytearray(_ROOM), list[Event]()
         for event in self._open_state.events():
             frame = bytearray()
-            append_frame(frame, with_safe_text(event), FRAME_CHECKPOINT)
+            try:
+                append_frame(frame, event, FRAME_CHECKPOINT)
+            except _UNENCODABLE:  # rare, and looking for it in every event would double the cost
+                append_frame(frame, with_safe_text(event), FRAME_CHECKPOINT)
             if events and len(buffer) + len(frame) > _FULL:
                 self._put_block(buffer, events, BLOCK_CHECKPOINT)
                 buffer, events = bytearray(_ROOM), []

@@ -635,6 +635,18 @@ async def test_texts_that_are_not_unicode_are_recorded_readably() -> None:
     assert events[1].body == CaptureGap(gap_flow=1, bytes=0, events=1, cause="recorder_full")
 
 
+async def test_a_segment_repeats_texts_that_are_not_unicode_readably(tmp_path: Path) -> None:
+    bus = Bus()
+    recorder = record(bus, DirectoryTarget(tmp_path), segment_bytes=1)
+    bus.publish(FlowOpened(FlowKind.HTTP, "http", "\udcff.test", 80, "127.0.0.1:5000"), 1, 1, 1)
+    await recorder.flush()
+    await recorder.close()
+    second = sorted(tmp_path.iterdir())[1]
+    with DumpReader(second) as reader:
+        (host,) = [event.body.host for event in reader if isinstance(event.body, FlowOpened)]
+    assert host == "\\udcff.test"
+
+
 CHILD = """
 import asyncio, sys
 from pathlib import Path
