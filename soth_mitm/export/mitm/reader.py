@@ -29,6 +29,9 @@ HELD: Final = 1000
 """Handshakes of WebSockets that are held until their messages come, which old versions wrote apart."""
 
 MOST_REMARKS: Final = 5
+MOST_TYPES: Final = 100
+"""Types of flows without a place that are counted apart; a file may name any number."""
+
 _KINDS: Final = frozenset({"http", "websocket", "tcp", "udp"})
 _LABELS: Final = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
@@ -100,7 +103,9 @@ class MitmReader:
         kind = _str(state.get("type")) or "http"
         metadata = _dict(state.get("metadata"))
         if kind not in _KINDS:
-            self._left_out["DNS" if kind == "dns" else kind[:40]] += 1
+            kind = "DNS" if kind == "dns" else kind[:40]
+            known = kind in self._left_out or len(self._left_out) < MOST_TYPES
+            self._left_out[kind if known else "other"] += 1
         elif kind == "websocket":
             handshake = self._handshakes.pop(_str(metadata.get("websocket_handshake")), None)
             yield flow_of({**(handshake or {**state, "type": "http"}), "websocket": state})

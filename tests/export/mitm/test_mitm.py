@@ -195,6 +195,8 @@ def test_flows_for_which_there_is_no_place_are_counted_by_their_type() -> None:
         "2 flows of type DNS were passed over: there is no place for such flows",
         "1 flow of type quic was passed over: there is no place for such flows",
     ]
+    _, remarks = read(b"".join(dumps({**state(NEWEST), "type": f"t{number}"}) for number in range(110)))
+    assert remarks[0] == "10 flows of type other were passed over: there is no place for such flows"
 
 
 @given(st.lists(st.sampled_from([b"cut", b"whole", b"noise"]), min_size=1, max_size=4), st.binary(max_size=9))
