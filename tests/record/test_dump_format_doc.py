@@ -14,7 +14,8 @@ import pytest
 
 from soth_mitm.config import Limits
 from soth_mitm.model.events import BodyChunk, Direction, SessionEnded, SessionStarted
-from soth_mitm.record import bycolumn, checkpoint, footer, layout, recorder, rowindex
+from soth_mitm.model.llm import Call
+from soth_mitm.record import bycolumn, checkpoint, footer, layout, recorder, rowindex, rowindexer
 from soth_mitm.record import format as dump_format
 from soth_mitm.record.bus import Bus
 from soth_mitm.record.footer import BlockEntry
@@ -89,7 +90,7 @@ def test_the_row_index_is_described_as_the_code_has_it() -> None:
     words = " ".join(page.split())
     for struct_type in (rowindex.IndexPart, rowindex.Digest, rowindex.SegmentEnd, Packed):
         assert f"`[{', '.join(struct_type.__struct_fields__)}]`" in words
-    for names in (bycolumn.SITE, bycolumn.RESULT):
+    for names in (bycolumn.SITE, bycolumn.RESULT, Call.__struct_fields__):
         listed = words.replace(" (without its port)", "").replace(" and `", ", `")
         assert ", ".join(f"`{name}`" for name in names) in listed
     keys = [
@@ -99,6 +100,7 @@ def test_the_row_index_is_described_as_the_code_has_it() -> None:
     ]
     assert sorted(keys) == sorted((*rowindex.Digest.__struct_fields__, *Row.__struct_fields__))
     assert f"up to {rowindex.EVENTS_AT_ONCE} events" in page
+    assert f"more than {rowindexer.MOST_OPEN:,} flows are open" in words
 
 
 def test_the_limits_and_flags_are_those_of_the_code() -> None:
