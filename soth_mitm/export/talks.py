@@ -15,6 +15,10 @@ KEPT: Final = 256 * 1024
 """Bytes of the texts of one WebSocket that are kept; longer and later ones are counted only."""
 
 
+AT_ONCE: Final = 4
+"""Messages of one WebSocket that arrive in chunks; of more, the ends of the oldest were not recorded."""
+
+
 class _Talk:
     """The texts of one WebSocket, one behind the other."""
 
@@ -48,6 +52,8 @@ class Talks:
             talk = self._open.get(event.flow)
             if talk is not None:
                 held = talk.arriving.setdefault(body.number, bytearray())
+                if len(talk.arriving) > AT_ONCE:
+                    del talk.arriving[next(iter(talk.arriving))]
                 held += body.data[: max(KEPT - len(held), 0)]
         elif isinstance(body, MessagesStarted) and body.form == MessageForm.WEBSOCKET:
             self._open.setdefault(event.flow, _Talk())
