@@ -83,7 +83,9 @@ SHAPES: dict[str, str] = {
     "npm token": r"\bnpm_[A-Za-z0-9]{36}",
     "PyPI token": r"\bpypi-[\w-]{50,255}",
     "JSON web token": r"\beyJ[\w-]{8,4096}\.eyJ[\w-]{8,8192}\.[\w-]{8,4096}",
-    "private key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.{1,8192}?-----END [A-Z ]{0,20}PRIVATE KEY-----",
+    # No five dashes within: otherwise each beginning of many would be followed far, for nothing.
+    "private key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[^-]|-(?!----)){1,8192}+"
+    r"-----END [A-Z ]{0,20}PRIVATE KEY-----",
 }
 """What keys look like that are known by their looks alone, wherever they stand."""
 
