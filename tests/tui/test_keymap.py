@@ -85,6 +85,15 @@ def test_no_keymap_gives_one_key_of_a_pane_two_meanings(entries: dict[str, objec
         assert len(keys) == len(set(keys)), pane
 
 
+def test_no_key_of_a_flow_takes_one_that_works_everywhere() -> None:
+    registry = apply({}).registry
+    of_flow, everywhere = (
+        {key for action in registry.of_pane(pane) for key in action.keys.split(",")}
+        for pane in ("flow", "app")
+    )
+    assert not of_flow & everywhere
+
+
 async def test_a_changed_key_works_is_shown_and_frees_the_old_one() -> None:
     keymap = apply({"keys": {"list.filter": "f7", "list.open": "o", "app.nothing": "x"}})
     async with stage(keymap=keymap) as staged:

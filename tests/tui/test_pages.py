@@ -94,7 +94,7 @@ async def test_a_page_that_fails_shows_a_card_and_the_app_goes_on(monkeypatch: p
         await staged.press("L")
         assert "could not be drawn" in staged.shown()
         await staged.press("escape", "escape")
-        assert staged.screen is staged.main
+        await staged.until(lambda: staged.screen is staged.main)
 
 
 async def test_the_log_says_what_happened_and_long_or_hostile_texts_do_no_harm() -> None:

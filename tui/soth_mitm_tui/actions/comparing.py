@@ -25,7 +25,7 @@ DIFF_FLOW_ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action(
         "flow.turn-after",
-        "ctrl+t",
+        "ctrl+n",
         "turn after",
         "Compare this call of a language model with the turn after, which has the results of its tools.",
         FLOW,
