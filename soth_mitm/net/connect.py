@@ -139,7 +139,7 @@ class Connect:
         scheme = "http"
         if self._port == 443:
             with contextlib.suppress(Tunnelled):  # there is nowhere to tunnel to: HTTP/1.1 refuses it
-                scheme = await self._first_bytes(None)
+                scheme = (await self._first_bytes(None)).replace("h2c", "http")
         self._decided(decision)
         session = ClientSession(
             self._shared,

@@ -403,11 +403,17 @@ async def test_who_does_not_trust_the_authority_learns_it_at_the_own_page_and_no
     assert lab.all(TlsLearningAudit) == []
 
 
-async def test_what_is_not_tls_on_the_port_of_the_own_page_is_answered_in_the_clear(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    ("first", "status"), [(b"\x05\x01\x00 what is this\r\n\r\n", b"400"), (b"PRI * HTTP/2.0\r\n\r\n", b"505")]
+)
+async def test_what_is_not_tls_on_the_port_of_the_own_page_is_answered_in_the_clear(
+    lab: Lab, first: bytes, status: bytes
+) -> None:
     await lab.start()
     client = await lab.inside(await lab.connect(443, host="soth.mitm"))
-    client.send(b"\x05\x01\x00 what is this\r\n\r\n")
-    assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+    client.send(first)
+    assert (await client.rest()).startswith(b"HTTP/1.1 %b " % status)
+    assert (await lab.one(FlowOpened)).scheme == "http"
 
 
 @pytest.mark.parametrize(
