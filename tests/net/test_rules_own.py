@@ -207,6 +207,21 @@ async def test_bodies_of_streams_in_anothers_place_are_slowed_down_and_cut(lab: 
     assert [each.reason for each in lab.all(FlowClosed)] == [CloseReason.COMPLETED, CloseReason.KILLED]
 
 
+async def test_an_upstream_whose_answer_breaks_is_left_while_another_goes_in_its_place(lab: Lab) -> None:
+    await ruled(lab, Replaces(b"x" * 200), a.LimitRate(bytes_per_second=2000))
+    link = await h2_link(lab, upstream=("http/1.1",), client=("h2",))
+    stream = link.client.ask(get(b"/"))
+    server = await link.origin.accept()
+    await server.head()
+    server.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await link.client.until(lambda: link.client.messages[stream].body, "its first bytes")
+    server.send(b"no size\r\n")
+    await server.closed()
+    assert (await link.client.message(stream)).body == b"x" * 200
+    await lab.settled()
+    assert (await lab.one(FlowClosed)).reason == CloseReason.COMPLETED
+
+
 async def test_a_request_of_a_stream_in_anothers_place_is_slowed_down(lab: Lab) -> None:
     await ruled(lab, Replaces(b"x" * 200, request=True), a.LimitRate(bytes_per_second=2000, on="request"))
     link = await h2_link(lab)

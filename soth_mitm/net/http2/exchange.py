@@ -209,9 +209,11 @@ class StreamExchange(Replacing):
             self._pass_reset(code)
 
     def _not_wanted(self) -> bool:
-        """Whether nobody waits for the upstream, which is lost; it is let go of then."""
-        if self._replacing:
+        """Whether nobody waits for the upstream, which is lost or breaks the rules; it is let go of then."""
+        leg = self.leg
+        if self._replacing and leg is not None:
             self.leg = None
+            leg.cancel(ErrorCode.CANCEL, CloseReason.UPSTREAM_CLOSED)
         return self._replacing
 
     def _pass_reset(self, code: int) -> None:
