@@ -21,8 +21,8 @@ AROUND: Final = 16
 """Bytes of a message that are neither headers nor payload: the prelude, and the sum at the end."""
 
 _PRELUDE: Final = struct.Struct(">III")
-_LIKELY: Final = re.compile(rb"(?=[\x00-\x02]...\x00[\x00-\x02]..)", re.DOTALL)
-"""Lengths that are allowed; of other bytes no sum has to be made."""
+_LIKELY: Final = re.compile(rb"(?=(?!\x00{3}[\x00-\x0f])[\x00-\x02]...\x00[\x00-\x02]..)", re.DOTALL)
+"""Lengths that are allowed; of other bytes, such as a run of zeros, no sum has to be made."""
 
 
 class Prelude(NamedTuple):
