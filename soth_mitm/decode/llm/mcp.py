@@ -29,7 +29,7 @@ _OWN: Final = re.compile(
 _PATH: Final = re.compile(rb"/(?:mcp|sse)/?$")
 _RPC: Final = re.compile(rb'"jsonrpc"\s*:\s*"2\.0"')
 _FIRST: Final = re.compile(
-    rb'(?:\xef\xbb\xbf)?(?:[\s\[]|:[^\r\n]*\n|(?:id|retry):[^\r\n]*\n|event: ?message\r?\n|data: ?)*'
+    rb'(?:\xef\xbb\xbf)?(?:[\s\[]|:[^\r\n]*\n|(?:id|retry):[^\r\n]*\n|event: ?message\r?\n|data:)*+'
     rb'\{\s*"(?:result|error|method|params|id|jsonrpc)"\s*:'
 )  # fmt: skip
 MOST_CALL: Final = 2000

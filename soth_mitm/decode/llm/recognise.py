@@ -120,7 +120,8 @@ _TURN: Final = re.compile(rb'"type"\s*:\s*"response\.create"')
 _SESSION: Final = re.compile(
     rb'"type"\s*:\s*"(?:session\.(?:created|updated?)|conversation\.item\.create|input_audio_buffer\.append)"'
 )
-_REALTIME: Final = re.compile(rb"/realtime/?\?(?:[^#]*&)?(?:model|deployment)=([^&#]+)")
+_REALTIME: Final = re.compile(rb"[?&](?:model|deployment)=([^&#]+)")
+_OF_REALTIME: Final = (b"/realtime", b"/realtime/")
 _MODELS: Final = re.compile(rb"/model/([^/]+(?:/[^/]+)?)/(?:converse|invoke)|/models/([^:/]+):[a-zA-Z]+$")
 _NOTHING_YET: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:[^\r\n]*(?:[\r\n]|$))*")
 """Comments of an event stream, which some send while they wait."""
@@ -177,10 +178,11 @@ def is_sound(message: bytes) -> bool:
 
 def model_of(path: bytes) -> str:
     """Return the model that a path names, as those of Bedrock, Gemini and Realtime do; or nothing."""
-    match = _MODELS.search(path.partition(b"?")[0])
+    place, mark, query = path.partition(b"?")
+    match = _MODELS.search(place)
     if match is not None:
         return printable(unquote_to_bytes(match[1] or match[2]), 200)
-    match = _REALTIME.search(path)
+    match = _REALTIME.search(mark + query.partition(b"#")[0]) if place.endswith(_OF_REALTIME) else None
     return printable(unquote_to_bytes(match[1]), 200) if match is not None else ""
 
 

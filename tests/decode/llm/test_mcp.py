@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,13 @@ def test_a_batch_and_pictures_are_shown_part_by_part() -> None:
 )
 def test_what_is_taken_for_mcp(path: bytes, body: bytes, media_type: bytes, reason: str) -> None:
     assert recognise(path, body, media_type) == reason
+
+
+def test_what_begins_like_messages_again_and_again_is_looked_at_once() -> None:
+    began = time.process_time()
+    for piece in (b"data: ", b"id: 1\n", b": \n", b"event: message\n", b"[ "):
+        assert recognise(b"/mcp", piece * 1000, b"text/event-stream") == ""
+    assert time.process_time() - began < 0.5  # of 60 of the first it took for ever
 
 
 def test_what_only_looks_so_is_shown_as_json() -> None:

@@ -136,3 +136,5 @@ def test_a_path_of_realtime_names_the_model() -> None:
     assert model_of(REALTIME) == "gpt-realtime"
     assert model_of(b"/openai/realtime?api-version=1&deployment=my%2Dvoice") == "my-voice"
     assert model_of(b"/v1/realtime?amodel=x") == ""
+    assert model_of(b"/v1/realtime?a=1#&model=x") == ""
+    assert model_of(b"/v1/other?a=/realtime?model=x") == ""
