@@ -56,7 +56,7 @@ def rules_of(
     for text in patterns:
         try:
             pattern = re.compile(text)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ConfigError(f"--match {text!r}: {error}") from error
         if pattern.match(""):
             raise ConfigError(

@@ -230,7 +230,7 @@ def test_a_path_that_is_none_is_refused(text: str) -> None:
         path_of(text)
 
 
-@pytest.mark.parametrize("text", ["(", "x*"])
+@pytest.mark.parametrize("text", ["(", "x*", "x{99999999999}"])
 def test_a_pattern_that_is_wrong_or_matches_everywhere_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--match"):
         rules_of(patterns=[text])
