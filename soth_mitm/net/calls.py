@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from soth_mitm.decode.llm.following import Following
 from soth_mitm.decode.undoing import CodingError, Undoing, undoing
 from soth_mitm.model.memo import Memo
 from soth_mitm.net.slices import Work
@@ -15,7 +16,6 @@ from soth_mitm.net.slices import Work
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from soth_mitm.decode.llm.following import Following
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -60,8 +60,6 @@ def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> 
     flow = tap.flow
     if not tap.capture or not flow.told:
         return
-    from soth_mitm.decode.llm.following import Following
-
     try:
         decoder = undoing(coding)
     except CodingError:

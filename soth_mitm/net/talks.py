@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soth_mitm.decode.llm.sockets import SocketFollowing
 from soth_mitm.net.slices import Work
 from soth_mitm.net.telling import FOLLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from soth_mitm.decode.llm.sockets import SocketFollowing
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
 
@@ -38,8 +38,6 @@ class TalkTap:
         if self.over or len(data) > FOLLOWED or not data:
             return
         if self._following is None:
-            from soth_mitm.decode.llm.sockets import SocketFollowing
-
             self._following = SocketFollowing(self._path, wall_ns=self._flow.bus.clock.wall_ns())
         now = self._flow.bus.clock.monotonic_ns()
         work = Work(
