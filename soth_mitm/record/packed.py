@@ -43,7 +43,7 @@ Result = tuple[
 
 
 class Packed(msgspec.Struct, array_like=True, gc=False):
-    """A closed row as the row index of a file has it: what repeats stands in tables beside it."""
+    """A closed row: what repeats stands in tables beside it. So the row index of a file has it."""
 
     flow: int
     conn: int
@@ -104,6 +104,27 @@ def result_of(row: Row) -> Result:
         row.messages_skipped,
         row.grpc_status,
         row.rules,
+    )
+
+
+def packed(row: Row, port: int, *, site: int, result: int) -> Packed:
+    """Return a closed row with the places of its site and result in tables, and the port of the client."""
+    return Packed(
+        row.flow,
+        row.conn,
+        row.started_wall_ns,
+        row.started_mono_ns,
+        row.duration_ns,
+        row.ttfb_ns,
+        row.request_bytes,
+        row.response_bytes,
+        row.repeats,
+        row.path,
+        site,
+        result,
+        port,
+        row.last_message_ns,
+        row.messages,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.policy.filters import after_path, before_path
-from soth_mitm.record.packed import WHOLE_ADDRESS, Packed, Result, Site, result_of, site_of
+from soth_mitm.record.packed import WHOLE_ADDRESS, Packed, Result, Site, packed, result_of, site_of
 from soth_mitm.record.rows import CLOSED, Row
 
 if TYPE_CHECKING:
@@ -77,70 +77,42 @@ class Page:
 
     def pack(self, slot: int, row: Row, first_block: int, last_block: int) -> None:
         """Keep a closed row in an empty slot."""
-        site, client = site_of(row)
-        path = row.path.encode("utf-8", "replace")
+        site, port = site_of(row)
         if row.llm is not None:
             self.calls[row.flow] = row.llm
-        self._put(
-            slot,
-            (
-                row.flow,
-                row.conn,
-                row.started_wall_ns,
-                row.started_mono_ns,
-                row.duration_ns,
-                row.ttfb_ns,
-                row.request_bytes,
-                row.response_bytes,
-                row.repeats,
-                first_block,
-                last_block,
-                len(self._paths),
-                len(path),
-                self.site_id(site),
-                self.result_id(result_of(row)),
-                client,
-                row.last_message_ns,
-                row.messages,
-            ),
-            path,
-        )
+        site_id, result_id = self.site_id(site), self.result_id(result_of(row))
+        parts = packed(row, port, site=site_id, result=result_id)
+        self.put(slot, parts, (first_block, last_block), site=site_id, result=result_id)
 
     def put(self, slot: int, row: Packed, blocks: tuple[int, int], *, site: int, result: int) -> None:
-        """Keep a row of a row index in an empty slot; `site` and `result` are the numbers here."""
+        """Keep a row in an empty slot; `site` and `result` are the numbers here, where its own are others."""
         path = row.path.encode("utf-8", "replace")
-        self._put(
-            slot,
-            (
-                row.flow,
-                row.conn,
-                row.started_wall_ns,
-                row.started_mono_ns,
-                row.duration_ns,
-                row.ttfb_ns,
-                row.request_bytes,
-                row.response_bytes,
-                row.repeats,
-                *blocks,
-                len(self._paths),
-                len(path),
-                site,
-                result,
-                row.client_port,
-                row.last_message_ns,
-                row.messages,
-            ),
-            path,
+        values = (
+            row.flow,
+            row.conn,
+            row.started_wall_ns,
+            row.started_mono_ns,
+            row.duration_ns,
+            row.ttfb_ns,
+            row.request_bytes,
+            row.response_bytes,
+            row.repeats,
+            *blocks,
+            len(self._paths),
+            len(path),
+            site,
+            result,
+            row.client_port,
+            row.last_message_ns,
+            row.messages,
         )
-
-    def _put(self, slot: int, values: tuple[int, ...], path: bytes) -> None:
         assert isinstance(self._paths, bytearray), "a full page takes no more rows"
         self._paths += path
         try:
             _RECORD.pack_into(self._records, slot * _SIZE, *values)
         except struct.error:
             _RECORD.pack_into(self._records, slot * _SIZE, *_clamped(values))
-        flow = values[0]
+        flow = row.flow
         if flow < self._lowest:
             self._lowest = flow
         if flow > self._highest:

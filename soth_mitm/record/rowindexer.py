@@ -13,14 +13,14 @@ import msgspec
 
 from soth_mitm.model.events import Annotated, ConnectReceived, Side, TlsEstablished
 from soth_mitm.record.frames import append_frame, with_safe_text
-from soth_mitm.record.packed import Packed, result_of, site_of
+from soth_mitm.record.packed import packed, result_of, site_of
 from soth_mitm.record.rowindex import EVENTS_AT_ONCE, Digest, SegmentEnd, encode_digest, encode_part
 from soth_mitm.record.rows import CONN_KINDS, RowFold
 from soth_mitm.record.session import SESSION_KINDS
 
 if TYPE_CHECKING:
     from soth_mitm.model.events import Body, Event
-    from soth_mitm.record.packed import Result, Site
+    from soth_mitm.record.packed import Packed, Result, Site
     from soth_mitm.record.rows import Row
 
 PART_BYTES: Final = 128 * 1024
@@ -189,23 +189,7 @@ class RowIndexer:
         if how is None:
             how = self._results[result] = len(self._results)
             self._held += _TABLE_BYTES
-        return Packed(
-            row.flow,
-            row.conn,
-            row.started_wall_ns,
-            row.started_mono_ns,
-            row.duration_ns,
-            row.ttfb_ns,
-            row.request_bytes,
-            row.response_bytes,
-            row.repeats,
-            row.path,
-            at,
-            how,
-            port,
-            row.last_message_ns,
-            row.messages,
-        )
+        return packed(row, port, site=at, result=how)
 
 
 def _tell(told: bytearray, event: Event) -> None:
