@@ -6,7 +6,7 @@ done at all. Reading happens after the bytes went on, in slices; what cannot be 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from soth_mitm.decode.llm.following import Following
 from soth_mitm.decode.undoing import CodingError, Undoing, undoing
@@ -14,8 +14,9 @@ from soth_mitm.model.memo import Memo
 from soth_mitm.net.slices import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from soth_mitm.decode.llm.sockets import SocketFollowing
     from soth_mitm.net.bodytap import BodyTap
     from soth_mitm.net.life import FlowLife
     from soth_mitm.net.shared import Shared
@@ -66,53 +67,34 @@ def attach(tap: BodyTap, content_type: bytes, *, coding: bytes, path: bytes) -> 
         return
     clock = flow.bus.clock
     following = Following(path, media_type, head_ns=clock.monotonic_ns(), wall_ns=clock.wall_ns())
-    tap.call = flow.call = CallTap(tap.shared, flow, following, decoder)
+    tap.call = CallTap(tap.shared, flow, following, decoder)
 
 
-class CallTap:
-    """Reads what passes of one answer, and tells what is known of the call."""
+_F = TypeVar("_F", bound="Following | SocketFollowing")
 
-    __slots__ = ("_decoder", "_flow", "_following", "_over", "_shared")
 
-    def __init__(self, shared: Shared, flow: FlowLife, following: Following, decoder: Undoing | None) -> None:
+class FactsTap(Generic[_F]):
+    """Tells what is known of a call beside the relay, and at the end of its flow what is known by then."""
+
+    __slots__ = ("_flow", "_following", "_shared", "over")
+
+    def __init__(self, shared: Shared, flow: FlowLife, following: _F | None = None) -> None:
         self._shared = shared
         self._flow = flow
         self._following = following
-        self._decoder = decoder
-        self._over = False
-
-    def passed(self, data: bytes) -> None:
-        """Look through payload that has just gone on."""
-        if not self._over:
-            now = self._flow.bus.clock.monotonic_ns()
-            work = Work(self._look(data, now), size=len(data), drop=self._give_up, hurry=self._give_up)
-            self._shared.slices.do(self._flow, work)
+        self.over = False
+        """Nothing more is looked at."""
+        flow.call = self
 
     def closing(self) -> None:
         """The flow is about to end: tell what is known by now."""
-        if not self._over:
-            work = Work(self._last(), size=0, drop=self._give_up, hurry=_nothing)
-            self._shared.slices.do(self._flow, work)
+        if not self.over and self._following is not None:
+            self._do(self._last(), hurry=_nothing)
 
-    # --- inside ---------------------------------------------------------------------------------
-
-    def _look(self, data: bytes, now: int) -> Iterator[None]:
-        try:
-            for piece in (data,) if self._decoder is None else self._decoder.feed(data):
-                if self._over:
-                    return
-                for facts in self._following.feed(piece, now):
-                    if facts is not None:
-                        self._flow.tell(facts)
-                    yield
-            self._over = self._over or self._following.over
-        except CodingError:
-            self._give_up()
-        except Exception as error:
-            self._over = True
-            self._shared.internal_error(
-                f"the call of flow {self._flow.number}", f"{type(error).__name__}: {error}"
-            )
+    def _do(self, steps: Iterator[None], size: int = 0, *, hurry: Callable[[], None] | None = None) -> None:
+        """Take steps in slices; where there are too many in all, tell what is known and take none."""
+        work = Work(steps, size=size, drop=self._give_up, hurry=hurry or self._give_up)
+        self._shared.slices.do(self._flow, work)
 
     def _last(self) -> Iterator[None]:
         self._give_up()
@@ -120,13 +102,50 @@ class CallTap:
 
     def _give_up(self) -> None:
         """Tell what is known, and nothing after it."""
-        if self._over:
+        if self.over or self._following is None:
             return
-        self._over = True
+        self.over = True
         facts = self._following.finish()
         if facts is not None:
             self._flow.tell(facts)
 
+    def _failed(self, error: Exception) -> None:
+        self.over = True
+        self._shared.internal_error(
+            f"the call of flow {self._flow.number}", f"{type(error).__name__}: {error}"
+        )
+
 
 def _nothing() -> None:
     """Do not hurry."""
+
+
+class CallTap(FactsTap[Following]):
+    """Reads what passes of one answer, and tells what is known of the call."""
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self, shared: Shared, flow: FlowLife, following: Following, decoder: Undoing | None) -> None:
+        super().__init__(shared, flow, following)
+        self._decoder = decoder
+
+    def passed(self, data: bytes) -> None:
+        """Look through payload that has just gone on."""
+        following = self._following
+        if not self.over and following is not None:
+            self._do(self._look(following, data, self._flow.bus.clock.monotonic_ns()), len(data))
+
+    def _look(self, following: Following, data: bytes, now: int) -> Iterator[None]:
+        try:
+            for piece in (data,) if self._decoder is None else self._decoder.feed(data):
+                if self.over:
+                    return
+                for facts in following.feed(piece, now):
+                    if facts is not None:
+                        self._flow.tell(facts)
+                    yield
+            self.over = self.over or following.over
+        except CodingError:
+            self._give_up()
+        except Exception as error:
+            self._failed(error)

@@ -6,7 +6,7 @@ on the wire after it, and no event that its state does not allow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from soth_mitm.model.events import Body, ConnClosed, FlowClosed
 from soth_mitm.model.life import CONN_NEXT, FLOW_NEXT, ConnState, FlowState
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from soth_mitm.clock import Clock
     from soth_mitm.model.events import ProcessKnown
     from soth_mitm.net.admission import Admitted
-    from soth_mitm.net.calls import CallTap
+    from soth_mitm.net.calls import FactsTap
     from soth_mitm.net.slices import Backlog, Slices
-    from soth_mitm.net.talks import TalkTap
     from soth_mitm.net.telling import Numbers
     from soth_mitm.record.bus import Bus
 
@@ -127,7 +126,7 @@ class FlowLife:
         """How many of its messages are paused."""
         self.on_closing: Callable[[FlowLife, str], None] | None = None
         """Told before the terminal event, while something is paused."""
-        self.call: CallTap | TalkTap | None = None
+        self.call: FactsTap[Any] | None = None
         """Follows the call to a language model that it is; told before the terminal event."""
         self.late: Backlog | None = None
         """What the flow has still to tell, where finding its messages takes longer than forwarding it."""
