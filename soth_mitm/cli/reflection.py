@@ -21,7 +21,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from soth_mitm.decode.protobuf.schema import MOST_BYTES
-from soth_mitm.decode.protobuf.wire import LEN, WireError, fields_of
+from soth_mitm.decode.protobuf.wire import LEN, WireError, fields_of, varint
 from soth_mitm.errors import ConfigError, SothError
 from soth_mitm.net.tls.roots import load_roots
 from soth_mitm.proto.grpc import GrpcSplitter
@@ -276,12 +276,4 @@ def _parts(data: bytes) -> list[tuple[int, bytes]]:
 
 def _field(number: int, data: bytes) -> bytes:
     """Return a field of bytes as Protocol Buffers write it."""
-    return _varint(number << 3 | LEN) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
+    return varint(number << 3 | LEN) + varint(len(data)) + data

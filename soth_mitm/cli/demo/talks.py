@@ -6,6 +6,7 @@ import json
 import struct
 
 from soth_mitm.cli.demo.message import Answer, Fields, Request
+from soth_mitm.decode.protobuf.wire import varint
 
 _GRPC: Fields = (("Content-Type", "application/grpc+proto"),)
 _OK: Fields = (("grpc-status", "0"),)
@@ -68,7 +69,7 @@ def _cart(number: int) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return bytes((field << 3,)) + _varint(value)
+    return bytes((field << 3,)) + varint(value)
 
 
 def _text(field: int, value: str) -> bytes:
@@ -76,12 +77,4 @@ def _text(field: int, value: str) -> bytes:
 
 
 def _bytes(field: int, value: bytes) -> bytes:
-    return bytes((field << 3 | 2,)) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
+    return bytes((field << 3 | 2,)) + varint(len(value)) + value

@@ -59,6 +59,16 @@ class Field(NamedTuple):
     """The bytes of a `LEN`."""
 
 
+def varint(value: int, wide: int = 0) -> bytes:
+    """Return a varint, of `wide` bytes where it needs fewer."""
+    out = bytearray()
+    while value > 0x7F or len(out) + 1 < wide:
+        out.append(0x80 | (value & 0x7F))
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
 def varint_at(data: bytes, at: int) -> tuple[int, int]:
     """Return a varint, of 64 bits at most, and where it ends.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.numbers import float_text
 from soth_mitm.decode.protobuf.schema import Kind
-from soth_mitm.decode.protobuf.wire import FIXED32, FIXED64, LEN, VARINT, signed, zigzag
+from soth_mitm.decode.protobuf.wire import FIXED32, FIXED64, LEN, VARINT, signed, varint, zigzag
 
 if TYPE_CHECKING:
     from soth_mitm.decode.protobuf.schema import FieldType, Schema
@@ -35,26 +35,16 @@ _BITS: Final = {
 _LONGEST: Final = 10
 
 
-def packed_varint(value: int, wide: int = 0) -> bytes:
-    """Return a varint, of `wide` bytes where it needs fewer."""
-    out = bytearray()
-    while value > 0x7F or len(out) + 1 < wide:
-        out.append(0x80 | (value & 0x7F))
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def packed_key(number: int, wire: int) -> bytes:
     """Return what a field begins with."""
-    return packed_varint(number << 3 | wire)
+    return varint(number << 3 | wire)
 
 
 def packed_scalar(value: int, kind: int, wide: int = 0) -> bytes:
     """Return a number as it is on the wire, given as the bits that are there."""
     wire = WIRES.get(Kind(kind), VARINT)
     if wire == VARINT:
-        return packed_varint(value, wide)
+        return varint(value, wide)
     return value.to_bytes(8 if wire == FIXED64 else 4, "little")
 
 
@@ -112,4 +102,4 @@ def spelled_float(value: int, kind: int) -> str:
 
 def wide_of(value: int, size: int) -> int:
     """Return in how many bytes a varint was written, where it needs fewer; else 0."""
-    return size if len(packed_varint(value)) < size <= _LONGEST else 0
+    return size if len(varint(value)) < size <= _LONGEST else 0

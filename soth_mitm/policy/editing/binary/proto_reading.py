@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final
 
 from soth_mitm.decode.protobuf.schema import FieldType, Kind
-from soth_mitm.decode.protobuf.wire import END_GROUP, GROUP, LEN, MOST_NUMBER, VARINT
+from soth_mitm.decode.protobuf.wire import END_GROUP, GROUP, LEN, MOST_NUMBER, VARINT, varint
 from soth_mitm.policy.editing.binary import proto_form as form
 from soth_mitm.policy.editing.binary.lexing import (
     END,
@@ -67,9 +67,7 @@ class Inside:
         """Return it as a field."""
         if self.group:
             return form.packed_key(self.number, GROUP) + self.out + form.packed_key(self.number, END_GROUP)
-        return (
-            form.packed_key(self.number, LEN) + form.packed_varint(len(self.out), self.wide) + bytes(self.out)
-        )
+        return form.packed_key(self.number, LEN) + varint(len(self.out), self.wide) + bytes(self.out)
 
 
 class ProtoReader:
@@ -214,7 +212,7 @@ class ProtoReader:
             if field.kind in _NUMBERS and token.kind == STRING:
                 raise Misread(token.at, f"{field.name} is a number")
             data = text_value(token) if token.kind == STRING else hex_value(token)
-            inner.out.extend(form.packed_key(field.number, LEN) + form.packed_varint(len(data), wide) + data)
+            inner.out.extend(form.packed_key(field.number, LEN) + varint(len(data), wide) + data)
             return
         if field.kind and field.kind not in _NUMBERS:
             raise Misread(token.at, f"{field.name} is {_A[Kind(field.kind)]}")
