@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -48,24 +50,31 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dumps")
 
 
+@asynccontextmanager
+async def recording(path: Path, world: World) -> AsyncIterator[Lab]:
+    """Give a proxy whose flows are in a file afterwards."""
+    lab = Lab(world)
+    proxy = await lab.start()
+    store = Store.live(proxy.bus, run_id=proxy.run_id, limits=Limits())
+    yield lab
+    await lab.stop()
+    await store.save(path)
+    await store.close(delete=True)
+
+
 @pytest.fixture
 async def dump(dumps: Path, world: World) -> Path:
     """Record the answers of an intercepted server, once for the module."""
     path = dumps / "answers.soth"
     if not path.exists():
-        lab = Lab(world)
-        proxy = await lab.start()
-        store = Store.live(proxy.bus, run_id=proxy.run_id, limits=Limits())
-        origin = await lab.origin(tls=True)
-        link = await lab.link("tls", origin=origin)
-        for request, answers in ANSWERS.items():
-            for answer in answers:
-                await link.pass_request(request)
-                for piece in answer.split(MARK):
-                    await link.pass_response(piece)
-        await lab.stop()
-        await store.save(path)
-        await store.close(delete=True)
+        async with recording(path, world) as lab:
+            origin = await lab.origin(tls=True)
+            link = await lab.link("tls", origin=origin)
+            for request, answers in ANSWERS.items():
+                for answer in answers:
+                    await link.pass_request(request)
+                    for piece in answer.split(MARK):
+                        await link.pass_response(piece)
     return path
 
 
@@ -74,27 +83,24 @@ async def talk(dumps: Path, world: World) -> Path:
     """Record a conversation, once for the module: a greeting, answers, and the server's close."""
     path = dumps / "talk.soth"
     if not path.exists():
-        lab = Lab(world)
-        proxy = await lab.start()
-        store = Store.live(proxy.bus, run_id=proxy.run_id, limits=Limits())
-        offer, chosen = (
-            b"Sec-WebSocket-Protocol: a, b\r\n" + DEFLATE,
-            b"Sec-WebSocket-Protocol: b\r\n" + DEFLATE,
-        )
-        ws = await upgraded(lab, "tls", fields=offer, answer=chosen)
-        await ws.down(frame(TEXT, b"hello", mask=False))
-        await ws.up(frame(TEXT, b"one"))
-        await ws.down(
-            frame(TEXT, b"1", mask=False) + frame(PING, b"", mask=False) + frame(BINARY, b"11", mask=False)
-        )
-        await ws.up(frame(PING, b"") + frame(TEXT, b"two"))
-        await ws.down(frame(TEXT, b"2", mask=False) + BYE)
-        await ws.up(frame(CLOSE, b"\x0f\xa1"))
-        ws.server.close()
-        await ws.ended()
-        await lab.stop()
-        await store.save(path)
-        await store.close(delete=True)
+        async with recording(path, world) as lab:
+            offer, chosen = (
+                b"Sec-WebSocket-Protocol: a, b\r\n" + DEFLATE,
+                b"Sec-WebSocket-Protocol: b\r\n" + DEFLATE,
+            )
+            ws = await upgraded(lab, "tls", fields=offer, answer=chosen)
+            await ws.down(frame(TEXT, b"hello", mask=False))
+            await ws.up(frame(TEXT, b"one"))
+            await ws.down(
+                frame(TEXT, b"1", mask=False)
+                + frame(PING, b"", mask=False)
+                + frame(BINARY, b"11", mask=False)
+            )
+            await ws.up(frame(PING, b"") + frame(TEXT, b"two"))
+            await ws.down(frame(TEXT, b"2", mask=False) + BYE)
+            await ws.up(frame(CLOSE, b"\x0f\xa1"))
+            ws.server.close()
+            await ws.ended()
     return path
 
 

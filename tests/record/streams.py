@@ -36,6 +36,11 @@ from soth_mitm.record.writing import Job, write_job
 HEAD = b"GET /items?page=3 HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n\r\n"
 
 
+def of(kind: type, events: list[Event]) -> list[Event]:
+    """Return the events whose bodies are of a kind."""
+    return [event for event in events if isinstance(event.body, kind)]
+
+
 def exchange(payload: bytes = b"x" * 1024) -> list[Body]:
     """Return the bodies of one typical exchange: 8 events."""
     return [

@@ -23,10 +23,7 @@ from soth_mitm.model.events import (
     TunnelProgress,
 )
 from soth_mitm.record.checkpoint import OpenState
-
-
-def of(kind: type, events: list[Event]) -> list[Event]:
-    return [event for event in events if isinstance(event.body, kind)]
+from tests.record.streams import of
 
 
 def events_from(*bodies: tuple[object, int, int]) -> list[Event]:

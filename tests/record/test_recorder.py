@@ -50,7 +50,7 @@ from soth_mitm.record.layout import BlockInfo
 from soth_mitm.record.reader import DumpReader
 from soth_mitm.record.recorder import Recorder
 from soth_mitm.record.target import DirectoryTarget, FileTarget, MemoryTarget, StreamTarget, Target
-from tests.record.streams import HEAD, exchange
+from tests.record.streams import HEAD, exchange, of
 
 Bytes = bytes | bytearray
 
@@ -124,10 +124,6 @@ async def until(condition: Callable[[], object]) -> None:
 
 def is_held(bus: Bus) -> bool:
     return bus.congested
-
-
-def of(kind: type, events: list[Event]) -> list[Event]:
-    return [event for event in events if isinstance(event.body, kind)]
 
 
 async def test_a_file_holds_every_event_in_order(tmp_path: Path) -> None:
