@@ -12,13 +12,12 @@ from soth_mitm.model.events import (
     GuardTripped,
     Noted,
     RequestHead,
-    ResponseHead,
     Side,
     TlsFailed,
 )
 from soth_mitm.model.outcomes import OTHER_VERSION, refused_hint, version_hint
 from soth_mitm.model.reasons import CloseReason
-from soth_mitm.net import replies
+from soth_mitm.net import heads, replies
 from soth_mitm.net.dial import DialError
 from soth_mitm.policy.decision import Action
 from soth_mitm.proto.connect import ConnectError, parse_absolute
@@ -153,7 +152,7 @@ def head_refused(session: ClientSession, error: ProtocolError, raw: bytes) -> No
     text = words.text if words.text == error.detail else f"{words.text} ({error.detail})"
     fields = getattr(error, "fields", ())
     head, body = replies.error(status, error.code, text=text, hint=words.advice, fields=fields)
-    flow.emit(ResponseHead(status, replies.phrase(status), "HTTP/1.1", head, b"text/plain", generated=True))
+    flow.emit(heads.own(status, head))
     flow.close(CloseReason.HTTP_ERROR, error.code)
     session.refused(error.code, head + body)
 

@@ -14,7 +14,6 @@ from soth_mitm.model.events import (
     Noted,
     RequestEnd,
     ResponseEnd,
-    ResponseHead,
     ResponseInfo,
     Upgraded,
 )
@@ -469,9 +468,7 @@ class Exchange:
             self.session.abort()
             return
         if self.response_head is None:
-            flow.emit(
-                ResponseHead(status, replies.phrase(status), "HTTP/1.1", head, b"text/plain", generated=True)
-            )
+            flow.emit(heads.own(status, head))
             if body:
                 self._response.passed(body)
             flow.emit(ResponseEnd(len(body), len(head) + len(body)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from soth_mitm.model.events import FlowBound, FlowKind, FlowOpened, RequestHead, ResponseHead
-from soth_mitm.net import amend
+from soth_mitm.model.fields import Fields
+from soth_mitm.net import amend, replies
 from soth_mitm.policy.subject import Subject
 from soth_mitm.proto.http1 import Framing
 
@@ -107,6 +108,21 @@ def response(head: http1.ResponseHead) -> ResponseHead:
         head.content_encoding,
         False,
         head.raw if head.translated else b"",
+    )
+
+
+def own(status: int, raw: bytes) -> ResponseHead:
+    """Return the event of the head of a response of our own, of either version."""
+    fields = Fields.of_head(raw)
+    in_http2 = raw[:1] == b":"
+    return ResponseHead(
+        status,
+        b"" if in_http2 else replies.phrase(status),
+        HTTP2 if in_http2 else VERSIONS[1],
+        raw,
+        fields.get(b"content-type"),
+        fields.joined(b"content-encoding"),
+        generated=True,
     )
 
 

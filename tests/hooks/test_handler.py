@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -199,6 +200,16 @@ async def test_a_request_may_be_answered_without_the_upstream(lab: Lab, route: s
     assert (await lab.one(FlowClosed)).reason == "responded"
     if route == "plain":
         assert not lab.all(DialStarted)
+
+
+async def test_an_answer_of_the_handler_is_told_as_what_it_is(lab: Lab, route: str) -> None:
+    fields = ((b"Content-Type", b"application/json"), (b"Content-Encoding", b"gzip"))
+    await lab.start(handler=OnRequest(always(Respond(fields=fields, body=gzip.compress(b"[1]")))))
+    link = await lab.link(route)
+    link.ask(POST)
+    await link.client.rest()
+    head = await lab.one(ResponseHead)
+    assert (head.content_type, head.content_encoding) == (b"application/json", b"gzip")
 
 
 async def test_a_request_may_be_blocked(lab: Lab, route: str) -> None:

@@ -148,6 +148,7 @@ async def test_the_proxys_own_page_offers_the_certificate(lab: Lab, route_to_pag
     assert b"/ca.pem" in page
     head = await lab.one(ResponseHead)
     assert head.generated
+    assert head.content_type == b"text/html; charset=utf-8"
     assert (await lab.one(FlowClosed)).reason == "responded"
     assert not lab.all(DialStarted)
 

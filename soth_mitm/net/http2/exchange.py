@@ -15,7 +15,6 @@ from soth_mitm.model.events import (
     Noted,
     RequestHead,
     ResponseEnd,
-    ResponseHead,
     ResponseInfo,
     Retried,
     Side,
@@ -25,7 +24,7 @@ from soth_mitm.model.outcomes import DEADLINE
 from soth_mitm.model.reasons import CloseReason
 from soth_mitm.net import answers, joining, replies
 from soth_mitm.net.dial import DialError
-from soth_mitm.net.heads import bound, opened
+from soth_mitm.net.heads import bound, opened, own
 from soth_mitm.net.http2.deciding import StreamDeciding
 from soth_mitm.net.http2.reach import Group
 from soth_mitm.net.http2.replacing import Replacing
@@ -402,7 +401,7 @@ class StreamExchange(Replacing):
         if self.response_head is None:
             raw = lines(fields) + b"\r\n"
             emit = self.flow.emit
-            emit(ResponseHead(status, b"", VERSION, raw, b"text/plain", generated=True))
+            emit(own(status, raw))
             if body:
                 self._response.passed(body)
             emit(ResponseEnd(len(body), len(raw) + len(body)))

@@ -15,6 +15,7 @@ from soth_mitm.model.events import (
     Noted,
     PeerSettings,
     RequestHead,
+    ResponseHead,
     TlsEstablished,
     Upgraded,
 )
@@ -130,6 +131,7 @@ async def test_the_proxys_own_page_and_what_it_refuses_are_answered_in_http2(lab
     plain = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/")]
     page = await client.message(client.ask([*plain, (b":authority", b"soth.mitm")]))
     assert b"soth-mitm" in page.body
+    assert lab.all(ResponseHead)[-1].content_type == b"text/html; charset=utf-8"
     loop = await client.message(client.ask([*plain, (b":authority", b"127.0.0.1:%d" % lab.port)]))
     assert dict(loop.head)[b":status"] == b"508"
     secure = await client.message(client.ask(get(scheme=b"https")))
